@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * xcext: the public face of libxcext, the engine that saves a running Xen
+ * domain into a libxc migration stream, version 3.
+ *
+ *   caller (save helper, xl-migrate)
+ *      |  xcx_save(params, ops)                     ops: suspend, log, ...
+ *      v                                                 ^
+ *   engine ── rounds ── guest (HVM, PV) ── hv ── Xen     |
+ *      └──────────────── stream ─────────▶ out_fd     the caller's thread
+ *
+ * Units are in the names: _ns, _bytes, nr_pfns; a page is 4096 bytes.
+ * Threads: one xcx_save() at a time in a process; every callback comes on
+ * the thread that called it. The library reads no environment, installs no
+ * signal handler, prints nothing and never exits (its worker processes do).
+ */
+#ifndef XCEXT_H
+#define XCEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/err.h"
+
+/* ---- policy ----------------------------------------------------------- */
+
+/* What to do when the dirty set stops shrinking short of the target. */
+enum xcx_on_slow {
+    XCX_ON_SLOW_THROTTLE, /* lower the guest's scheduler cap, then go on */
+    XCX_ON_SLOW_STOP,     /* suspend it anyway, however long it takes */
+    XCX_ON_SLOW_ABORT,    /* fail; the guest stays here and runs */
+};
+
+struct xcx_policy_limits {
+    uint64_t downtime_target_ns; /* 300 ms by default; 0: as short as it gets */
+    uint64_t time_budget_ns;     /* live phase at most; 0: no limit */
+    unsigned max_rounds; /* live rounds, round 0 included; 0: no limit */
+    uint64_t bandwidth_bytes_per_s; /* 0: no limit */
+    enum xcx_on_slow on_slow;
+};
+
+/* The defaults that README and the manual promise. */
+void xcx_policy_limits_default(struct xcx_policy_limits *ret_limits);
+
+/* ---- statistics ------------------------------------------------------- */
+
+#define XCX_STATS_MAX_ROUNDS 64 /* later rounds are added to the last one */
+
+struct xcx_round_stats {
+    unsigned round;    /* 0: every populated page */
+    bool final;        /* the round with the guest suspended */
+    uint64_t start_ns; /* since the start of the save */
+    uint64_t duration_ns;
+    uint64_t nr_pfns_dirty;         /* what the round set out to send */
+    uint64_t nr_pfns_sent;          /* with data */
+    uint64_t nr_pfns_deferred;      /* left for a later round */
+    uint64_t nr_pfns_no_data;       /* holes and page types without contents */
+    uint64_t bytes;                 /* written to the stream */
+    uint64_t predicted_blackout_ns; /* policy's forecast at the round's end */
+};
+
+struct xcx_save_stats {
+    uint32_t domid;
+    bool hvm;
+    uint64_t nr_pfns_p2m;   /* p2m size, holes included */
+    uint64_t nr_pfns_guest; /* pages the guest has */
+    unsigned nr_rounds;     /* entries of round[] in use */
+    struct xcx_round_stats round[XCX_STATS_MAX_ROUNDS];
+    uint64_t total_ns;
+    uint64_t total_bytes;
+    /* The blackout as the engine sees it, in its parts. */
+    uint64_t suspend_ns;    /* asking for suspend until the guest has stopped */
+    uint64_t final_scan_ns; /* the last CLEAN */
+    uint64_t final_copy_ns; /* the rest of memory */
+    uint64_t cpu_state_ns;  /* vCPU and platform state, END */
+    uint64_t blackout_ns;   /* all of it */
+    uint64_t predicted_blackout_ns; /* at the moment of deciding to suspend */
+    unsigned throttle_percent_min;  /* lowest cap applied; 100: never */
+    const char *stop_reason;        /* static text: why the live phase ended */
+};
+
+/* ---- saving ----------------------------------------------------------- */
+
+enum xcx_log_level {
+    XCX_LOG_DEBUG,
+    XCX_LOG_INFO,
+    XCX_LOG_WARN,
+    XCX_LOG_ERROR,
+};
+
+enum xcx_stream_type {
+    XCX_STREAM_PLAIN,
+    XCX_STREAM_REMUS, /* checkpointed */
+};
+
+/* All are called on the caller's own thread; opaque is given back as is. */
+struct xcx_save_ops {
+    void *opaque;
+    /* Suspends the guest; 0 once it has stopped. Called once. Required. */
+    int (*suspend)(void *opaque, struct xcx_err *err);
+    /* Device model's log-dirty on or off. NULL: there is none. */
+    int (*switch_qemu_logdirty)(void *opaque, bool on, struct xcx_err *err);
+    /* Remus only: the guest may run again; 1: go on, 0: stop. */
+    int (*postcopy)(void *opaque, struct xcx_err *err);
+    int (*checkpoint)(void *opaque, struct xcx_err *err);
+    /* Optional. One line without a newline. */
+    void (*log)(void *opaque, enum xcx_log_level level, const char *line);
+    /* Optional; often, and whenever a phase begins. done of total pages. */
+    void (*progress)(void *opaque, const char *what, uint64_t done,
+                     uint64_t total);
+    /* Optional: the statistics so far, at each round's end and at the end. */
+    void (*stats)(void *opaque, const struct xcx_save_stats *stats);
+    /*
+     * Optional: what must outlive a crash, before it is done (the original
+     * scheduler cap before a throttle) and once it has been undone.
+     */
+    int (*journal_cap)(void *opaque, uint32_t cap, bool undone,
+                       struct xcx_err *err);
+};
+
+struct xcx_save_params {
+    uint32_t domid;
+    int out_fd;           /* blocking; stays the caller's */
+    const int *cancel_fd; /* NULL, or an fd that is readable to cancel */
+    bool live;
+    bool verify; /* xl migrate --debug: a VERIFY pass at the end */
+    enum xcx_stream_type type;
+    bool pv_without_logdirty_pause; /* PV, no shadow paging: stop-and-copy */
+    unsigned nr_workers;            /* 0: the library chooses */
+    struct xcx_policy_limits limits;
+    const char *lock_dir; /* for the one lock a domain; NULL: the default */
+};
+
+/*
+ * Saves the domain into out_fd. Blocks until the stream is complete or it has
+ * failed. On success the guest is left suspended. On failure everything this
+ * call did to the domain is undone (log-dirty off, the device model's too,
+ * scheduler cap back), except that a guest that was suspended stays so: who
+ * suspended it resumes it. ret_stats may be NULL; it is filled either way.
+ */
+int xcx_save(const struct xcx_save_params *params,
+             const struct xcx_save_ops *ops, struct xcx_save_stats *ret_stats,
+             struct xcx_err *err);
+
+/* The statistics as one JSON object; *ret_json is malloc'ed, the caller's. */
+int xcx_save_stats_json(const struct xcx_save_stats *stats, char **ret_json,
+                        struct xcx_err *err);
+
+#endif
