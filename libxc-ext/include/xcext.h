@@ -27,9 +27,10 @@
 
 /* What to do when the dirty set stops shrinking short of the target. */
 enum xcx_on_slow {
-    XCX_ON_SLOW_THROTTLE, /* lower the guest's scheduler cap, then go on */
+    XCX_ON_SLOW_THROTTLE, /* lower its scheduler cap; not enough: abort */
     XCX_ON_SLOW_STOP,     /* suspend it anyway, however long it takes */
     XCX_ON_SLOW_ABORT,    /* fail; the guest stays here and runs */
+    XCX_ON_SLOW_THROTTLE_THEN_STOP, /* if the lowest cap is not enough: stop */
 };
 
 struct xcx_policy_limits {

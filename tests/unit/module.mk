@@ -3,6 +3,8 @@
 # A test that needs more lists it in test_NAME_SRC and test_NAME_LIBS.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
+test_policy_model_LIBS := -lm
+
 define unit_rule
 $(BUILD)/tests/unit/$(1): $$(call objs,tests/unit/$(1).c $$($(1)_SRC)) $$(LIB)
 	$$(call say,LINK,$$@)

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * policy: when to end the live phase, and how.
+ *
+ * Statistics in, decision out. No clock, no fd, no hypercall, no memory of
+ * its own but the struct: the same samples always give the same decisions.
+ *
+ *   round 0        round 1      round 2
+ *   |--------------|-------|----|--- ...
+ *      p   p   p   E   p   E    E          p: a peek within a round
+ *      step() each time;  only at E may it answer other than CONTINUE,
+ *      except that a spent time budget is answered at once.
+ *
+ * The forecast. If the guest were suspended now, it would be stopped for
+ *
+ *   suspend + final scan + cpu state                (the costs given)
+ *   + (dirty + left + dirtying rate * suspend) / send rate
+ *
+ * The send rate is the slower of a decaying average over all rounds and the
+ * last round that was large enough to tell, and never above the bandwidth
+ * limit. The dirtying rate is the slope between the last two samples of the
+ * round: the same bitmap goes on growing until the guest has stopped, and it
+ * grows slower the more of the working set it holds.
+ *
+ * The decision at a round's end, first match:
+ *
+ *   the forecast fits the target                        STOP_AND_COPY
+ *   target 0, and more rounds could at best halve it    STOP_AND_COPY
+ *   rounds or time are used up                          last word
+ *   the costs alone exceed the target                   last word (to stop:
+ *                                                       not before it helps)
+ *   dirty set no longer shrinks (below)                 slow
+ *   otherwise                                           CONTINUE
+ *
+ *   on_slow              slow                           last word
+ *   throttle             THROTTLE to the next cap, at   ABORT
+ *                        the lowest: the last word
+ *   throttle, then stop  the same                       STOP_AND_COPY
+ *   stop                 STOP_AND_COPY                  STOP_AND_COPY
+ *   abort                ABORT                          ABORT
+ *   any, with target 0   STOP_AND_COPY (no promise to break)
+ *
+ * So a guest is suspended for longer than the target only under on_slow
+ * "stop" and "throttle, then stop".
+ *
+ * "No longer shrinks": two rounds in a row that did not bring the dirty set
+ * an eighth below the smallest that counted; one noisy round is forgiven.
+ * Under a cap, or with half of the rounds or of the time used, one is enough.
+ * What a new cap brings is compared with the set at which it was applied.
+ *
+ * Limits. It knows counts, not which pages; it takes the link's rate and the
+ * guest's habits for those of the last round, so a burst that begins during
+ * the suspend is not foreseen. A round is not cut short because it will not
+ * help. A cap is never raised again before the end.
+ */
+#ifndef XCX_POLICY_POLICY_H
+#define XCX_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "xcext.h"
+
+/* What a blackout costs besides its pages. Measured where it can be. */
+struct xcx_policy_costs {
+    uint64_t suspend_ns;    /* asking until the guest has stopped */
+    uint64_t final_scan_ns; /* one CLEAN of the whole bitmap */
+    uint64_t cpu_state_ns;  /* vCPUs, platform state, END */
+};
+
+/* What to assume of costs before any was measured: 10, 1 and 5 ms. */
+void xcx_policy_costs_default(struct xcx_policy_costs *ret_costs);
+
+/* One look at the migration, at a peek or at a round's end. */
+struct xcx_policy_sample {
+    bool round_end;      /* false: a peek while the round goes on */
+    unsigned nr_rounds;  /* rounds completed so far, round 0 included */
+    uint64_t elapsed_ns; /* since the live phase began; never goes back */
+    uint64_t round_ns;   /* since this round's CLEAN; never goes back in it */
+    uint64_t nr_pfns_dirty; /* dirtied since this round's CLEAN */
+    uint64_t nr_pfns_left;  /* others unsent: deferred; at a peek the rest of
+                               the round, too */
+    uint64_t nr_pfns_sent;  /* with data, in this round so far */
+    uint64_t send_ns;       /* time that sending them took, pauses included */
+    struct xcx_policy_costs costs;
+};
+
+enum xcx_policy_action {
+    XCX_POLICY_CONTINUE,      /* go on; at a round's end: another live round */
+    XCX_POLICY_STOP_AND_COPY, /* suspend and send the rest */
+    XCX_POLICY_THROTTLE,      /* set the cap, then another live round */
+    XCX_POLICY_ABORT,         /* xcx_policy_abort_err() has the words */
+};
+
+#define XCX_POLICY_UNKNOWN_NS UINT64_MAX
+
+struct xcx_policy_decision {
+    enum xcx_policy_action action;
+    /* XCX_POLICY_UNKNOWN_NS while nothing was sent that would tell. */
+    uint64_t predicted_blackout_ns;
+    unsigned cap_percent; /* THROTTLE: of the CPU time its vCPUs could have */
+    const char *reason;   /* static text, for statistics and log */
+};
+
+/* Owned by the caller, used by one thread; fields are the policy's own. */
+struct xcx_policy {
+    struct xcx_policy_limits limits;
+    /* Decaying sums for the average send rate. */
+    uint64_t sum_pfns_sent;
+    uint64_t sum_send_ns;
+    /* The last round that was large enough to tell a rate. */
+    uint64_t last_pfns_sent;
+    uint64_t last_send_ns;
+    /* Dirtying rate: the last slope of the round, and where it ended. */
+    uint64_t dirtied_pfns;
+    uint64_t dirtied_ns;
+    uint64_t previous_dirty;
+    uint64_t previous_round_ns;
+    /* Whether the dirty set shrinks. */
+    uint64_t reference_dirty;
+    bool has_reference;
+    unsigned nr_stalled;
+    unsigned next_cap; /* index of the next lower cap */
+};
+
+/* Starts a migration. The limits are copied. */
+void xcx_policy_init(struct xcx_policy *policy,
+                     const struct xcx_policy_limits *limits);
+
+/* Takes one sample and answers it. Cannot fail; fills all of ret_decision. */
+void xcx_policy_step(struct xcx_policy *policy,
+                     const struct xcx_policy_sample *sample,
+                     struct xcx_policy_decision *ret_decision);
+
+/*
+ * The error that an ABORT becomes, kind GUEST, with the forecast, the target
+ * and the reason. Returns -1 always.
+ */
+int xcx_policy_abort_err(const struct xcx_policy *policy,
+                         const struct xcx_policy_decision *decision,
+                         struct xcx_err *err);
+
+#endif
