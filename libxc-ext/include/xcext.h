@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "../base/err.h"
+#include "../base/log.h"
 
 /* ---- policy ----------------------------------------------------------- */
 
@@ -82,13 +83,6 @@ struct xcx_save_stats {
 };
 
 /* ---- saving ----------------------------------------------------------- */
-
-enum xcx_log_level {
-    XCX_LOG_DEBUG,
-    XCX_LOG_INFO,
-    XCX_LOG_WARN,
-    XCX_LOG_ERROR,
-};
 
 enum xcx_stream_type {
     XCX_STREAM_PLAIN,
