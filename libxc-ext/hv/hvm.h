@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hvm: CPU and platform state of an HVM or PVH domain (libxc stream spec,
+ * HVM_CONTEXT and HVM_PARAMS). The domain must be paused or suspended.
+ * Errors: HYPERCALL, RESOURCE.
+ */
+#ifndef XCX_HV_HVM_H
+#define XCX_HV_HVM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hv/hv.h"
+
+struct xcx_hv_param {
+    uint64_t index;
+    uint64_t value;
+};
+
+#define XCX_HVM_MAX_PARAMS 16
+
+/* The context as one blob, malloc'ed, the caller's. */
+int xcx_hvm_context(const struct xcx_hv *hv, void **ret_blob,
+                    size_t *ret_blob_bytes, struct xcx_err *err);
+
+/* The parameters that migrate and are not 0. */
+int xcx_hvm_params(const struct xcx_hv *hv,
+                   struct xcx_hv_param ret_params[XCX_HVM_MAX_PARAMS],
+                   unsigned *ret_nr_params, struct xcx_err *err);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lock: one owner for what a domain has only one of: its log-dirty record.
+ *
+ * The lock is a flock on DIR/xl-migrate.DOMID.lock, which stays behind empty
+ * when it is released. While held it contains one line,
+ *
+ *     PID WHAT\n         WHAT: "idle" or "log-dirty"
+ *
+ * so that a refusal can name the holder, and so that whoever gets the lock
+ * after its holder died knows that log-dirty was left on. It ends with the
+ * last process that has the fd: forked workers hold it too while they live.
+ */
+#ifndef XCX_HV_LOCK_H
+#define XCX_HV_LOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define XCX_LOCK_DEFAULT_DIR "/run/xen"
+
+struct xcx_lock {
+    int fd; /* -1: not held */
+    uint32_t domid;
+    bool log_dirty; /* what the file says now */
+    bool leftover;  /* the holder before died with log-dirty on */
+};
+
+#define XCX_LOCK_INIT ((struct xcx_lock){.fd = -1})
+
+/*
+ * Takes the lock or fails at once. dir NULL: the default. Errors: RESOURCE;
+ * GUEST when it is held, with the holder's pid in the message.
+ */
+int xcx_lock_take(struct xcx_lock *lock, const char *dir, uint32_t domid,
+                  struct xcx_err *err);
+
+/* Notes in the file that log-dirty is on, or off again. */
+int xcx_lock_note(struct xcx_lock *lock, bool log_dirty, struct xcx_err *err);
+
+/*
+ * Idempotent. A note that log-dirty is on stays, for the next holder: that is
+ * what switching it off having failed looks like.
+ */
+void xcx_lock_release(struct xcx_lock *lock);
+
+#endif
