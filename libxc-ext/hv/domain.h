@@ -47,6 +47,6 @@ int xcx_hv_version(const struct xcx_hv *hv, unsigned *ret_major,
                    unsigned *ret_minor, struct xcx_err *err);
 
 int xcx_vcpu_is_online(const struct xcx_hv *hv, unsigned vcpu_id,
-                        bool *ret_online, struct xcx_err *err);
+                       bool *ret_online, struct xcx_err *err);
 
 #endif

@@ -15,18 +15,6 @@ static int vcpu_failed(const struct xcx_hv *hv, unsigned vcpu_id,
                        vcpu_id);
 }
 
-int xcx_vcpu_basic(const struct xcx_hv *hv, unsigned vcpu_id,
-                   vcpu_guest_context_t *ret_context, struct xcx_err *err)
-{
-    vcpu_guest_context_any_t context;
-
-    if (xc_vcpu_getcontext(hv->xch, hv->domid, vcpu_id, &context))
-        return vcpu_failed(hv, vcpu_id, "getvcpucontext", err);
-    _Static_assert(sizeof(context.c) == sizeof(*ret_context), "64-bit layout");
-    *ret_context = context.c;
-    return 0;
-}
-
 static int copy_blob(const struct xcx_hv *hv, const void *from, size_t bytes,
                      void **ret_blob, size_t *ret_blob_bytes,
                      struct xcx_err *err)
@@ -44,6 +32,79 @@ static int copy_blob(const struct xcx_hv *hv, const void *from, size_t bytes,
     *ret_blob = blob;
     *ret_blob_bytes = bytes;
     return 0;
+}
+
+/* GDT entries in one frame; the last 14 frames of the table are Xen's own. */
+#define GDT_FRAME_ENTRIES 512
+#define GDT_MAX_ENTRIES   (FIRST_RESERVED_GDT_ENTRY)
+
+/* A page table root: the frame stands from bit 12 on. */
+static int translate_root(xcx_vcpu_translate_fn *translate, void *opaque,
+                          const char *what, unsigned long *root,
+                          struct xcx_err *err)
+{
+    uint64_t flags = *root & (XCX_FRAME_BYTES - 1), pfn;
+
+    if (translate(opaque, *root / XCX_FRAME_BYTES, what, &pfn, err))
+        return -1;
+    *root = pfn * XCX_FRAME_BYTES | flags;
+    return 0;
+}
+
+static int translate_frame(xcx_vcpu_translate_fn *translate, void *opaque,
+                           const char *what, unsigned long *frame,
+                           struct xcx_err *err)
+{
+    uint64_t pfn;
+
+    if (translate(opaque, *frame, what, &pfn, err))
+        return -1;
+    *frame = pfn;
+    return 0;
+}
+
+static int translate_basic(unsigned vcpu_id, vcpu_guest_context_t *context,
+                           xcx_vcpu_translate_fn *translate, void *opaque,
+                           struct xcx_err *err)
+{
+    unsigned nr_gdt_frames;
+
+    if (context->gdt_ents > GDT_MAX_ENTRIES)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0, "a GDT of %lu entries",
+                           context->gdt_ents);
+    nr_gdt_frames =
+        (context->gdt_ents + GDT_FRAME_ENTRIES - 1) / GDT_FRAME_ENTRIES;
+    for (unsigned i = 0; i < nr_gdt_frames; i++)
+        if (translate_frame(translate, opaque, "GDT", &context->gdt_frames[i],
+                            err))
+            return -1;
+    if (vcpu_id == 0 && translate_frame(translate, opaque, "start info",
+                                        &context->user_regs.rdx, err))
+        return -1;
+    if (translate_root(translate, opaque, "cr3", &context->ctrlreg[3], err))
+        return -1;
+    /* The guest's user-mode root; the stream marks its presence by bit 0. */
+    if (!context->ctrlreg[1])
+        return 0;
+    if (translate_root(translate, opaque, "user cr3", &context->ctrlreg[1],
+                       err))
+        return -1;
+    context->ctrlreg[1] |= 1;
+    return 0;
+}
+
+int xcx_vcpu_basic(const struct xcx_hv *hv, unsigned vcpu_id,
+                   xcx_vcpu_translate_fn *translate, void *opaque,
+                   void **ret_blob, size_t *ret_blob_bytes, struct xcx_err *err)
+{
+    vcpu_guest_context_any_t context;
+
+    if (xc_vcpu_getcontext(hv->xch, hv->domid, vcpu_id, &context))
+        return vcpu_failed(hv, vcpu_id, "getvcpucontext", err);
+    if (translate_basic(vcpu_id, &context.c, translate, opaque, err))
+        return xcx_err_prefix(err, "domain %u: vCPU %u", hv->domid, vcpu_id);
+    return copy_blob(hv, &context.c, sizeof(context.c), ret_blob,
+                     ret_blob_bytes, err);
 }
 
 static int get_extended(const struct xcx_hv *hv, unsigned vcpu_id,

@@ -2,8 +2,7 @@
 /*
  * vcpu: the state of a PV guest's vCPUs (libxc stream spec,
  * X86_PV_VCPU_BASIC, EXTENDED, XSAVE, MSRS). The guest must be suspended.
- * Frame numbers in it are the host's, and the caller's to translate.
- * Errors: HYPERCALL, RESOURCE.
+ * Only the layout of 64-bit guests. Errors: HYPERCALL, RESOURCE.
  */
 #ifndef XCX_HV_VCPU_H
 #define XCX_HV_VCPU_H
@@ -11,13 +10,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <xen/xen.h>
-
 #include "hv/hv.h"
 
-/* The basic state of a vCPU of a 64-bit guest. */
+/*
+ * The pfn of one of the host's frames that the state refers to; what says
+ * which ("cr3"). Fails with an error of its own.
+ */
+typedef int xcx_vcpu_translate_fn(void *opaque, uint64_t mfn, const char *what,
+                                  uint64_t *ret_pfn, struct xcx_err *err);
+
+/*
+ * The basic state, malloc'ed, the caller's, with its frame numbers (page
+ * table roots, GDT, and on vCPU 0 the start info that the guest named when it
+ * suspended) translated. GUEST for a GDT that is too large.
+ */
 int xcx_vcpu_basic(const struct xcx_hv *hv, unsigned vcpu_id,
-                   vcpu_guest_context_t *ret_context, struct xcx_err *err);
+                   xcx_vcpu_translate_fn *translate, void *opaque,
+                   void **ret_blob, size_t *ret_blob_bytes,
+                   struct xcx_err *err);
 
 enum xcx_vcpu_part {
     XCX_VCPU_EXTENDED,
