@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "parent.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONTEXT "xl-save-helper"
+
+/* For an end that somebody else has made non-blocking. */
+static void wait_for(int fd, short events)
+{
+    struct pollfd pollfd = {.fd = fd, .events = events};
+
+    poll(&pollfd, 1, -1);
+}
+
+static int gone(struct parent *parent, int os_errno, const char *what,
+                struct xcx_err *err)
+{
+    parent->gone = true;
+    return xcx_err_set(err, XCX_ERR_PEER, os_errno, "%s", what);
+}
+
+static int send_message(struct parent *parent, const struct message *message,
+                        struct xcx_err *err)
+{
+    size_t sent = 0;
+
+    if (parent->gone)
+        return gone(parent, 0, "libxl is gone", err);
+    while (sent < message->nr_bytes) {
+        ssize_t n = write(parent->out_fd, message->bytes + sent,
+                          message->nr_bytes - sent);
+
+        if (n > 0)
+            sent += (size_t)n;
+        else if (n < 0 && errno == EAGAIN)
+            wait_for(parent->out_fd, POLLOUT);
+        else if (n == 0 || errno != EINTR)
+            return gone(parent, n ? errno : 0, "writing to libxl", err);
+    }
+    return 0;
+}
+
+static int receive_answer(struct parent *parent, int *ret_answer,
+                          struct xcx_err *err)
+{
+    int answer = 0;
+    size_t received = 0;
+
+    while (received < sizeof(answer)) {
+        ssize_t n = read(parent->in_fd, (char *)&answer + received,
+                         sizeof(answer) - received);
+
+        if (n > 0)
+            received += (size_t)n;
+        else if (n == 0)
+            return gone(parent, 0, "libxl has closed its pipe unanswered", err);
+        else if (errno == EAGAIN)
+            wait_for(parent->in_fd, POLLIN);
+        else if (errno != EINTR)
+            return gone(parent, errno, "reading libxl's answer", err);
+    }
+    *ret_answer = answer;
+    return 0;
+}
+
+static int ask(struct parent *parent, const struct message *message,
+               int *ret_answer, struct xcx_err *err)
+{
+    if (send_message(parent, message, err) < 0)
+        return -1;
+    return receive_answer(parent, ret_answer, err);
+}
+
+static void log_to_stderr(int errnoval, const char *line)
+{
+    if (errnoval >= 0)
+        fprintf(stderr, CONTEXT ": %s: %s\n", line, strerror(errnoval));
+    else
+        fprintf(stderr, CONTEXT ": %s\n", line);
+}
+
+void parent_log(struct parent *parent, enum message_level level, int errnoval,
+                const char *line)
+{
+    struct message message;
+
+    message_log(&message, level, errnoval, CONTEXT, line);
+    if (send_message(parent, &message, NULL) < 0 && level >= MESSAGE_LEVEL_WARN)
+        log_to_stderr(errnoval, line);
+}
+
+void parent_progress(struct parent *parent, const char *what, uint64_t done,
+                     uint64_t total)
+{
+    uint64_t percent = 0;
+    struct message message;
+
+    if (total != 0)
+        percent = (uint64_t)((unsigned __int128)done * 100 / total);
+    if (percent == parent->last_percent &&
+        strncmp(what, parent->last_what, sizeof(parent->last_what) - 1) == 0)
+        return;
+    parent->last_percent = percent;
+    snprintf(parent->last_what, sizeof(parent->last_what), "%s", what);
+    message_progress(&message, CONTEXT, what, done, total);
+    send_message(parent, &message, NULL);
+}
+
+int parent_suspend(struct parent *parent, struct xcx_err *err)
+{
+    struct message message;
+    int answer;
+
+    message_suspend(&message);
+    if (ask(parent, &message, &answer, err) < 0)
+        return xcx_err_prefix(err, "suspend");
+    if (answer != 1)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "libxl could not suspend the guest");
+    return 0;
+}
+
+int parent_switch_qemu_logdirty(struct parent *parent, uint32_t domid, bool on,
+                                struct xcx_err *err)
+{
+    struct message message;
+    int answer;
+
+    message_switch_qemu_logdirty(&message, domid, on);
+    if (ask(parent, &message, &answer, err) < 0)
+        return xcx_err_prefix(err, "device model's log-dirty %s",
+                              on ? "on" : "off");
+    if (answer != 0)
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "libxl could not switch the device model's "
+                           "log-dirty %s",
+                           on ? "on" : "off");
+    return 0;
+}
+
+int parent_complete(struct parent *parent, int retval, int errnoval,
+                    struct xcx_err *err)
+{
+    struct message message;
+    int answer;
+
+    message_complete(&message, retval, errnoval);
+    return ask(parent, &message, &answer, err);
+}

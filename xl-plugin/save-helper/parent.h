@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * parent: the talk with libxl over the helper's stdin and stdout.
+ *
+ *   helper ── message, one write() ──▶ out_fd      libxl
+ *          ◀── native int, for some ── in_fd
+ *
+ * Who asks waits for the answer for as long as libxl takes: libxl answers
+ * every question it has taken, and an answer left behind would be taken for
+ * that of the next question. So waiting is not cut short by a signal; it
+ * ends when libxl's end of the pipe is closed. After such an end, or when a
+ * write has failed, the parent is gone: everything further fails at once
+ * with kind PEER, and log lines go to stderr.
+ *
+ * Used from one thread. SIGPIPE must be ignored.
+ */
+#ifndef SAVE_HELPER_PARENT_H
+#define SAVE_HELPER_PARENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "xcext.h"
+#include "message.h"
+
+struct parent {
+    int in_fd;  /* the caller's */
+    int out_fd; /* the caller's */
+    bool gone;
+    /* What progress was told last, so that only news are sent. */
+    char last_what[64];
+    uint64_t last_percent;
+};
+
+/* errnoval as in message_log(). The line has no newline. Never fails. */
+void parent_log(struct parent *parent, enum message_level level, int errnoval,
+                const char *line);
+
+/* Sends a progress message when the text or the percentage has changed. */
+void parent_progress(struct parent *parent, const char *what, uint64_t done,
+                     uint64_t total);
+
+/* Each: 0 when libxl says it succeeded. Kind PEER, or GUEST for suspend. */
+int parent_suspend(struct parent *parent, struct xcx_err *err);
+int parent_switch_qemu_logdirty(struct parent *parent, uint32_t domid, bool on,
+                                struct xcx_err *err);
+int parent_complete(struct parent *parent, int retval, int errnoval,
+                    struct xcx_err *err);
+
+#endif
