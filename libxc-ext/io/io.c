@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "io/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* A plain write of this size ends soon enough for a cancel to wait for it. */
+#define PLAIN_MAX_BYTES ((size_t)1 << 20)
+
+/* ---- waiting ----------------------------------------------------------- */
+
+/* poll() in whole milliseconds, rounded up so that it does not spin. */
+static int timeout_ms(uint64_t deadline_ns)
+{
+    uint64_t now_ns, left_ms;
+
+    if (deadline_ns == XCX_NO_DEADLINE)
+        return -1;
+    now_ns = xcx_clock_ns();
+    if (now_ns >= deadline_ns)
+        return 0;
+    left_ms = (deadline_ns - now_ns - 1) / XCX_NS_PER_MS + 1;
+    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* Until the fd has one of the events (or an error to tell), or a cancel. */
+static int wait_for(int fd, short events, uint64_t deadline_ns,
+                    struct xcx_cancel cancel, struct xcx_err *err)
+{
+    struct pollfd fds[2] = {{.fd = cancel.fd, .events = POLLIN},
+                            {.fd = fd, .events = events}};
+
+    for (;;) {
+        int r = poll(fds, 2, timeout_ms(deadline_ns));
+
+        if (r < 0 && errno != EINTR)
+            return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "poll");
+        if (r < 0)
+            continue;
+        if (fds[0].revents)
+            return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
+        if (fds[1].revents)
+            return 0;
+        if (xcx_clock_ns() >= deadline_ns)
+            return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT, "waiting for data");
+    }
+}
+
+int xcx_cancel_check(struct xcx_cancel cancel, struct xcx_err *err)
+{
+    struct pollfd fds = {.fd = cancel.fd, .events = POLLIN};
+
+    /* An interrupted poll() has not seen a cancel; the next look will. */
+    if (poll(&fds, 1, 0) > 0)
+        return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
+    return 0;
+}
+
+/* ---- iovecs ------------------------------------------------------------ */
+
+struct span {
+    struct iovec *iov;
+    int nr_iov;
+};
+
+/* Drops bytes that are done, and empty iovecs at the front. */
+static void advance(struct span *span, size_t bytes)
+{
+    while (span->nr_iov && bytes >= span->iov->iov_len) {
+        bytes -= span->iov->iov_len;
+        span->iov++;
+        span->nr_iov--;
+    }
+    if (bytes) {
+        span->iov->iov_base = (uint8_t *)span->iov->iov_base + bytes;
+        span->iov->iov_len -= bytes;
+    }
+}
+
+/*
+ * How many iovecs from the front hold max_bytes at most, at least one; the
+ * last of them is cut to fit, and *ret_cut is what was taken off it.
+ */
+static int cut_at(struct span *span, size_t max_bytes, size_t *ret_cut)
+{
+    size_t bytes = 0;
+    int n = 0;
+
+    while (n < span->nr_iov && n < IOV_MAX && bytes < max_bytes)
+        bytes += span->iov[n++].iov_len;
+    *ret_cut = bytes > max_bytes ? bytes - max_bytes : 0;
+    span->iov[n - 1].iov_len -= *ret_cut;
+    return n;
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+/* The same pipe, opened once more for ourselves; -1 where that cannot be. */
+static int open_own_pipe(int fd)
+{
+    char path[sizeof("/proc/self/fd/") + 3 * sizeof(fd)];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+int xcx_out_init(struct xcx_out *out, int fd, struct xcx_cancel cancel,
+                 struct xcx_err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st))
+        return xcx_err_set(err, XCX_ERR_IO, errno, "output fd %d", fd);
+    *out = (struct xcx_out){
+        .fd = fd, .own_fd = -1, .method = XCX_OUT_PLAIN, .cancel = cancel};
+    if (S_ISSOCK(st.st_mode)) {
+        out->method = XCX_OUT_SOCKET;
+    } else if (S_ISFIFO(st.st_mode)) {
+        out->own_fd = open_own_pipe(fd);
+        out->method = out->own_fd < 0 ? XCX_OUT_PIPE_SMALL : XCX_OUT_PIPE_OWN;
+    }
+    return 0;
+}
+
+void xcx_out_done(struct xcx_out *out)
+{
+    if (out->method == XCX_OUT_PIPE_OWN && out->own_fd >= 0)
+        close(out->own_fd);
+    out->own_fd = -1;
+}
+
+static size_t max_bytes_of(enum xcx_out_method method)
+{
+    switch (method) {
+    case XCX_OUT_PIPE_SMALL:
+        return PIPE_BUF;
+    case XCX_OUT_PLAIN:
+        return PLAIN_MAX_BYTES;
+    default:
+        return SSIZE_MAX;
+    }
+}
+
+/* One attempt; what is not written now is the next one's. */
+static ssize_t write_some(const struct xcx_out *out, struct span *span)
+{
+    size_t cut;
+    int n = cut_at(span, max_bytes_of(out->method), &cut);
+    ssize_t written;
+
+    if (out->method == XCX_OUT_SOCKET) {
+        struct msghdr msg = {.msg_iov = span->iov, .msg_iovlen = (size_t)n};
+
+        written = sendmsg(out->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } else {
+        int fd = out->method == XCX_OUT_PIPE_OWN ? out->own_fd : out->fd;
+
+        written = writev(fd, span->iov, n);
+    }
+    span->iov[n - 1].iov_len += cut;
+    return written;
+}
+
+int xcx_out_writev(void *opaque, struct iovec *iov, int nr_iov,
+                   struct xcx_err *err)
+{
+    struct xcx_out *out = opaque;
+    struct span span = {iov, nr_iov};
+    ssize_t written;
+
+    advance(&span, 0);
+    while (span.nr_iov) {
+        uint64_t start_ns = xcx_clock_ns();
+
+        if (wait_for(out->fd, POLLOUT, XCX_NO_DEADLINE, out->cancel, err))
+            return xcx_err_prefix(err, "writing");
+        out->waited_ns += xcx_clock_ns() - start_ns;
+        written = write_some(out, &span);
+        if (written >= 0)
+            advance(&span, (size_t)written);
+        else if (errno != EINTR && errno != EAGAIN)
+            return xcx_err_set(err, XCX_ERR_IO, errno, "writing");
+    }
+    return 0;
+}
+
+int xcx_out_write(struct xcx_out *out, const void *buf, size_t bytes,
+                  struct xcx_err *err)
+{
+    struct iovec iov = {(void *)buf, bytes};
+
+    return xcx_out_writev(out, &iov, 1, err);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+int xcx_io_readv(int fd, struct iovec *iov, int nr_iov, uint64_t deadline_ns,
+                 struct xcx_cancel cancel, size_t *ret_bytes,
+                 struct xcx_err *err)
+{
+    struct span span = {iov, nr_iov};
+    size_t bytes = 0;
+    ssize_t got;
+
+    advance(&span, 0);
+    while (span.nr_iov) {
+        if (wait_for(fd, POLLIN, deadline_ns, cancel, err))
+            return xcx_err_prefix(err, "reading");
+        got =
+            readv(fd, span.iov, span.nr_iov < IOV_MAX ? span.nr_iov : IOV_MAX);
+        if (got == 0)
+            break;
+        if (got > 0) {
+            bytes += (size_t)got;
+            advance(&span, (size_t)got);
+        } else if (errno != EINTR && errno != EAGAIN) {
+            return xcx_err_set(err, XCX_ERR_IO, errno, "reading");
+        }
+    }
+    *ret_bytes = bytes;
+    return 0;
+}
+
+int xcx_io_read(int fd, void *buf, size_t bytes, uint64_t deadline_ns,
+                struct xcx_cancel cancel, size_t *ret_bytes,
+                struct xcx_err *err)
+{
+    struct iovec iov = {buf, bytes};
+
+    return xcx_io_readv(fd, &iov, 1, deadline_ns, cancel, ret_bytes, err);
+}

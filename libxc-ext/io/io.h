@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * io: exact reads and writes on fds that somebody else owns, which a cancel
+ * can interrupt at any time. It opens no connection and changes nothing about
+ * the fd given: libxl's fds share their open file description with xl's own
+ * stdin and stdout, so not even O_NONBLOCK may be set on them.
+ *
+ * How a write on a blocking fd is kept from getting stuck where no cancel
+ * reaches it:
+ *
+ *   socket          sendmsg(MSG_DONTWAIT | MSG_NOSIGNAL)
+ *   pipe, FIFO      a second open file description of the same pipe, by way
+ *                   of /proc/self/fd, with O_NONBLOCK on that one only
+ *   pipe, no /proc  at most PIPE_BUF bytes after POLLOUT: Linux says POLLOUT
+ *                   when one page of the pipe is free, and so much fits in
+ *                   it. Sound for one writer; slower by a call a page
+ *   anything else   (files, devices) plain writes, 1 MiB a call at most; the
+ *                   cancel is looked at between them
+ *
+ * Each write is preceded by one poll() of the fd and the cancel fd together.
+ * SIGPIPE: sockets never raise it; for pipes the program ignores the signal,
+ * and gets an error of kind IO with EPIPE instead.
+ *
+ * Errors: IO (os_errno says how; ETIMEDOUT for a deadline), CANCELLED,
+ * RESOURCE. After an error an unknown part has been read or written.
+ * Threads: an xcx_out belongs to one thread at a time; a worker process
+ * makes its own.
+ */
+#ifndef XCX_IO_IO_H
+#define XCX_IO_IO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/err.h"
+
+/* Readable: cancelled, and so it stays. fd -1: nobody cancels. */
+struct xcx_cancel {
+    int fd;
+};
+
+#define XCX_CANCEL_NONE ((struct xcx_cancel){.fd = -1})
+
+/* Fails with CANCELLED if so; never blocks. */
+int xcx_cancel_check(struct xcx_cancel cancel, struct xcx_err *err);
+
+/* ---- writing ----------------------------------------------------------- */
+
+enum xcx_out_method {
+    XCX_OUT_SOCKET,
+    XCX_OUT_PIPE_OWN,   /* through own_fd, non-blocking */
+    XCX_OUT_PIPE_SMALL, /* PIPE_BUF at a time */
+    XCX_OUT_PLAIN,
+};
+
+struct xcx_out {
+    int fd;     /* the caller's */
+    int own_fd; /* ours, or -1 */
+    enum xcx_out_method method;
+    struct xcx_cancel cancel;
+    uint64_t waited_ns; /* time spent waiting for room, all in all */
+};
+
+/* Looks at what kind of fd it is. The fd must stay open until _done(). */
+int xcx_out_init(struct xcx_out *out, int fd, struct xcx_cancel cancel,
+                 struct xcx_err *err);
+
+/* Closes what _init() opened. Idempotent. */
+void xcx_out_done(struct xcx_out *out);
+
+/*
+ * Writes all of it, blocking as long as it takes. Any number of iovecs; they
+ * are used up: their values afterwards are unspecified. opaque is a struct
+ * xcx_out, so that this fits a stream's sink.
+ */
+int xcx_out_writev(void *opaque, struct iovec *iov, int nr_iov,
+                   struct xcx_err *err);
+
+/* The same for one buffer. */
+int xcx_out_write(struct xcx_out *out, const void *buf, size_t bytes,
+                  struct xcx_err *err);
+
+/* ---- reading ----------------------------------------------------------- */
+
+/* A deadline that never comes; others are times of xcx_clock_ns(). */
+#define XCX_NO_DEADLINE UINT64_MAX
+
+/*
+ * Reads until the iovecs are full (any number; used up as above), the end of
+ * the file, the deadline or a cancel. *ret_bytes is what was read: less than
+ * asked for only at the end of the file. The fd may be blocking, but must
+ * have no other reader meanwhile.
+ */
+int xcx_io_readv(int fd, struct iovec *iov, int nr_iov, uint64_t deadline_ns,
+                 struct xcx_cancel cancel, size_t *ret_bytes,
+                 struct xcx_err *err);
+
+/* The same for one buffer. */
+int xcx_io_read(int fd, void *buf, size_t bytes, uint64_t deadline_ns,
+                struct xcx_cancel cancel, size_t *ret_bytes,
+                struct xcx_err *err);
+
+#endif
