@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "../../xl-plugin/save-helper/config.h"
+#include "../../xl-plugin/save-helper/config_lines.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
+struct fixture {
+    char dir[32];
+    char path[64];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    strcpy(fixture->dir, "/tmp/test-config-XXXXXX");
+    if (!mkdtemp(fixture->dir))
+        return -1;
+    snprintf(fixture->path, sizeof(fixture->path), "%s/c.conf", fixture->dir);
+    setenv("XL_MIGRATE_CONF", fixture->path, 1);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    unlink(fixture->path);
+    rmdir(fixture->dir);
+    unsetenv("XL_MIGRATE_CONF");
+    free(fixture);
+    return 0;
+}
+
+static void write_file(const struct fixture *fixture, const char *text,
+                       size_t nr_bytes)
+{
+    FILE *file = fopen(fixture->path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, nr_bytes, file), nr_bytes);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void defaults_are_as_documented(void **state)
+{
+    struct config config;
+    struct xcx_save_params params = {.domid = 7};
+    struct xcx_policy_limits limits;
+
+    (void)state;
+    config_default(&config);
+    assert_int_equal(config.log_level, XCX_LOG_DEBUG);
+    assert_string_equal(config.stats_dir, "/var/log/xen/xl-migrate");
+    assert_string_equal(config.run_dir, "/run/xl-migrate");
+    assert_string_equal(config.stock_helper, "");
+    config_apply(&config, &params);
+    xcx_policy_limits_default(&limits);
+    assert_memory_equal(&params.limits, &limits, sizeof(limits));
+    assert_int_equal(params.domid, 7);
+    assert_int_equal(params.nr_workers, 0);
+    assert_false(params.pv_without_logdirty_pause);
+    assert_null(params.lock_dir);
+}
+
+static void every_key_arrives(void **state)
+{
+    static const char text[] = "# all of them\n"
+                               "downtime_ms = 50; time_budget_s=\"60\"\n"
+                               "max_rounds = 9\n"
+                               "on_slow = \"throttle-then-stop\"\n"
+                               "bandwidth_mib_per_s = 100 # not Mbit\n"
+                               "pv_without_logdirty = 'pause'\n"
+                               "workers = 4\n"
+                               "stats_dir = \"/a # b\"\n"
+                               "run_dir = \"\"\n"
+                               "lock_dir = \"/l\"\n"
+                               "stock_helper = \"/s\"\n"
+                               "log_level = \"warn\"";
+    struct xcx_err err = XCX_ERR_INIT;
+    struct xcx_save_params params = {.domid = 7};
+    struct config config;
+
+    write_file(*state, text, sizeof(text) - 1);
+    config_load(&config, &err);
+    assert_string_equal(err.msg, "");
+    config_apply(&config, &params);
+    assert_int_equal(params.limits.downtime_target_ns, 50000000);
+    assert_int_equal(params.limits.time_budget_ns, 60000000000);
+    assert_int_equal(params.limits.max_rounds, 9);
+    assert_int_equal(params.limits.on_slow, XCX_ON_SLOW_THROTTLE_THEN_STOP);
+    assert_int_equal(params.limits.bandwidth_bytes_per_s, 104857600);
+    assert_true(params.pv_without_logdirty_pause);
+    assert_int_equal(params.nr_workers, 4);
+    assert_string_equal(params.lock_dir, "/l");
+    assert_string_equal(config.stats_dir, "/a # b");
+    assert_string_equal(config.run_dir, "");
+    assert_string_equal(config.stock_helper, "/s");
+    assert_int_equal(config.log_level, XCX_LOG_WARN);
+}
+
+/* The %s is where the path goes. */
+static void what_is_wrong_is_named(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"downtime_ms = \"fast\"\n",
+         "%s:1: downtime_ms = \"fast\": expected a whole number from 0 to "
+         "3600000"},
+        {"\n\ndowntime_ms = 3600001\n",
+         "%s:3: downtime_ms = \"3600001\": expected a whole number from 0 to "
+         "3600000"},
+        {"max_rounds = \"-1\"\n",
+         "%s:1: max_rounds = \"-1\": expected a whole number from 0 to 1000"},
+        {"max_rounds = \"\"\n",
+         "%s:1: max_rounds = \"\": expected a whole number from 0 to 1000"},
+        {"workers = \"4 \"\n",
+         "%s:1: workers = \"4 \": expected a whole number from 0 to 64"},
+        {"workers = 99999999999999999999\n",
+         "%s:1: workers = \"99999999999999999999\": expected a whole number "
+         "from 0 to 64"},
+        {"on_slow = \"panic\"\n",
+         "%s:1: on_slow = \"panic\": expected \"throttle\" or \"stop\" or "
+         "\"abort\" or \"throttle-then-stop\""},
+        {"log_level = 3\n",
+         "%s:1: log_level = \"3\": expected \"debug\" or \"info\" or \"warn\" "
+         "or \"error\""},
+        {"stats_dir = \"here\"\n",
+         "%s:1: stats_dir = \"here\": expected an absolute path, or nothing"},
+        {"downtime_ms = [ 1, 2 ]\n",
+         "%s:1: downtime_ms: expected one value, not a list"},
+        {"# a\ndowntime = 300\n", "%s:2: unknown key downtime"},
+        {"workers = [ 'a\\'#',\n '#', ]\nx = 1\n", "%s:3: unknown key x"},
+        {"workers += 3\n", "%s:1: workers takes \"=\", not \"+=\""},
+        {"workers = 3\nmax_rounds = 2; workers = 3\n",
+         "%s:2: workers is given twice, first on line 1"},
+        {"workers = 3\nworkers 4\n",
+         "%s:2: config parsing error near `4': syntax error, unexpected "
+         "NUMBER, expecting += or '='"},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < NR(cases); i++) {
+        struct xcx_err err = XCX_ERR_INIT;
+        char expected[512];
+        struct config config = {.downtime_ms = 77};
+        const char *rest = strstr(cases[i].message, "%s") + 2;
+
+        write_file(fixture, cases[i].text, strlen(cases[i].text));
+        assert_int_equal(config_load(&config, &err), -1);
+        snprintf(expected, sizeof(expected), "%s%s", fixture->path, rest);
+        assert_string_equal(err.msg, expected);
+        assert_int_equal(err.kind, XCX_ERR_USAGE);
+        assert_int_equal(config.downtime_ms, 77);
+    }
+}
+
+static void files_that_cannot_be_read_are_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct xcx_err err = XCX_ERR_INIT;
+    struct config config;
+    char expected[256];
+    char *large = calloc(1, CONFIG_FILE_MAX_BYTES + 1);
+
+    assert_int_equal(config_load(&config, &err), -1);
+    snprintf(expected, sizeof(expected), "%s: No such file or directory",
+             fixture->path);
+    assert_string_equal(err.msg, expected);
+    assert_int_equal(err.kind, XCX_ERR_IO);
+
+    err = XCX_ERR_INIT;
+    setenv("XL_MIGRATE_CONF", fixture->dir, 1);
+    assert_int_equal(config_load(&config, &err), -1);
+    assert_int_equal(err.os_errno, EISDIR);
+
+    err = XCX_ERR_INIT;
+    setenv("XL_MIGRATE_CONF", fixture->path, 1);
+    write_file(fixture, "a\0b", 3);
+    assert_int_equal(config_load(&config, &err), -1);
+    snprintf(expected, sizeof(expected), "%s: not a text file", fixture->path);
+    assert_string_equal(err.msg, expected);
+
+    err = XCX_ERR_INIT;
+    memset(large, '\n', CONFIG_FILE_MAX_BYTES + 1);
+    write_file(fixture, large, CONFIG_FILE_MAX_BYTES + 1);
+    assert_int_equal(config_load(&config, &err), -1);
+    snprintf(expected, sizeof(expected), "%s: longer than 65536 bytes",
+             fixture->path);
+    assert_string_equal(err.msg, expected);
+
+    err = XCX_ERR_INIT;
+    write_file(fixture, large, CONFIG_FILE_MAX_BYTES);
+    assert_int_equal(config_load(&config, &err), 0);
+    free(large);
+}
+
+static void the_environment_comes_last(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct config config;
+
+    write_file(*state, "workers = 3\nmax_rounds = 4\n", 27);
+    setenv("XL_MIGRATE_WORKERS", "5", 1);
+    assert_int_equal(config_load(&config, &err), 0);
+    assert_int_equal(config.workers, 5);
+    assert_int_equal(config.max_rounds, 4);
+    setenv("XL_MIGRATE_WORKERS", "many", 1);
+    assert_int_equal(config_load(&config, &err), -1);
+    assert_string_equal(err.msg,
+                        "environment: XL_MIGRATE_WORKERS = \"many\": expected "
+                        "a whole number from 0 to 64");
+    unsetenv("XL_MIGRATE_WORKERS");
+}
+
+static void lines_of_keys_are_found(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *keys; /* "key@line" each, + for an append */
+    } cases[] = {
+        {"", ""},
+        {"a=1", "a@1 "},
+        {"a = 1 ; b\t=2\n c += 3", "a@1 b@1 c@2+ "},
+        {"# x=1\na=1 # y=2\nb=2", "a@2 b@3 "},
+        {"a='x\\'; b=1'\nc=1", "a@1 c@2 "},
+        {"a=[ 1,\n  [ 2 ],\n 3 ]\nb=1", "a@1 b@4 "},
+        {"a=\"never closed", "a@1 "},
+        {"a=[ never closed\n", "a@1 "},
+        {"a=1\\", "a@1 "},
+        {"a='\\", "a@1 "},
+        {"1a=1\n_b9=2", "_b9@2 "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NR(cases); i++) {
+        struct config_lines lines;
+        struct config_line line;
+        char found[256] = "";
+
+        config_lines_init(&lines, cases[i].text);
+        while (config_lines_next(&lines, &line)) {
+            size_t used = strlen(found);
+
+            snprintf(found + used, sizeof(found) - used, "%.*s@%u%s ",
+                     (int)line.key_nr_chars, line.key, line.line,
+                     line.is_append ? "+" : "");
+        }
+        assert_string_equal(found, cases[i].keys);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_as_documented),
+        cmocka_unit_test_setup_teardown(every_key_arrives, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_wrong_is_named, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(files_that_cannot_be_read_are_named,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_environment_comes_last, set_up,
+                                        tear_down),
+        cmocka_unit_test(lines_of_keys_are_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * config: the settings of xl-migrate.conf, then of the environment.
+ *
+ *   defaults  <  the file  <  XL_MIGRATE_<KEY> in the environment
+ *
+ * The file is /etc/xen/xl-migrate.conf, which need not exist, or the one
+ * that XL_MIGRATE_CONF names, which must. Its syntax is that of xl.conf: it
+ * is read by libxlutil. In addition an unknown key, a key given twice and
+ * "+=" are errors, since what is misspelt would otherwise not be noticed.
+ *
+ * Every error is one line, kind USAGE (IO for a file that cannot be read),
+ * that names the file, the line, the key and the value:
+ *
+ *   /etc/xen/xl-migrate.conf:3: downtime_ms = "fast": expected a whole
+ *   number from 0 to 3600000
+ *
+ * xl-migrate.conf(5) has the keys and what they mean. No thread may change
+ * the environment meanwhile.
+ */
+#ifndef SAVE_HELPER_CONFIG_H
+#define SAVE_HELPER_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "xcext.h"
+
+#define CONFIG_DEFAULT_PATH   "/etc/xen/xl-migrate.conf"
+#define CONFIG_PATH_BYTES     1024  /* longest path, its NUL included */
+#define CONFIG_FILE_MAX_BYTES 65536 /* a longer file is refused */
+
+struct config {
+    unsigned long downtime_ms;
+    unsigned long time_budget_s;
+    unsigned long max_rounds;
+    unsigned long bandwidth_mib_per_s;
+    unsigned long workers;
+    unsigned on_slow;   /* enum xcx_on_slow */
+    unsigned log_level; /* enum xcx_log_level: the lowest that is told */
+    unsigned pv_without_logdirty;         /* 0: refuse, 1: pause */
+    char stats_dir[CONFIG_PATH_BYTES];    /* "": none are kept */
+    char run_dir[CONFIG_PATH_BYTES];      /* "": no state while running */
+    char lock_dir[CONFIG_PATH_BYTES];     /* "": the library's default */
+    char stock_helper[CONFIG_PATH_BYTES]; /* "": where Xen's packages put it */
+};
+
+void config_default(struct config *ret_config);
+
+/*
+ * Defaults, file and environment, in this order. On failure *ret_config is
+ * untouched.
+ */
+int config_load(struct config *ret_config, struct xcx_err *err);
+
+/* Fills the settings' part of params: limits, workers, lock directory, PV. */
+void config_apply(const struct config *config, struct xcx_save_params *params);
+
+#endif
