@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,11 +12,14 @@
 #include "line.h"
 #include "net.h"
 
-static int open_socket(const char *bind_to, int *ret_fd, struct xcx_err *err)
+static int open_socket(const struct echo_options *options, int *ret_fd,
+                       struct xcx_err *err)
 {
+    char bind_to[64];
     struct sockaddr_in address;
     int fd;
 
+    snprintf(bind_to, sizeof(bind_to), "%s:%s", options->bind, options->port);
     if (net_parse_address(bind_to, &address, err))
         return -1;
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -53,7 +57,7 @@ int echo_run(const struct echo_options *options, struct xcx_err *err)
     char data[NETTRACK_BYTES + 1];
     int fd = -1;
 
-    if (open_socket(options->bind, &fd, err))
+    if (open_socket(options, &fd, err))
         return -1;
     if (say_ready(fd, err)) {
         close(fd);

@@ -11,7 +11,8 @@
 #include "base/err.h"
 
 struct echo_options {
-    const char *bind; /* ADDRESS:PORT; port 0: any free one */
+    const char *bind; /* address, numeric */
+    const char *port; /* 0: any free one */
     /* Each: one datagram in so many meets this fault; 0: none does. */
     uint64_t drop_each, garble_each, twice_each;
 };

@@ -8,8 +8,10 @@
  *       and the same for a disk (disk.h: its first 4 MiB are overwritten) and
  *       datagrams (net.h). Obeys commands on standard input (control.h).
  *       DIR stands in for the balloon driver's place in sysfs.
- *   witness echo --bind ADDRESS:PORT [--drop N] [--garble N] [--twice N]
- *       the peer of --peer; one datagram in N meets the fault.
+ *   witness echo --port N [--bind ADDRESS] [--drop N] [--garble N]
+ *                [--twice N]
+ *       the peer of --peer, on all addresses unless told; one datagram in N
+ *       meets the fault.
  *   witness spec SPEC
  *       says whether the SPEC is right.
  *
@@ -111,9 +113,10 @@ static int run(char **args, struct xcx_err *err)
 
 static int echo(char **args, struct xcx_err *err)
 {
-    struct echo_options echo_options = {.bind = NULL};
+    struct echo_options echo_options = {.bind = "0.0.0.0"};
     const char *drop = "0", *garble = "0", *twice = "0";
     const struct option options[] = {
+        {"--port", &echo_options.port},
         {"--bind", &echo_options.bind},
         {"--drop", &drop},
         {"--garble", &garble},
@@ -129,8 +132,8 @@ static int echo(char **args, struct xcx_err *err)
         spec_parse_number("twice", twice, 0, UINT32_MAX,
                           &echo_options.twice_each, err))
         return -1;
-    if (!echo_options.bind)
-        return xcx_err_set(err, XCX_ERR_USAGE, 0, "echo: no --bind");
+    if (!echo_options.port)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0, "echo: no --port");
     return echo_run(&echo_options, err);
 }
 
