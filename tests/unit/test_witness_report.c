@@ -87,13 +87,17 @@ static void datagrams_are_accounted_for(void **state)
     nettrack_unsend(&track);
     assert_int_equal(counts->sent, 9);
 
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(nettrack_is_whole(sent[i], NETTRACK_BYTES));
+        nettrack_answer(sent[i], NS_PER_S + 350 * i * i * NS_PER_MS);
         nettrack_receive(&track, now_ns + (20 + 100 * i) * NS_PER_MS,
                          now_ns + (20 + 300 * i) * NS_PER_MS, sent[i],
                          NETTRACK_BYTES);
+    }
     assert_int_equal(counts->replies, 3);
     assert_int_equal(counts->longest_gap_ns, 100 * NS_PER_MS);
     assert_int_equal(counts->longest_gap_real_ns, 300 * NS_PER_MS);
+    assert_int_equal(counts->longest_gap_peer_ns, 1050 * NS_PER_MS);
     assert_int_equal(counts->longest_rtt_ns, 218 * NS_PER_MS);
 
     nettrack_receive(&track, now_ns, now_ns, sent[1], NETTRACK_BYTES);
@@ -186,6 +190,7 @@ static void what_does_not_fit_says_so(void **state)
 static void fill_view(struct report_view *view, const struct spec *spec)
 {
     const uint64_t many = UINT64_C(999999999999);
+    const int64_t longest_ns = 99999999 * NS_PER_MS;
     const struct stall_times moment = at_ms(9999999999, 1999999999999);
     const struct stall stall = {moment, at_ms(99999999, 99999999)};
 
@@ -197,12 +202,11 @@ static void fill_view(struct report_view *view, const struct spec *spec)
         .nr_findings = WORKSET_FINDINGS,
         .nr_phases = REPORT_PHASES,
         .has_disk = true,
-        .disk = {many, many, many, many, 99999999 * NS_PER_MS, {0}},
+        .disk = {many, many, many, many, longest_ns, {0}},
         .has_net = true,
-        .net = {{many, many, many, many, many, many, many, 1, 1,
-                 99999999 * NS_PER_MS, 99999999 * NS_PER_MS,
-                 99999999 * NS_PER_MS},
-                many},
+        .net.socket_errors = many,
+        .net.track = {many, many, many, many, many, many, many, 1, 1, 1,
+                      longest_ns, longest_ns, longest_ns, longest_ns},
     };
     view->disk.last_wrong.kind = PAGE_MISPLACED;
     view->disk.last_wrong.number = PAGE_NUMBER_DISK + 1023;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "json.h"
 #include "line.h"
 #include "net.h"
@@ -74,6 +75,7 @@ int echo_run(const struct echo_options *options, struct xcx_err *err)
             continue;
         if (is_each(count, options->drop_each))
             copies = 0;
+        nettrack_answer(data, clock_mono_ns());
         if (is_each(count, options->garble_each))
             data[NETTRACK_BYTES / 2] ^= 1;
         count++;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * echo: the other end of net: sends each whole datagram of a witness back to
- * where it came from. With faults, so that a test can see each one counted.
+ * where it came from, with the time by its own clock. With faults, so that a
+ * test can see each one counted.
  */
 #ifndef WITNESS_ECHO_H
 #define WITNESS_ECHO_H

@@ -19,8 +19,9 @@
 #define NET_INTERVAL_MS 10
 
 struct net_counts {
-    struct nettrack_counts track; /* longest gaps: the current one included */
-    uint64_t socket_errors;       /* sends and receives that failed */
+    struct nettrack_counts
+        track;              /* gaps but the peer's: with the present one */
+    uint64_t socket_errors; /* sends and receives that failed */
 };
 
 struct net {

@@ -7,7 +7,14 @@
 
 #define NET_MAGIC UINT64_C(0x74656e2074697720)
 
-enum { WORD_MAGIC, WORD_NUMBER, WORD_KEY, WORD_SUM, WORD_CONTENTS };
+enum {
+    WORD_MAGIC,
+    WORD_NUMBER,
+    WORD_KEY,
+    WORD_SUM,
+    WORD_PEER_NS,
+    WORD_CONTENTS,
+};
 
 static uint64_t datagram_sum(const uint64_t *words)
 {
@@ -62,6 +69,7 @@ void nettrack_send(struct nettrack *track, int64_t now_ns, uint64_t *words)
     words[WORD_MAGIC] = NET_MAGIC;
     words[WORD_NUMBER] = number;
     words[WORD_KEY] = track->key;
+    words[WORD_PEER_NS] = 0;
     for (unsigned i = WORD_CONTENTS; i < NETTRACK_WORDS; i++)
         words[i] = mix64(number * NETTRACK_WORDS + i);
     words[WORD_SUM] = datagram_sum(words);
@@ -75,6 +83,16 @@ void nettrack_unsend(struct nettrack *track)
     *slot_of(track, track->next_number) = (struct nettrack_slot){0};
 }
 
+void nettrack_answer(void *data, int64_t peer_ns)
+{
+    uint64_t words[NETTRACK_WORDS];
+
+    memcpy(words, data, sizeof(words));
+    words[WORD_PEER_NS] = peer_ns;
+    words[WORD_SUM] = datagram_sum(words);
+    memcpy(data, words, sizeof(words));
+}
+
 bool nettrack_is_whole(const void *data, size_t data_bytes)
 {
     uint64_t words[NETTRACK_WORDS];
@@ -86,49 +104,46 @@ bool nettrack_is_whole(const void *data, size_t data_bytes)
            words[WORD_SUM] == datagram_sum(words);
 }
 
-static void note_gap(struct nettrack *track, int64_t now_ns, int64_t real_ns)
+static void note_gap(int64_t *longest_ns, int64_t *last_ns, int64_t now_ns)
 {
-    if (track->counts.last_reply_ns) {
-        int64_t gap_ns = now_ns - track->counts.last_reply_ns;
-        int64_t gap_real_ns = real_ns - track->counts.last_reply_real_ns;
-
-        if (gap_ns > track->counts.longest_gap_ns)
-            track->counts.longest_gap_ns = gap_ns;
-        if (gap_real_ns > track->counts.longest_gap_real_ns)
-            track->counts.longest_gap_real_ns = gap_real_ns;
-    }
-    track->counts.last_reply_ns = now_ns;
-    track->counts.last_reply_real_ns = real_ns;
+    if (*last_ns && now_ns - *last_ns > *longest_ns)
+        *longest_ns = now_ns - *last_ns;
+    *last_ns = now_ns;
 }
 
 void nettrack_receive(struct nettrack *track, int64_t now_ns, int64_t real_ns,
                       const void *data, size_t data_bytes)
 {
+    struct nettrack_counts *counts = &track->counts;
     uint64_t words[NETTRACK_WORDS];
     struct nettrack_slot *slot;
 
     if (!nettrack_is_whole(data, data_bytes)) {
-        track->counts.corrupted++;
+        counts->corrupted++;
         return;
     }
     memcpy(words, data, sizeof(words));
     slot = slot_of(track, words[WORD_NUMBER]);
     if (words[WORD_KEY] != track->key || words[WORD_NUMBER] == 0 ||
         slot->number != words[WORD_NUMBER]) {
-        track->counts.unknown++;
+        counts->unknown++;
         return;
     }
     if (slot->answered) {
-        track->counts.duplicated++;
+        counts->duplicated++;
         return;
     }
     slot->answered = true;
-    track->counts.replies++;
+    counts->replies++;
     if (slot->lost) {
-        track->counts.lost--;
-        track->counts.late++;
+        counts->lost--;
+        counts->late++;
     }
-    if (now_ns - slot->sent_ns > track->counts.longest_rtt_ns)
-        track->counts.longest_rtt_ns = now_ns - slot->sent_ns;
-    note_gap(track, now_ns, real_ns);
+    if (now_ns - slot->sent_ns > counts->longest_rtt_ns)
+        counts->longest_rtt_ns = now_ns - slot->sent_ns;
+    note_gap(&counts->longest_gap_ns, &counts->last_reply_ns, now_ns);
+    note_gap(&counts->longest_gap_real_ns, &counts->last_reply_real_ns,
+             real_ns);
+    note_gap(&counts->longest_gap_peer_ns, &counts->last_reply_peer_ns,
+             words[WORD_PEER_NS]);
 }

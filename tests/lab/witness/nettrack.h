@@ -2,10 +2,14 @@
 /*
  * nettrack: the datagrams of the witness and what became of them.
  *
- *    word 0     1         2        3        4 .... 31
- *   +-------+--------+--------+----------+-------------------+
- *   | magic | number | key    | checksum | made from number  |
- *   +-------+--------+--------+----------+-------------------+
+ *    word 0     1        2        3          4            5 .... 31
+ *   +-------+--------+-------+----------+-----------+------------------+
+ *   | magic | number | key   | checksum | peer time | made from number |
+ *   +-------+--------+-------+----------+-----------+------------------+
+ *
+ * The peer time is the peer's CLOCK_MONOTONIC in ns at its answer. The peer
+ * is not moved, so the longest gap by its clock tells a blackout even where
+ * the guest's own clocks stopped or jumped.
  *
  * A datagram that is not answered within NETTRACK_LOST_NS counts as lost; an
  * answer that comes later turns it into a late one, as long as the ring
@@ -41,8 +45,10 @@ struct nettrack_counts {
     uint64_t duplicated; /* further answers to one datagram */
     uint64_t corrupted;  /* came back with bytes changed */
     uint64_t unknown;    /* whole, but none of ours, or forgotten */
-    int64_t last_reply_ns, last_reply_real_ns; /* 0: none so far */
-    int64_t longest_gap_ns, longest_gap_real_ns, longest_rtt_ns;
+    /* of the last reply by each clock; 0: none so far */
+    int64_t last_reply_ns, last_reply_real_ns, last_reply_peer_ns;
+    int64_t longest_gap_ns, longest_gap_real_ns, longest_gap_peer_ns;
+    int64_t longest_rtt_ns;
 };
 
 struct nettrack {
@@ -67,6 +73,9 @@ void nettrack_receive(struct nettrack *track, int64_t now_ns, int64_t real_ns,
 
 /* Counts what is overdue by now. */
 void nettrack_judge(struct nettrack *track, int64_t now_ns);
+
+/* The peer's part: makes a whole datagram of NETTRACK_BYTES its answer. */
+void nettrack_answer(void *data, int64_t peer_ns);
 
 /* Whether the bytes are a whole datagram of a witness, whoever's. */
 bool nettrack_is_whole(const void *data, size_t data_bytes);

@@ -153,6 +153,7 @@ static void write_net(struct json *json, const struct net_counts *net)
     json_u64(json, "socket_errors", net->socket_errors);
     json_ms(json, "longest_gap_ms", track->longest_gap_ns);
     json_ms(json, "longest_gap_real_ms", track->longest_gap_real_ns);
+    json_ms(json, "longest_gap_peer_ms", track->longest_gap_peer_ns);
     json_ms(json, "longest_rtt_ms", track->longest_rtt_ns);
     json_object_end(json);
 }

@@ -42,8 +42,10 @@
  *               "last_wrong": "block", "kind"
  *   "net"       (--peer) "sent", "replies", "lost" (no reply in 2 s), "late",
  *               "duplicated", "corrupted", "unknown", "socket_errors",
- *               "longest_gap_ms" and "longest_gap_real_ms" between two
- *               replies, "longest_rtt_ms"
+ *               the longest gap between two replies:
+ *               "longest_gap_ms", "longest_gap_real_ms" and, by the clock of
+ *               the peer, which was not moved, "longest_gap_peer_ms"; and
+ *               "longest_rtt_ms"
  *
  * Pure: the view is gathered by control.c.
  */

@@ -7,8 +7,10 @@
  * guest is paused, but a Linux guest that is moved suspends its timekeeping:
  * the blackout is then missing in MONOTONIC and shows in REALTIME, which is
  * set forward from the hypervisor's wall clock. So a stall's length is the
- * longer of its two gaps. An administrator's `date -s` in the guest would
- * pass for a stall as well.
+ * longer of its two gaps. By REALTIME it is as exact as the wall clocks of
+ * the two hosts agree, and an administrator's `date -s` in the guest passes
+ * for a stall as well; a guest with a NIC has a third witness, its peer's
+ * clock (nettrack.h).
  *
  *    tick          tick                                  tick
  *     |--- 1 ms ---|------------- gap --------------------|
