@@ -19,8 +19,8 @@
 #define NET_INTERVAL_MS 10
 
 struct net_counts {
-    struct nettrack_counts
-        track;              /* gaps but the peer's: with the present one */
+    /* The gaps but the peer's include the one that lasts now. */
+    struct nettrack_counts track;
     uint64_t socket_errors; /* sends and receives that failed */
 };
 
