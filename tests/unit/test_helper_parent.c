@@ -173,7 +173,7 @@ static void nobody_reading_is_told(void **state)
     assert_int_equal(parent_complete(&libxl.parent, -1, EIO, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_PEER);
     assert_int_equal(err.os_errno, EPIPE);
-    assert_string_equal(err.msg, "writing to libxl: Broken pipe");
+    assert_string_equal(err.msg, "complete: writing to libxl: Broken pipe");
     close_pipes(&libxl);
 }
 

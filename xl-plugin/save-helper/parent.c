@@ -17,20 +17,24 @@ static void wait_for(int fd, short events)
     poll(&pollfd, 1, -1);
 }
 
+/*
+ * what names the question in the error, which may already hold another one:
+ * so it is part of the message from the start, not a prefix put on later.
+ */
 static int gone(struct parent *parent, int os_errno, const char *what,
-                struct xcx_err *err)
+                const char *how, struct xcx_err *err)
 {
     parent->gone = true;
-    return xcx_err_set(err, XCX_ERR_PEER, os_errno, "%s", what);
+    return xcx_err_set(err, XCX_ERR_PEER, os_errno, "%s: %s", what, how);
 }
 
 static int send_message(struct parent *parent, const struct message *message,
-                        struct xcx_err *err)
+                        const char *what, struct xcx_err *err)
 {
     size_t sent = 0;
 
     if (parent->gone)
-        return gone(parent, 0, "libxl is gone", err);
+        return gone(parent, 0, what, "libxl is gone", err);
     while (sent < message->nr_bytes) {
         ssize_t n = write(parent->out_fd, message->bytes + sent,
                           message->nr_bytes - sent);
@@ -40,13 +44,13 @@ static int send_message(struct parent *parent, const struct message *message,
         else if (n < 0 && errno == EAGAIN)
             wait_for(parent->out_fd, POLLOUT);
         else if (n == 0 || errno != EINTR)
-            return gone(parent, n ? errno : 0, "writing to libxl", err);
+            return gone(parent, n ? errno : 0, what, "writing to libxl", err);
     }
     return 0;
 }
 
-static int receive_answer(struct parent *parent, int *ret_answer,
-                          struct xcx_err *err)
+static int receive_answer(struct parent *parent, const char *what,
+                          int *ret_answer, struct xcx_err *err)
 {
     int answer = 0;
     size_t received = 0;
@@ -58,22 +62,23 @@ static int receive_answer(struct parent *parent, int *ret_answer,
         if (n > 0)
             received += (size_t)n;
         else if (n == 0)
-            return gone(parent, 0, "libxl has closed its pipe unanswered", err);
+            return gone(parent, 0, what, "libxl has closed its pipe unanswered",
+                        err);
         else if (errno == EAGAIN)
             wait_for(parent->in_fd, POLLIN);
         else if (errno != EINTR)
-            return gone(parent, errno, "reading libxl's answer", err);
+            return gone(parent, errno, what, "reading libxl's answer", err);
     }
     *ret_answer = answer;
     return 0;
 }
 
 static int ask(struct parent *parent, const struct message *message,
-               int *ret_answer, struct xcx_err *err)
+               const char *what, int *ret_answer, struct xcx_err *err)
 {
-    if (send_message(parent, message, err) < 0)
+    if (send_message(parent, message, what, err) < 0)
         return -1;
-    return receive_answer(parent, ret_answer, err);
+    return receive_answer(parent, what, ret_answer, err);
 }
 
 static void log_to_stderr(int errnoval, const char *line)
@@ -90,7 +95,8 @@ void parent_log(struct parent *parent, enum message_level level, int errnoval,
     struct message message;
 
     message_log(&message, level, errnoval, CONTEXT, line);
-    if (send_message(parent, &message, NULL) < 0 && level >= MESSAGE_LEVEL_WARN)
+    if (send_message(parent, &message, "", NULL) < 0 &&
+        level >= MESSAGE_LEVEL_WARN)
         log_to_stderr(errnoval, line);
 }
 
@@ -108,7 +114,7 @@ void parent_progress(struct parent *parent, const char *what, uint64_t done,
     parent->last_percent = percent;
     snprintf(parent->last_what, sizeof(parent->last_what), "%s", what);
     message_progress(&message, CONTEXT, what, done, total);
-    send_message(parent, &message, NULL);
+    send_message(parent, &message, "", NULL);
 }
 
 int parent_suspend(struct parent *parent, struct xcx_err *err)
@@ -117,8 +123,8 @@ int parent_suspend(struct parent *parent, struct xcx_err *err)
     int answer;
 
     message_suspend(&message);
-    if (ask(parent, &message, &answer, err) < 0)
-        return xcx_err_prefix(err, "suspend");
+    if (ask(parent, &message, "suspend", &answer, err) < 0)
+        return -1;
     if (answer != 1)
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "libxl could not suspend the guest");
@@ -132,9 +138,10 @@ int parent_switch_qemu_logdirty(struct parent *parent, uint32_t domid, bool on,
     int answer;
 
     message_switch_qemu_logdirty(&message, domid, on);
-    if (ask(parent, &message, &answer, err) < 0)
-        return xcx_err_prefix(err, "device model's log-dirty %s",
-                              on ? "on" : "off");
+    if (ask(parent, &message,
+            on ? "device model's log-dirty on" : "device model's log-dirty off",
+            &answer, err) < 0)
+        return -1;
     if (answer != 0)
         return xcx_err_set(err, XCX_ERR_PEER, 0,
                            "libxl could not switch the device model's "
@@ -150,5 +157,5 @@ int parent_complete(struct parent *parent, int retval, int errnoval,
     int answer;
 
     message_complete(&message, retval, errnoval);
-    return ask(parent, &message, &answer, err);
+    return ask(parent, &message, "complete", &answer, err);
 }

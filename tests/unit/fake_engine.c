@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An xcx_save() without Xen, for tests of the program around it. What it does
+ * is one word in the environment variable FAKE_ENGINE:
+ *
+ *   ok      every callback, then success
+ *   wait    log-dirty on; waits for the cancel fd; log-dirty off; CANCELLED
+ *   fail    a hypercall error with EBUSY
+ *   silent  fails without an error
+ *   stdout  prints on stdout, then success
+ */
+#include "xcext.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void log_params(const struct xcx_save_params *params,
+                       const struct xcx_save_ops *ops)
+{
+    char line[256];
+
+    snprintf(line, sizeof(line),
+             "domid %u live %d verify %d workers %u qemu %d cloexec %d "
+             "nonblock %d back %d",
+             params->domid, params->live, params->verify, params->nr_workers,
+             ops->switch_qemu_logdirty != NULL,
+             fcntl(params->out_fd, F_GETFD) == FD_CLOEXEC,
+             (fcntl(params->out_fd, F_GETFL) & O_NONBLOCK) != 0,
+             fcntl(params->out_fd + 1, F_GETFD) >= 0);
+    ops->log(ops->opaque, XCX_LOG_DEBUG, line);
+    ops->log(ops->opaque, XCX_LOG_INFO, "info");
+    ops->log(ops->opaque, XCX_LOG_WARN, "warn");
+}
+
+static int succeed(const struct xcx_save_params *params,
+                   const struct xcx_save_ops *ops, struct xcx_save_stats *stats,
+                   struct xcx_err *err)
+{
+    log_params(params, ops);
+    stats->domid = params->domid;
+    stats->total_bytes = 5 << 20;
+    stats->total_ns = 7000000;
+    stats->nr_rounds = 2;
+    stats->blackout_ns = 3000000;
+    stats->predicted_blackout_ns = 2000000;
+    stats->stop_reason = "enough";
+    ops->stats(ops->opaque, stats);
+    ops->progress(ops->opaque, "round 0", 50, 100);
+    if (ops->switch_qemu_logdirty &&
+        ops->switch_qemu_logdirty(ops->opaque, true, err) < 0)
+        return -1;
+    if (ops->suspend(ops->opaque, err) < 0)
+        return -1;
+    if (write(params->out_fd, "memory", 6) != 6)
+        return xcx_err_set(err, XCX_ERR_IO, errno, "stream");
+    if (ops->switch_qemu_logdirty)
+        return ops->switch_qemu_logdirty(ops->opaque, false, err);
+    return 0;
+}
+
+static int wait_for_cancel(const struct xcx_save_params *params,
+                           const struct xcx_save_ops *ops, struct xcx_err *err)
+{
+    struct pollfd pollfd = {.fd = *params->cancel_fd, .events = POLLIN};
+
+    if (ops->switch_qemu_logdirty(ops->opaque, true, err) < 0)
+        return -1;
+    poll(&pollfd, 1, -1);
+    xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
+    ops->switch_qemu_logdirty(ops->opaque, false, err);
+    return -1;
+}
+
+int xcx_save(const struct xcx_save_params *params,
+             const struct xcx_save_ops *ops, struct xcx_save_stats *ret_stats,
+             struct xcx_err *err)
+{
+    const char *word = getenv("FAKE_ENGINE");
+
+    if (word && strcmp(word, "wait") == 0)
+        return wait_for_cancel(params, ops, err);
+    if (word && strcmp(word, "fail") == 0)
+        return xcx_err_set(err, XCX_ERR_HYPERCALL, EBUSY, "enable log-dirty");
+    if (word && strcmp(word, "silent") == 0)
+        return -1;
+    if (word && strcmp(word, "stdout") == 0) {
+        printf("stray output\n");
+        fflush(stdout);
+    }
+    return succeed(params, ops, ret_stats, err);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fake_libxl: starts the helper program as libxl does and plays libxl's part.
+ * Every wait ends after 20 seconds with a failed test.
+ *
+ *   fd 0  answers      fd 10  IO_FD, a pipe
+ *   fd 1  messages     fd 11  BACK_FD
+ *   fd 2  stderr, a pipe
+ */
+#ifndef TESTS_UNIT_FAKE_LIBXL_H
+#define TESTS_UNIT_FAKE_LIBXL_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+struct fake_libxl {
+    pid_t pid;
+    int answer_fd, message_fd, stderr_fd, io_fd; /* our ends */
+};
+
+/* One message; numbers and texts in order, as many as its type has. */
+struct heard {
+    unsigned type; /* 0: the helper has closed its end */
+    int numbers[2];
+    char texts[2][PIPE_BUF];
+};
+
+/* line: arguments at single spaces. environment: "A=b" each, then NULL. */
+void fake_libxl_start(struct fake_libxl *libxl, const char *program,
+                      const char *line, const char *const *environment);
+
+void fake_libxl_hear(struct fake_libxl *libxl, struct heard *ret);
+void fake_libxl_answer(struct fake_libxl *libxl, int answer);
+
+/* Hears until a message of this type; answers what else asks by "success". */
+void fake_libxl_until(struct fake_libxl *libxl, unsigned type,
+                      struct heard *ret);
+
+/* Waits for the end: exit status, or minus the signal. Closes all. */
+int fake_libxl_end(struct fake_libxl *libxl);
+
+/* What has come on fd until its end, as text. */
+void fake_libxl_read_all(int fd, char *ret_text, size_t size);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * xl-save-helper: what libxl starts, through LIBXL_SAVE_HELPER, to save or
+ * restore a domain. Saves with a plain stream are done by libxcext; all else
+ * is handed to the stock helper by exec.
+ *
+ * Exit status: 0 when libxl has been told how it ended; 1 when libxl is gone;
+ * 2 for a wrong command line, with one line on stderr.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "config.h"
+#include "parent.h"
+#include "save.h"
+#include "stock.h"
+
+/* A later open must not land on a standard fd that was closed. */
+static int open_standard_fds(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return -1;
+    }
+    return 0;
+}
+
+/*
+ * A restore needs one setting only, so a wrong file does not keep a guest
+ * from arriving: the defaults serve. A save is refused.
+ */
+static int settings(const struct arguments *arguments, struct config *config,
+                    struct parent *parent, struct xcx_err *err)
+{
+    if (config_load(config, err) == 0)
+        return 0;
+    if (!arguments->restore)
+        return -1;
+    parent_log(parent, MESSAGE_LEVEL_WARN, MESSAGE_NO_ERRNO, err->msg);
+    *err = XCX_ERR_INIT;
+    config_default(config);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct parent parent = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO};
+    struct xcx_err err = XCX_ERR_INIT;
+    struct arguments arguments;
+    struct config config;
+
+    if (open_standard_fds() < 0)
+        return 2;
+    umask(022);
+    if (arguments_parse(argc, argv, &arguments, &err) < 0) {
+        fprintf(stderr, "xl-save-helper: %s\n", err.msg);
+        return 2;
+    }
+    if (settings(&arguments, &config, &parent, &err) < 0)
+        return save_refuse(&parent, &err);
+    if (arguments_are_ours(&arguments))
+        return save_run(&arguments, &config, &parent);
+    stock_exec(config.stock_helper, argv, &err);
+    return save_refuse(&parent, &err);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "save.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cancel.h"
+#include "record.h"
+
+#define NS_PER_MS          UINT64_C(1000000)
+#define NS_PER_S           UINT64_C(1000000000)
+
+#define RECORD_INTERVAL_NS NS_PER_S
+
+struct session {
+    struct parent *parent;
+    const struct arguments *arguments;
+    const struct config *config;
+    struct record record;
+    uint64_t recorded_ns; /* monotonic, when the running file was renewed */
+    bool record_failed;   /* warned already */
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* ---- what the library calls -------------------------------------------- */
+
+static void on_log(void *opaque, enum xcx_log_level level, const char *line)
+{
+    static const enum message_level levels[] = {
+        [XCX_LOG_DEBUG] = MESSAGE_LEVEL_DEBUG,
+        [XCX_LOG_INFO] = MESSAGE_LEVEL_DETAIL,
+        [XCX_LOG_WARN] = MESSAGE_LEVEL_WARN,
+        [XCX_LOG_ERROR] = MESSAGE_LEVEL_ERROR,
+    };
+    const struct session *session = opaque;
+
+    if ((unsigned)level >= session->config->log_level)
+        parent_log(session->parent, levels[level], MESSAGE_NO_ERRNO, line);
+}
+
+static void tell(struct session *session, enum xcx_log_level level,
+                 const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void tell(struct session *session, enum xcx_log_level level,
+                 const char *fmt, ...)
+{
+    char line[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    on_log(session, level, line);
+}
+
+/* The record is worth one warning, never a failure. */
+static void warn_of_record(struct session *session, const struct xcx_err *err)
+{
+    if (session->record_failed)
+        return;
+    session->record_failed = true;
+    tell(session, XCX_LOG_WARN, "no statistics: %s", err->msg);
+}
+
+static void renew_record(struct session *session, const char *what,
+                         uint64_t done, uint64_t total)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    session->recorded_ns = now_ns();
+    if (record_running(&session->record, what, done, total, &err) < 0)
+        warn_of_record(session, &err);
+}
+
+static void on_progress(void *opaque, const char *what, uint64_t done,
+                        uint64_t total)
+{
+    struct session *session = opaque;
+
+    parent_progress(session->parent, what, done, total);
+    if (now_ns() - session->recorded_ns >= RECORD_INTERVAL_NS)
+        renew_record(session, what, done, total);
+}
+
+static void on_stats(void *opaque, const struct xcx_save_stats *stats)
+{
+    struct session *session = opaque;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (record_stats(&session->record, stats, &err) < 0)
+        warn_of_record(session, &err);
+}
+
+static int on_suspend(void *opaque, struct xcx_err *err)
+{
+    struct session *session = opaque;
+
+    return parent_suspend(session->parent, err);
+}
+
+static int on_switch_qemu_logdirty(void *opaque, bool on, struct xcx_err *err)
+{
+    struct session *session = opaque;
+
+    return parent_switch_qemu_logdirty(session->parent,
+                                       session->arguments->domid, on, err);
+}
+
+/* ---- a save ------------------------------------------------------------ */
+
+/*
+ * Takes the two pipes out of the way: what a library prints on stdout must
+ * not reach libxl, and nothing that is executed may inherit them.
+ */
+static int move_pipes(struct parent *parent, struct xcx_err *err)
+{
+    int in_fd = fcntl(parent->in_fd, F_DUPFD_CLOEXEC, 3);
+    int out_fd = fcntl(parent->out_fd, F_DUPFD_CLOEXEC, 3);
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (in_fd < 0 || out_fd < 0 || null_fd < 0 ||
+        dup2(null_fd, STDIN_FILENO) < 0 ||
+        dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "moving the pipes");
+    close(null_fd);
+    parent->in_fd = in_fd;
+    parent->out_fd = out_fd;
+    return 0;
+}
+
+/* libxl hands its fds over without CLOEXEC. A save has no use for BACK_FD. */
+static int take_fds(const struct arguments *arguments, struct xcx_err *err)
+{
+    if (fcntl(arguments->io_fd, F_SETFD, FD_CLOEXEC) < 0)
+        return xcx_err_set(err, XCX_ERR_USAGE, errno, "IO_FD %d",
+                           arguments->io_fd);
+    if (arguments->back_fd > STDERR_FILENO &&
+        arguments->back_fd != arguments->io_fd)
+        close(arguments->back_fd);
+    return 0;
+}
+
+static int engine(struct session *session, const struct cancel *cancel,
+                  struct xcx_save_stats *ret_stats, struct xcx_err *err)
+{
+    const struct arguments *arguments = session->arguments;
+    struct xcx_save_params params = {
+        .domid = arguments->domid,
+        .out_fd = arguments->io_fd,
+        .cancel_fd = &cancel->fd,
+        .live = arguments->flags & SAVE_FLAG_LIVE,
+        .verify = arguments->flags & SAVE_FLAG_DEBUG,
+        .type = XCX_STREAM_PLAIN,
+    };
+    struct xcx_save_ops ops = {
+        .opaque = session,
+        .suspend = on_suspend,
+        .log = on_log,
+        .progress = on_progress,
+        .stats = on_stats,
+    };
+
+    if (arguments->callbacks & CALLBACK_SWITCH_QEMU_LOGDIRTY)
+        ops.switch_qemu_logdirty = on_switch_qemu_logdirty;
+    config_apply(session->config, &params);
+    renew_record(session, "starting", 0, 0);
+    if (xcx_save(&params, &ops, ret_stats, err) == 0)
+        return 0;
+    xcx_err_set(err, XCX_ERR_BUG, 0, "save failed without a reason");
+    if (err->kind == XCX_ERR_CANCELLED && cancel_reason(cancel))
+        xcx_err_prefix(err, "%s", cancel_reason(cancel));
+    return -1;
+}
+
+static int save(struct session *session, struct xcx_save_stats *ret_stats,
+                struct xcx_err *err)
+{
+    struct cancel cancel = CANCEL_INIT;
+    int rc = -1;
+
+    if (move_pipes(session->parent, err) == 0 &&
+        take_fds(session->arguments, err) == 0 &&
+        cancel_init(&cancel, session->parent->in_fd, err) == 0)
+        rc = engine(session, &cancel, ret_stats, err);
+    cancel_done(&cancel);
+    return rc;
+}
+
+static void summarise(struct session *session,
+                      const struct xcx_save_stats *stats)
+{
+    char forecast[64] = "none";
+
+    if (stats->predicted_blackout_ns != UINT64_MAX)
+        snprintf(forecast, sizeof(forecast), "%" PRIu64 " ms",
+                 stats->predicted_blackout_ns / NS_PER_MS);
+    tell(session, XCX_LOG_INFO,
+         "saved %" PRIu64 " MiB in %" PRIu64 " ms, %u rounds; blackout "
+         "%" PRIu64 " ms, forecast %s; %s",
+         stats->total_bytes >> 20, stats->total_ns / NS_PER_MS,
+         stats->nr_rounds, stats->blackout_ns / NS_PER_MS, forecast,
+         stats->stop_reason ? stats->stop_reason : "not live");
+}
+
+static int complete(struct parent *parent, const struct xcx_err *outcome)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    bool failed = xcx_err_is_set(outcome);
+
+    if (parent_complete(parent, failed ? -1 : 0,
+                        failed ? xcx_err_to_errno(outcome) : 0, &err) < 0)
+        return 1;
+    return 0;
+}
+
+int save_refuse(struct parent *parent, const struct xcx_err *why)
+{
+    signal(SIGPIPE, SIG_IGN);
+    parent_log(parent, MESSAGE_LEVEL_ERROR, MESSAGE_NO_ERRNO, why->msg);
+    return complete(parent, why);
+}
+
+int save_run(const struct arguments *arguments, const struct config *config,
+             struct parent *parent)
+{
+    struct session session = {
+        .parent = parent, .arguments = arguments, .config = config};
+    struct xcx_save_stats stats = {.domid = arguments->domid};
+    struct xcx_err outcome = XCX_ERR_INIT;
+    struct xcx_err err = XCX_ERR_INIT;
+    struct timespec started;
+    int status;
+
+    signal(SIGPIPE, SIG_IGN);
+    clock_gettime(CLOCK_REALTIME, &started);
+    record_init(&session.record, config->stats_dir, config->run_dir,
+                arguments->domid, &started);
+    if (save(&session, &stats, &outcome) == 0)
+        summarise(&session, &stats);
+    else
+        tell(&session, XCX_LOG_ERROR, "%s", outcome.msg);
+    /* First the file, since libxl reads no more after "complete". */
+    on_stats(&session, &stats);
+    if (record_end(&session.record, &outcome, &err) < 0)
+        warn_of_record(&session, &err);
+    status = complete(parent, &outcome);
+    record_done(&session.record);
+    return status;
+}
