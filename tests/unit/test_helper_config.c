@@ -226,6 +226,34 @@ static void the_environment_comes_last(void **state)
     unsetenv("XL_MIGRATE_WORKERS");
 }
 
+/* The file that is installed has every key, with its default, commented out. */
+static void the_installed_file_says_the_defaults(void **state)
+{
+    FILE *file = fopen("configs/xl-migrate.conf", "r");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct config config, defaults;
+    char line[256], text[8192] = "";
+    unsigned nr_keys = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        assert_int_equal(line[0] == '#' || line[0] == '\n', 1);
+        if (line[0] == '#' && line[1] >= 'a' && line[1] <= 'z') {
+            assert_true(strlen(text) + strlen(line) < sizeof(text));
+            strcat(text, line + 1);
+            nr_keys++;
+        }
+    }
+    fclose(file);
+    assert_int_equal(nr_keys, 12);
+    write_file(*state, text, strlen(text));
+    memset(&config, 0, sizeof(config));
+    config_load(&config, &err);
+    assert_string_equal(err.msg, "");
+    config_default(&defaults);
+    assert_memory_equal(&config, &defaults, sizeof(config));
+}
+
 static void lines_of_keys_are_found(void **state)
 {
     static const struct {
@@ -274,6 +302,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_environment_comes_last, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(the_installed_file_says_the_defaults,
+                                        set_up, tear_down),
         cmocka_unit_test(lines_of_keys_are_found),
     };
 

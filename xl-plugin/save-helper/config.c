@@ -13,6 +13,10 @@
 
 #include "config_lines.h"
 
+#ifndef CONFIG_DEFAULT_PATH
+#define CONFIG_DEFAULT_PATH "/etc/xen/xl-migrate.conf"
+#endif
+
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
 enum key_type {

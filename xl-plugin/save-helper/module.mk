@@ -19,6 +19,10 @@ XEN_LIBEXEC_BIN = $(or $(shell pkg-config --variable=libexec_bin xenlight), \
 $(BUILD)/obj/$(SAVE_HELPER_DIR)/stock.o: EXTRA_CFLAGS = \
     -DXEN_LIBEXEC_BIN='"$(strip $(XEN_LIBEXEC_BIN))"'
 
+# Installed below SYSCONFDIR: give make and make install the same PREFIX.
+$(BUILD)/obj/$(SAVE_HELPER_DIR)/config.o: EXTRA_CFLAGS = \
+    -DCONFIG_DEFAULT_PATH='"$(SYSCONFDIR)/xen/xl-migrate.conf"'
+
 # The program with an engine that the test directs.
 TEST_PROGS += xl-save-helper-fake
 xl-save-helper-fake_SRC := $(SAVE_HELPER_SRC) tests/unit/fake_engine.c
