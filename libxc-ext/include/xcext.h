@@ -17,6 +17,7 @@
 #ifndef XCEXT_H
 #define XCEXT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -114,6 +115,9 @@ struct xcx_save_ops {
                        struct xcx_err *err);
 };
 
+/* Map in the calling process: slower in a PV Dom0, but no fork. */
+#define XCX_NO_WORKERS UINT_MAX
+
 struct xcx_save_params {
     uint32_t domid;
     int out_fd;           /* blocking; stays the caller's */
@@ -122,7 +126,7 @@ struct xcx_save_params {
     bool verify; /* xl migrate --debug: a VERIFY pass at the end */
     enum xcx_stream_type type;
     bool pv_without_logdirty_pause; /* PV, no shadow paging: stop-and-copy */
-    unsigned nr_workers;            /* 0: the library chooses */
+    unsigned nr_workers; /* 0: the library chooses; or XCX_NO_WORKERS */
     struct xcx_policy_limits limits;
     const char *lock_dir; /* for the one lock a domain; NULL: the default */
 };

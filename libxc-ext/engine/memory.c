@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/memory.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hv/domain.h"
+
+_Static_assert(XCX_CHUNK_PFNS <= XCX_TYPES_MAX_BATCH, "one query a chunk");
+
+static uint64_t nr_chunks(const struct xcx_memory *memory)
+{
+    return (memory->guest->nr_pfns + XCX_CHUNK_PFNS - 1) / XCX_CHUNK_PFNS;
+}
+
+static unsigned chunk_pfns(const struct xcx_memory *memory, uint64_t chunk)
+{
+    uint64_t left = memory->guest->nr_pfns - chunk * XCX_CHUNK_PFNS;
+
+    return left < XCX_CHUNK_PFNS ? (unsigned)left : XCX_CHUNK_PFNS;
+}
+
+/* Workers need no bitmaps: without them a fork copies next to nothing. */
+static int new_bitmap(struct xcx_bitmap *map, uint64_t nr_bits,
+                      struct xcx_err *err)
+{
+    if (xcx_bitmap_init(map, nr_bits, err))
+        return -1;
+    if (map->mapped_bytes)
+        madvise(map->words, map->mapped_bytes, MADV_DONTFORK);
+    return 0;
+}
+
+int xcx_memory_init(struct xcx_memory *memory, struct xcx_guest *guest,
+                    struct xcx_types *types, struct xcx_err *err)
+{
+    uint64_t nr_pfns = guest->nr_pfns;
+
+    *memory = (struct xcx_memory){.guest = guest, .types = types};
+    if (new_bitmap(&memory->populated, nr_pfns, err) ||
+        new_bitmap(&memory->todo, nr_pfns, err) ||
+        new_bitmap(&memory->hot, nr_pfns, err) ||
+        new_bitmap(&memory->last, nr_pfns, err))
+        return -1;
+    memory->top_chunk = nr_chunks(memory);
+    memory->stops_early = xcx_domain_nr_on_demand(guest->hv) == 0;
+    return 0;
+}
+
+void xcx_memory_done(struct xcx_memory *memory)
+{
+    xcx_bitmap_done(&memory->populated);
+    xcx_bitmap_done(&memory->todo);
+    xcx_bitmap_done(&memory->hot);
+    xcx_bitmap_done(&memory->last);
+}
+
+static int grow_bitmap(struct xcx_bitmap *map, uint64_t nr_bits,
+                       struct xcx_err *err)
+{
+    struct xcx_bitmap larger = {0};
+
+    if (new_bitmap(&larger, nr_bits, err))
+        return -1;
+    xcx_bitmap_or(&larger, map);
+    xcx_bitmap_done(map);
+    *map = larger;
+    return 0;
+}
+
+int xcx_memory_grow(struct xcx_memory *memory, struct xcx_err *err)
+{
+    uint64_t nr_pfns = memory->guest->nr_pfns;
+    bool all_known = xcx_memory_is_known(memory);
+
+    if (nr_pfns <= memory->populated.nr_bits)
+        return 0;
+    if (grow_bitmap(&memory->populated, nr_pfns, err) ||
+        grow_bitmap(&memory->todo, nr_pfns, err) ||
+        grow_bitmap(&memory->hot, nr_pfns, err) ||
+        grow_bitmap(&memory->last, nr_pfns, err))
+        return -1;
+    /* A search that is over stays so; one that goes on takes them in. */
+    memory->top_chunk = nr_chunks(memory);
+    if (all_known)
+        memory->next_chunk = memory->top_chunk;
+    return 0;
+}
+
+bool xcx_memory_is_known(const struct xcx_memory *memory)
+{
+    return memory->next_chunk >= memory->top_chunk;
+}
+
+static void found(struct xcx_memory *memory, uint64_t pfn)
+{
+    if (xcx_bitmap_test(&memory->populated, pfn))
+        return;
+    xcx_bitmap_set(&memory->populated, pfn);
+    xcx_bitmap_set(&memory->todo, pfn);
+    memory->nr_found++;
+}
+
+static int ask_chunk(struct xcx_memory *memory, uint64_t chunk,
+                     struct xcx_err *err)
+{
+    uint64_t first = chunk * XCX_CHUNK_PFNS;
+    unsigned nr_pfns = chunk_pfns(memory, chunk);
+    uint8_t types[XCX_CHUNK_PFNS];
+
+    if (xcx_types_query_range(memory->types, first, nr_pfns, types, err))
+        return -1;
+    for (unsigned i = 0; i < nr_pfns; i++)
+        if (xcx_page_type_has_data(types[i]))
+            found(memory, first + i);
+    return 0;
+}
+
+static void read_chunk(struct xcx_memory *memory, uint64_t chunk)
+{
+    uint64_t first = chunk * XCX_CHUNK_PFNS;
+    unsigned nr_pfns = chunk_pfns(memory, chunk);
+
+    for (unsigned i = 0; i < nr_pfns; i++)
+        if (memory->guest->ops->frame(memory->guest, first + i) != XCX_NO_FRAME)
+            found(memory, first + i);
+}
+
+/* Ends the search if all pages that Xen counts have been found. */
+static int look_at_count(struct xcx_memory *memory, struct xcx_err *err)
+{
+    struct xcx_domain_info info;
+
+    if (xcx_domain_get_info(memory->guest->hv, &info, err))
+        return -1;
+    if (memory->stops_early && memory->nr_found >= info.nr_pages)
+        memory->next_chunk = memory->top_chunk;
+    if (xcx_memory_is_known(memory))
+        memory->page_count_offset =
+            (int64_t)(info.nr_pages - xcx_bitmap_count(&memory->populated));
+    return 0;
+}
+
+int xcx_memory_search(struct xcx_memory *memory, uint64_t *ret_pfn,
+                      struct xcx_err *err)
+{
+    uint64_t chunk = memory->next_chunk++, before = memory->nr_found;
+
+    *ret_pfn = chunk * XCX_CHUNK_PFNS;
+    if (memory->guest->ops->types_change) {
+        read_chunk(memory, chunk);
+        return 0;
+    }
+    if (ask_chunk(memory, chunk, err))
+        return -1;
+    if (memory->nr_found != before && !xcx_memory_is_known(memory))
+        return 0;
+    /* Empty: where the guest's pages are, nobody knows; try the top. */
+    if (!xcx_memory_is_known(memory) && memory->stops_early &&
+        ask_chunk(memory, --memory->top_chunk, err))
+        return -1;
+    return look_at_count(memory, err);
+}
+
+/* ---- ballooning --------------------------------------------------------- */
+
+/* Clears what is no longer there. */
+static int recheck_chunk(struct xcx_memory *memory, uint64_t chunk,
+                         struct xcx_err *err)
+{
+    uint64_t first = chunk * XCX_CHUNK_PFNS;
+    unsigned nr_pfns = chunk_pfns(memory, chunk);
+    uint8_t types[XCX_CHUNK_PFNS];
+
+    if (xcx_types_query_range(memory->types, first, nr_pfns, types, err))
+        return -1;
+    for (unsigned i = 0; i < nr_pfns; i++)
+        if (!xcx_page_type_has_data(types[i]))
+            xcx_bitmap_clear(&memory->populated, first + i);
+    return 0;
+}
+
+enum which_chunks {
+    FULL,  /* with pages: has one of them gone? */
+    MIXED, /* with pages and holes: most likely where one has come */
+    EMPTY,
+};
+
+static bool is_of(const struct xcx_memory *memory, uint64_t chunk,
+                  enum which_chunks which)
+{
+    unsigned nr_pfns = chunk_pfns(memory, chunk);
+    uint64_t nr = xcx_bitmap_count_range(&memory->populated,
+                                         chunk * XCX_CHUNK_PFNS, nr_pfns);
+
+    switch (which) {
+    case FULL:
+        return nr != 0;
+    case MIXED:
+        return nr != 0 && nr != nr_pfns;
+    case EMPTY:
+        return nr == 0;
+    }
+    return false;
+}
+
+static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
+                      struct xcx_err *err)
+{
+    for (uint64_t chunk = 0; chunk < nr_chunks(memory); chunk++) {
+        int rc = 0;
+
+        if (!is_of(memory, chunk, which))
+            continue;
+        if (which == FULL)
+            rc = recheck_chunk(memory, chunk, err);
+        else
+            rc = ask_chunk(memory, chunk, err);
+        if (rc)
+            return -1;
+    }
+    return 0;
+}
+
+/* *ret_more: how many pages Xen counts beyond what is explained. */
+static int count_pages(const struct xcx_memory *memory, int64_t *ret_more,
+                       struct xcx_err *err)
+{
+    struct xcx_domain_info info;
+
+    if (xcx_domain_get_info(memory->guest->hv, &info, err))
+        return -1;
+    *ret_more =
+        (int64_t)(info.nr_pages - xcx_bitmap_count(&memory->populated)) -
+        memory->page_count_offset;
+    return 0;
+}
+
+int xcx_memory_follow_balloon(struct xcx_memory *memory, bool final,
+                              struct xcx_err *err)
+{
+    int64_t more;
+
+    if (!xcx_memory_is_known(memory))
+        return 0;
+    if (memory->guest->ops->types_change) {
+        for (uint64_t chunk = 0; chunk < nr_chunks(memory); chunk++)
+            read_chunk(memory, chunk);
+        return 0;
+    }
+    if (count_pages(memory, &more, err))
+        return -1;
+    if (!more)
+        return 0;
+    if (more < 0 && !final && ask_chunks(memory, FULL, err))
+        return -1;
+    if (ask_chunks(memory, MIXED, err) || count_pages(memory, &more, err))
+        return -1;
+    if (more && ask_chunks(memory, EMPTY, err))
+        return -1;
+    if (count_pages(memory, &more, err))
+        return -1;
+    memory->page_count_offset += more; /* what is left has other reasons */
+    return 0;
+}
+
+void xcx_memory_take_dirty(struct xcx_memory *memory,
+                           const struct xcx_bitmap *dirty)
+{
+    uint64_t nr_words = xcx_bitmap_nr_words(dirty->nr_bits);
+
+    /* Untouched memory stays so: a bitmap of a terabyte is nearly empty. */
+    for (uint64_t i = 0; i < nr_words; i++) {
+        uint64_t now = dirty->words[i];
+
+        if (now & memory->last.words[i] || memory->hot.words[i])
+            memory->hot.words[i] = now & memory->last.words[i];
+        if (memory->last.words[i] != now)
+            memory->last.words[i] = now;
+        if (now)
+            memory->todo.words[i] |= now;
+    }
+}

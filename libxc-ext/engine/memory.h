@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * memory: which pages the guest has, and which are still to be sent.
+ *
+ * populated   known to be there (asked once; a failed map asks again)
+ * todo        to be sent; a bit goes when its page is handed on, and comes
+ *             back when the page has to be deferred
+ *
+ * The p2m of a small HVM guest is nearly all holes: 128 MiB of RAM, and
+ * special pages just below 4 GiB. Asking for the type of every pfn would cost
+ * more than sending the guest, so the search goes up from pfn 0 in chunks of
+ * 1024 and, for each empty chunk it meets, down from the top by one,
+ *
+ *   0 ──▶ ████████ ──▶ · · · · · · · · · · · · · · ◀── ██ nr_pfns
+ *                     next                         top
+ *
+ * until it has found as many pages as Xen says the guest has. Pages
+ * populated on demand make that number useless: then all is asked for.
+ *
+ * Ballooning. A page that a guest gets is not in the log-dirty record, and
+ * writes to it are not until the next CLEAN: so follow_balloon() comes just
+ * before one, or with the guest suspended. What it finds is to be sent.
+ *
+ * For PV, the guest's own p2m says all this, and costs nothing to read.
+ */
+#ifndef XCX_ENGINE_MEMORY_H
+#define XCX_ENGINE_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bitmap.h"
+#include "guest/guest.h"
+#include "hv/types.h"
+
+#define XCX_CHUNK_PFNS 1024 /* 4 MiB */
+
+struct xcx_memory {
+    struct xcx_guest *guest;
+    struct xcx_types *types;
+    struct xcx_bitmap populated;
+    struct xcx_bitmap todo;
+    struct xcx_bitmap hot;  /* of todo, those that were written twice */
+    struct xcx_bitmap last; /* what the last CLEAN gave */
+    /* The search. */
+    uint64_t next_chunk;
+    uint64_t top_chunk; /* from here on all is known */
+    uint64_t nr_found;
+    bool stops_early;
+    /* nr_pages of Xen less ours, when they were last made to agree. */
+    int64_t page_count_offset;
+};
+
+/* For guest->nr_pfns pfns, nothing known. Errors: RESOURCE. */
+int xcx_memory_init(struct xcx_memory *memory, struct xcx_guest *guest,
+                    struct xcx_types *types, struct xcx_err *err);
+void xcx_memory_done(struct xcx_memory *memory); /* idempotent */
+
+/* Room for a p2m that has grown; the new pfns count as holes. */
+int xcx_memory_grow(struct xcx_memory *memory, struct xcx_err *err);
+
+/* Whether the search is over. */
+bool xcx_memory_is_known(const struct xcx_memory *memory);
+
+/*
+ * Searches one chunk more (and perhaps one at the top): what is there gets
+ * its bits in populated and todo. *ret_pfn is the chunk's first pfn.
+ */
+int xcx_memory_search(struct xcx_memory *memory, uint64_t *ret_pfn,
+                      struct xcx_err *err);
+
+/*
+ * Finds pages that have come since, if the page count says so (PV: always),
+ * into populated and todo. final: the guest is suspended; otherwise pages
+ * that have gone are noted too.
+ */
+int xcx_memory_follow_balloon(struct xcx_memory *memory, bool final,
+                              struct xcx_err *err);
+
+/* Takes the bits of a CLEAN into todo, hot and last. */
+void xcx_memory_take_dirty(struct xcx_memory *memory,
+                           const struct xcx_bitmap *dirty);
+
+#endif

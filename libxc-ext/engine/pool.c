@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+static void reap(pid_t *pid, int options)
+{
+    pid_t reaped;
+
+    if (!*pid)
+        return;
+    do
+        reaped = waitpid(*pid, NULL, options);
+    while (reaped < 0 && errno == EINTR);
+    if (reaped != 0)
+        *pid = 0;
+}
+
+/* One retired at most for each index: the last one has had its time. */
+static void retire(struct xcx_pool *pool, unsigned worker_index)
+{
+    reap(&pool->retired[worker_index], 0);
+    pool->retired[worker_index] =
+        xcx_worker_retire(&pool->workers[worker_index]);
+}
+
+int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int out_fd,
+                  unsigned nr_workers, struct xcx_err *err)
+{
+    *pool = (struct xcx_pool){.hv = hv, .out_fd = out_fd};
+    for (unsigned i = 0; i < XCX_POOL_MAX_WORKERS; i++)
+        pool->workers[i] = XCX_WORKER_INIT;
+    for (unsigned i = 0; i < nr_workers && i < XCX_POOL_MAX_WORKERS; i++) {
+        if (xcx_worker_init(&pool->workers[i], err))
+            return -1;
+        pool->nr_workers++;
+        if (xcx_worker_start(&pool->workers[i], hv, out_fd, err))
+            return -1;
+    }
+    return 0;
+}
+
+static int replace(struct xcx_pool *pool, unsigned worker_index,
+                   struct xcx_err *err)
+{
+    retire(pool, worker_index);
+    return xcx_worker_start(&pool->workers[worker_index], pool->hv,
+                            pool->out_fd, err);
+}
+
+int xcx_pool_ready(struct xcx_pool *pool, unsigned worker_index,
+                   struct xcx_err *err)
+{
+    const struct xcx_worker *worker = &pool->workers[worker_index];
+
+    if (worker->pid && worker->nr_pages_mapped < XCX_POOL_LIFE_PAGES)
+        return 0;
+    return replace(pool, worker_index, err);
+}
+
+int xcx_pool_renew(struct xcx_pool *pool, struct xcx_err *err)
+{
+    for (unsigned i = 0; i < pool->nr_workers; i++)
+        if (pool->workers[i].nr_pages_mapped && replace(pool, i, err))
+            return -1;
+    return 0;
+}
+
+void xcx_pool_done(struct xcx_pool *pool)
+{
+    for (unsigned i = 0; i < pool->nr_workers; i++) {
+        xcx_worker_done(&pool->workers[i]);
+        if (pool->retired[i])
+            kill(pool->retired[i], SIGKILL);
+        reap(&pool->retired[i], 0);
+    }
+    pool->nr_workers = 0;
+}

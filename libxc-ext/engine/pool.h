@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pool: a ring of workers (engine/worker.h) that map ahead while one writes.
+ *
+ *        oldest                     next
+ *   ──▶ [writing] [mapped] [mapping] [idle] ──▶   turn goes round
+ *
+ * A worker is replaced after XCX_POOL_LIFE_PAGES: what it mapped is held
+ * until it exits, so pages that the guest gives back would stay allocated.
+ * Old ones exit beside the new ones; how many may be doing so is bounded.
+ */
+#ifndef XCX_ENGINE_POOL_H
+#define XCX_ENGINE_POOL_H
+
+#include "engine/worker.h"
+
+#define XCX_POOL_MAX_WORKERS 8
+#define XCX_POOL_LIFE_PAGES  (16 * XCX_WORKER_MAX_PAGES)
+
+struct xcx_pool {
+    const struct xcx_hv *hv;
+    int out_fd;
+    unsigned nr_workers; /* 0: there are none, the caller maps itself */
+    struct xcx_worker workers[XCX_POOL_MAX_WORKERS];
+    pid_t retired[XCX_POOL_MAX_WORKERS]; /* told to exit, not yet reaped */
+};
+
+/* nr_workers 0 makes an empty pool. Errors: RESOURCE; done() is due then. */
+int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int out_fd,
+                  unsigned nr_workers, struct xcx_err *err);
+
+/* The worker of this turn, idle, young enough and running. */
+int xcx_pool_ready(struct xcx_pool *pool, unsigned worker_index,
+                   struct xcx_err *err);
+
+/*
+ * Replaces all (idle) workers that have mapped anything, so that the blackout
+ * does not end with waiting for their exit.
+ */
+int xcx_pool_renew(struct xcx_pool *pool, struct xcx_err *err);
+
+/* Kills what runs, reaps all. Idempotent; fine on a zeroed struct. */
+void xcx_pool_done(struct xcx_pool *pool);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * save: xcx_save() from its first check to the last undoing.
+ *
+ *   lock ─▶ probe ─▶ log-dirty on ─▶ headers, static records ─▶
+ *   live rounds ─▶ suspend ─▶ final round ─▶ CPU state ─▶ END ─▶ unwind
+ *
+ * Not live: no log-dirty, and the final round sends it all. Checkpointed
+ * (Remus): from suspend to CPU state again and again, each time with a
+ * CHECKPOINT after it.
+ */
+#include "xcext.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "engine/memory.h"
+#include "engine/rounds.h"
+#include "engine/sender.h"
+#include "engine/unwind.h"
+#include "guest/guest.h"
+#include "hv/domain.h"
+#include "hv/logdirty.h"
+
+/* More of them only wait for each other: the stream takes one at a time. */
+#define MAX_WORKERS_CHOSEN 4
+
+/* With a bandwidth limit: a batch is worth this much time at most. */
+#define BATCHES_PER_S 20
+#define MIN_BATCH     16
+
+struct session {
+    const struct xcx_save_params *params;
+    const struct xcx_save_ops *ops;
+    struct xcx_log log;
+    struct xcx_cancel cancel;
+    struct xcx_save_stats stats;
+    uint64_t start_ns;
+    bool live; /* asked for and possible */
+
+    struct xcx_hv hv;
+    struct xcx_domain_info info;
+    struct xcx_unwind unwind;
+    struct xcx_guest *guest;
+    struct xcx_types *types;
+    struct xcx_out out;
+    struct xcx_writer writer;
+    struct xcx_memory memory;
+    struct xcx_sender sender;
+    struct xcx_rounds rounds;
+};
+
+/* ---- preparing ---------------------------------------------------------- */
+
+static int check_params(const struct xcx_save_params *params,
+                        const struct xcx_save_ops *ops, struct xcx_err *err)
+{
+    bool remus = params->type == XCX_STREAM_REMUS;
+
+    if (!ops->suspend)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0, "save without suspend()");
+    if (remus && (!ops->postcopy || !ops->checkpoint || !params->live))
+        return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                           "a checkpointed save is live and has postcopy() "
+                           "and checkpoint()");
+    return 0;
+}
+
+static void hear_xen(void *opaque, const char *line)
+{
+    xcx_log(opaque, XCX_LOG_DEBUG, "%s", line);
+}
+
+static int probe(struct session *session, struct xcx_err *err)
+{
+    uint32_t domid = session->params->domid;
+
+    if (xcx_hv_open(&session->hv, domid, hear_xen, &session->log, err) ||
+        xcx_domain_get_info(&session->hv, &session->info, err))
+        return -1;
+    if (session->info.dying)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0, "domain %u is dying", domid);
+    if (xcx_unwind_do_lock(&session->unwind, session->params->lock_dir, err) ||
+        xcx_guest_new(&session->hv, &session->info, &session->guest, err) ||
+        session->guest->ops->setup(session->guest, err))
+        return -1;
+    session->stats.hvm = session->info.hvm;
+    session->stats.nr_pfns_p2m = session->guest->nr_pfns;
+    session->stats.nr_pfns_guest = session->info.nr_pages;
+    return xcx_types_new(&session->hv, &session->types, err);
+}
+
+static int no_log_dirty(struct session *session, struct xcx_err *err)
+{
+    uint32_t domid = session->params->domid;
+
+    if (session->info.hvm)
+        return xcx_err_set(err, XCX_ERR_GUEST, EOPNOTSUPP,
+                           "domain %u: Xen has no log-dirty mode for it",
+                           domid);
+    if (!session->params->pv_without_logdirty_pause)
+        return xcx_err_set(
+            err, XCX_ERR_GUEST, EOPNOTSUPP,
+            "domain %u is a PV guest and this hypervisor lacks shadow paging, "
+            "which moving it live needs: boot one built with shadow paging, "
+            "or set pv_without_logdirty = \"pause\" to move it stopped",
+            domid);
+    xcx_log(&session->log, XCX_LOG_WARN,
+            "domain %u: this hypervisor lacks shadow paging: the guest is "
+            "stopped while its memory is copied",
+            domid);
+    session->live = false;
+    return 0;
+}
+
+/* Everything from here on is in the record. */
+static int log_dirty_on(struct session *session, struct xcx_err *err)
+{
+    bool hvm = session->info.hvm, unsupported;
+
+    if (!session->live)
+        return 0;
+    if (hvm && xcx_unwind_do_qemu_log_dirty(&session->unwind, err))
+        return -1;
+    if (xcx_unwind_do_log_dirty(&session->unwind, hvm, &unsupported, err))
+        return -1;
+    if (unsupported)
+        return no_log_dirty(session, err);
+    return xcx_logdirty_new(&session->hv, session->guest->nr_pfns,
+                            &session->rounds.log, err);
+}
+
+static unsigned choose_workers(unsigned asked)
+{
+    long nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (asked == XCX_NO_WORKERS)
+        return 0;
+    if (asked)
+        return asked < XCX_POOL_MAX_WORKERS ? asked : XCX_POOL_MAX_WORKERS;
+    if (nr_cpus < 2)
+        return 2; /* one maps while the other waits for room to write */
+    return nr_cpus < MAX_WORKERS_CHOSEN ? (unsigned)nr_cpus
+                                        : MAX_WORKERS_CHOSEN;
+}
+
+static int open_sender(struct session *session, struct xcx_err *err)
+{
+    struct xcx_sender *sender = &session->sender;
+    uint64_t limit = session->params->limits.bandwidth_bytes_per_s;
+    unsigned nr_workers = choose_workers(session->params->nr_workers);
+    struct xcx_err why = XCX_ERR_INIT;
+
+    sender->guest = session->guest;
+    sender->types = session->types;
+    sender->writer = &session->writer;
+    sender->cancel = session->cancel;
+    sender->populated = &session->memory.populated;
+    sender->todo = &session->memory.todo;
+    xcx_bucket_init(&sender->bucket, limit, limit / BATCHES_PER_S);
+    if (!nr_workers ||
+        !xcx_sender_init(sender, session->params->out_fd, nr_workers, &why))
+        return nr_workers
+                   ? 0
+                   : xcx_sender_init(sender, session->params->out_fd, 0, err);
+    xcx_log(&session->log, XCX_LOG_WARN, "going on without workers: %s",
+            why.msg);
+    xcx_sender_done(sender);
+    return xcx_sender_init(sender, session->params->out_fd, 0, err);
+}
+
+static void set_rounds(struct session *session)
+{
+    struct xcx_rounds *rounds = &session->rounds;
+    uint64_t limit = session->params->limits.bandwidth_bytes_per_s;
+    uint64_t max_batch = limit / BATCHES_PER_S / XCX_PAGE_BYTES;
+
+    rounds->memory = &session->memory;
+    rounds->sender = &session->sender;
+    rounds->writer = &session->writer;
+    rounds->unwind = &session->unwind;
+    rounds->ops = session->ops;
+    rounds->stats = &session->stats;
+    rounds->nr_vcpus = session->info.nr_online_vcpus;
+    rounds->start_ns = session->start_ns;
+    rounds->max_batch = XCX_PAGE_BATCH_MAX;
+    if (limit && max_batch < XCX_PAGE_BATCH_MAX)
+        rounds->max_batch =
+            max_batch < MIN_BATCH ? MIN_BATCH : (unsigned)max_batch;
+    xcx_policy_init(&rounds->policy, &session->params->limits);
+    xcx_policy_costs_default(&rounds->costs);
+}
+
+static int open_stream(struct session *session, struct xcx_err *err)
+{
+    struct xcx_sink sink = {.writev = xcx_out_writev, .opaque = &session->out};
+
+    if (xcx_out_init(&session->out, session->params->out_fd, session->cancel,
+                     err))
+        return -1;
+    xcx_writer_init(&session->writer, sink);
+    if (xcx_memory_init(&session->memory, session->guest, session->types,
+                        err) ||
+        open_sender(session, err))
+        return -1;
+    set_rounds(session);
+    return 0;
+}
+
+/* ---- the stream --------------------------------------------------------- */
+
+static int put_start(struct session *session, struct xcx_err *err)
+{
+    struct xcx_guest *guest = session->guest;
+    struct xcx_writer *writer = &session->writer;
+    struct xcx_stream_headers headers = {.guest_type = guest->ops->type};
+    unsigned major, minor;
+
+    if (xcx_hv_version(&session->hv, &major, &minor, err))
+        return -1;
+    headers.xen_major = major;
+    headers.xen_minor = minor;
+    if (xcx_writer_headers(writer, &headers,
+                           session->params->type == XCX_STREAM_REMUS, err) ||
+        guest->ops->static_records(guest, writer, err) ||
+        xcx_writer_record(writer, XCX_REC_STATIC_DATA_END, NULL, 0, err))
+        return -1;
+    return guest->ops->start_records(guest, writer, err);
+}
+
+static int suspend(struct session *session, struct xcx_err *err)
+{
+    const struct xcx_save_ops *ops = session->ops;
+    uint32_t domid = session->params->domid;
+    uint64_t start_ns = xcx_clock_ns();
+
+    if (xcx_cancel_check(session->cancel, err))
+        return -1;
+    if (ops->suspend(ops->opaque, err)) {
+        xcx_err_set(err, XCX_ERR_PEER, 0, "refused");
+        return xcx_err_prefix(err, "suspending domain %u", domid);
+    }
+    session->stats.suspend_ns = xcx_clock_ns() - start_ns;
+    if (xcx_domain_get_info(&session->hv, &session->info, err))
+        return -1;
+    if (!session->info.shutdown ||
+        session->info.shutdown_reason != XCX_SHUTDOWN_SUSPEND)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "domain %u has not been suspended", domid);
+    return 0;
+}
+
+/* From suspending the guest to the last of its state. */
+static int blackout(struct session *session, struct xcx_err *err)
+{
+    uint64_t start_ns = xcx_clock_ns(), state_ns;
+    struct xcx_guest *guest = session->guest;
+
+    if (suspend(session, err) || xcx_rounds_final(&session->rounds, err))
+        return -1;
+    if (session->params->verify && session->params->type == XCX_STREAM_PLAIN &&
+        xcx_rounds_verify(&session->rounds, err))
+        return -1;
+    state_ns = xcx_clock_ns();
+    if (guest->ops->end_records(guest, &session->writer, err))
+        return -1;
+    session->stats.cpu_state_ns = xcx_clock_ns() - state_ns;
+    session->stats.blackout_ns = xcx_clock_ns() - start_ns;
+    return 0;
+}
+
+/* A callback that says whether to go on: 1, 0 or, with an error, -1. */
+static int ask(struct session *session,
+               int (*callback)(void *opaque, struct xcx_err *err),
+               const char *what, struct xcx_err *err)
+{
+    int answer = callback(session->ops->opaque, err);
+
+    if (answer > 0)
+        return 0;
+    return xcx_err_set(err, answer ? XCX_ERR_PEER : XCX_ERR_CANCELLED, 0,
+                       "domain %u: checkpointing ended at %s",
+                       session->params->domid, what);
+}
+
+static int checkpoint_for_ever(struct session *session, struct xcx_err *err)
+{
+    for (;;) {
+        if (xcx_writer_record(&session->writer, XCX_REC_CHECKPOINT, NULL, 0,
+                              err) ||
+            ask(session, session->ops->postcopy, "postcopy", err) ||
+            ask(session, session->ops->checkpoint, "checkpoint", err) ||
+            blackout(session, err))
+            return -1;
+    }
+}
+
+static int save(struct session *session, struct xcx_err *err)
+{
+    if (probe(session, err) || log_dirty_on(session, err) ||
+        open_stream(session, err) || put_start(session, err))
+        return -1;
+    if (session->live && xcx_rounds_live(&session->rounds, err))
+        return -1;
+    /* Old workers would be waited for while the guest stands still. */
+    if (xcx_pool_renew(&session->sender.pool, err) || blackout(session, err))
+        return -1;
+    if (session->params->type == XCX_STREAM_REMUS)
+        return checkpoint_for_ever(session, err);
+    return xcx_writer_record(&session->writer, XCX_REC_END, NULL, 0, err);
+}
+
+/* ---- the frame ---------------------------------------------------------- */
+
+static void init(struct session *session, const struct xcx_save_params *params,
+                 const struct xcx_save_ops *ops)
+{
+    *session = (struct session){
+        .params = params,
+        .ops = ops,
+        .log = {.emit = ops->log, .opaque = ops->opaque},
+        .cancel = {.fd = params->cancel_fd ? *params->cancel_fd : -1},
+        .live = params->live,
+        .start_ns = xcx_clock_ns(),
+        .out = {.fd = -1, .own_fd = -1},
+    };
+    session->stats.domid = params->domid;
+    session->stats.throttle_percent_min = 100;
+    session->hv.domid = params->domid;
+    xcx_unwind_init(&session->unwind, &session->hv, ops);
+}
+
+static void done(struct session *session, struct xcx_err *err)
+{
+    xcx_sender_done(&session->sender);
+    xcx_unwind_all(&session->unwind, err);
+    xcx_out_done(&session->out);
+    xcx_memory_done(&session->memory);
+    xcx_logdirty_free(session->rounds.log);
+    xcx_types_free(session->types);
+    if (session->guest)
+        session->guest->ops->done(session->guest);
+    xcx_hv_close(&session->hv);
+}
+
+int xcx_save(const struct xcx_save_params *params,
+             const struct xcx_save_ops *ops, struct xcx_save_stats *ret_stats,
+             struct xcx_err *err)
+{
+    XCX_AUTO_FREE struct session *session = malloc(sizeof(*session));
+    int rc;
+
+    if (!session)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "state of a save");
+    init(session, params, ops);
+    rc = check_params(params, ops, err);
+    if (!rc)
+        rc = save(session, err);
+    done(session, err);
+
+    session->stats.total_bytes = session->writer.bytes;
+    session->stats.total_ns = xcx_clock_ns() - session->start_ns;
+    if (ops->stats)
+        ops->stats(ops->opaque, &session->stats);
+    if (ret_stats)
+        *ret_stats = session->stats;
+    return rc;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hv/map.h"
+
+enum command {
+    COMMAND_MAP = 'M',
+    COMMAND_WRITE = 'W',
+    COMMAND_QUIT = 'Q',
+};
+
+/* ---- the worker's side -------------------------------------------------- */
+
+struct child {
+    struct xcx_hv hv;
+    struct xcx_worker_area *area;
+    struct xcx_out out;
+    const uint8_t *pages; /* the batch mapped last */
+    struct iovec iov[XCX_WORKER_MAX_PAGES];
+};
+
+static void child_map(struct child *child)
+{
+    struct xcx_worker_area *area = child->area;
+
+    child->pages =
+        xcx_map(&child->hv, area->frames, area->nr_pages, area->errors);
+    if (!child->pages)
+        xcx_err_set(&area->err, XCX_ERR_HYPERCALL, errno,
+                    "domain %u: mapping %u pages failed", child->hv.domid,
+                    area->nr_pages);
+}
+
+/* Neighbours share an iovec; the mapping is as long as the batch. */
+static int gather(struct child *child)
+{
+    const struct xcx_worker_area *area = child->area;
+    int nr_iov = 0;
+    bool joins = false;
+
+    for (uint32_t i = 0; i < area->nr_pages; i++) {
+        const uint8_t *page = child->pages + (size_t)i * XCX_FRAME_BYTES;
+
+        if (area->skip[i]) {
+            joins = false;
+            continue;
+        }
+        if (joins)
+            child->iov[nr_iov - 1].iov_len += XCX_FRAME_BYTES;
+        else
+            child->iov[nr_iov++] = (struct iovec){.iov_base = (void *)page,
+                                                  .iov_len = XCX_FRAME_BYTES};
+        joins = true;
+    }
+    return nr_iov;
+}
+
+static void child_write(struct child *child)
+{
+    int nr_iov = gather(child);
+
+    if (nr_iov)
+        xcx_out_writev(&child->out, child->iov, nr_iov, &child->area->err);
+}
+
+static void __attribute__((noreturn))
+child_main(struct child *child, int sock, int out_fd)
+{
+    char command;
+
+    if (xcx_out_init(&child->out, out_fd, XCX_CANCEL_NONE, &child->area->err))
+        _exit(1);
+    while (read(sock, &command, 1) == 1 && command != COMMAND_QUIT) {
+        child->area->err = XCX_ERR_INIT;
+        if (command == COMMAND_MAP)
+            child_map(child);
+        else
+            child_write(child);
+        if (write(sock, &command, 1) != 1)
+            break;
+    }
+    _exit(0);
+}
+
+static void __attribute__((noreturn))
+child_start(const struct xcx_hv *hv, struct xcx_worker_area *area, int sock,
+            int out_fd, pid_t parent)
+{
+    /* On the worker's own copy of the stack and the heap. */
+    struct child child = {.hv = *hv, .area = area};
+
+    xcx_hv_silence(&child.hv);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1); /* it was gone before the line above */
+    child_main(&child, sock, out_fd);
+}
+
+/* ---- the parent's side -------------------------------------------------- */
+
+int xcx_worker_init(struct xcx_worker *worker, struct xcx_err *err)
+{
+    void *area = mmap(NULL, sizeof(*worker->area), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    *worker = XCX_WORKER_INIT;
+    if (area == MAP_FAILED)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "memory shared with a worker process");
+    worker->area = area;
+    return 0;
+}
+
+int xcx_worker_start(struct xcx_worker *worker, const struct xcx_hv *hv,
+                     int out_fd, struct xcx_err *err)
+{
+    int pair[2];
+    pid_t parent = getpid(), pid;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "socket pair for a worker process");
+    pid = fork();
+    if (pid == 0) {
+        close(pair[0]);
+        child_start(hv, worker->area, pair[1], out_fd, parent);
+    }
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "cannot fork a worker process");
+    }
+    worker->pid = pid;
+    worker->sock = pair[0];
+    worker->nr_pages_mapped = 0;
+    return 0;
+}
+
+/* A dead worker shows as a socket error: MSG_NOSIGNAL keeps it one. */
+static int send_command(struct xcx_worker *worker, enum command command,
+                        struct xcx_err *err)
+{
+    char byte = (char)command;
+
+    if (send(worker->sock, &byte, 1, MSG_NOSIGNAL) != 1)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "worker process %d is gone", (int)worker->pid);
+    return 0;
+}
+
+int xcx_worker_map(struct xcx_worker *worker, struct xcx_err *err)
+{
+    worker->nr_pages_mapped += worker->area->nr_pages;
+    return send_command(worker, COMMAND_MAP, err);
+}
+
+int xcx_worker_write(struct xcx_worker *worker, struct xcx_err *err)
+{
+    return send_command(worker, COMMAND_WRITE, err);
+}
+
+/* Says how it died; it is a zombie or about to be one. */
+static int report_death(struct xcx_worker *worker, struct xcx_err *err)
+{
+    int status = 0;
+    pid_t pid = worker->pid;
+
+    worker->pid = 0;
+    if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status))
+        return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                           "worker process %d died by signal %d", (int)pid,
+                           WTERMSIG(status));
+    if (xcx_err_is_set(&worker->area->err)) {
+        *err = xcx_err_is_set(err) ? *err : worker->area->err;
+        return -1;
+    }
+    return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                       "worker process %d ended on its own", (int)pid);
+}
+
+int xcx_worker_wait(struct xcx_worker *worker, struct xcx_cancel cancel,
+                    struct xcx_err *err)
+{
+    char answer = 0;
+    size_t bytes;
+
+    if (xcx_io_read(worker->sock, &answer, 1, XCX_NO_DEADLINE, cancel, &bytes,
+                    err))
+        return -1;
+    if (bytes != 1)
+        return report_death(worker, err);
+    if (!xcx_err_is_set(&worker->area->err))
+        return 0;
+    if (!xcx_err_is_set(err))
+        *err = worker->area->err;
+    return -1;
+}
+
+bool xcx_worker_has_answered(const struct xcx_worker *worker)
+{
+    struct pollfd pollfd = {.fd = worker->sock, .events = POLLIN};
+
+    return poll(&pollfd, 1, 0) > 0;
+}
+
+static void close_sock(struct xcx_worker *worker)
+{
+    if (worker->sock >= 0)
+        close(worker->sock);
+    worker->sock = -1;
+}
+
+pid_t xcx_worker_retire(struct xcx_worker *worker)
+{
+    pid_t pid = worker->pid;
+
+    if (pid)
+        send_command(worker, COMMAND_QUIT, NULL);
+    close_sock(worker);
+    worker->pid = 0;
+    return pid;
+}
+
+void xcx_worker_done(struct xcx_worker *worker)
+{
+    close_sock(worker);
+    if (worker->pid) {
+        kill(worker->pid, SIGKILL);
+        while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        worker->pid = 0;
+    }
+    if (worker->area)
+        munmap(worker->area, sizeof(*worker->area));
+    worker->area = NULL;
+}
