@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SAVE_CALLBACKS    "136" /* suspend, switch_qemu_logdirty */
+#define RESTORE_CALLBACKS "768" /* static_data_done, restore_results */
+#define FLAG_LIVE         1
+#define FLAG_DEBUG        2
+#define MAX_ARGS          12
+
+/* A descriptor of ours as a path that any process of ours can open. */
+static void fd_path(char path[64], int fd)
+{
+    snprintf(path, 64, "/proc/%d/fd/%d", (int)getppid(), fd);
+}
+
+static void set_environment(const struct sim_helper *helper,
+                            const struct sim_run_options *options)
+{
+    char path[64];
+
+    fd_path(path, helper->world_fd);
+    setenv("XCX_SIM_WORLD", path, 1);
+    fd_path(path, helper->report_fd);
+    setenv("XCX_SIM_REPORT", path, 1);
+    setenv("XCX_SIM_FAULT", helper->faults ? helper->faults : "", 1);
+    setenv("XCX_SIM_COST", options->cost ? options->cost : "", 1);
+    setenv("LD_PRELOAD", options->preload, 1);
+    /* A sanitized helper need not come first among the libraries. */
+    setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+}
+
+static void make_args(const struct sim_helper *helper,
+                      const struct sim_run_options *options, int back_fd,
+                      char text[4][16], char *args[MAX_ARGS])
+{
+    unsigned flags =
+        (options->live ? FLAG_LIVE : 0) | (options->verify ? FLAG_DEBUG : 0);
+    char *save[] = {(char *)helper->path,
+                    "--save-domain",
+                    text[0],
+                    text[1],
+                    text[2],
+                    text[3],
+                    SAVE_CALLBACKS,
+                    "0",
+                    NULL};
+    char *restore[] = {(char *)helper->path,
+                       "--restore-domain",
+                       text[0],
+                       text[1],
+                       text[2],
+                       "11",
+                       "0",
+                       "12",
+                       "0",
+                       RESTORE_CALLBACKS,
+                       "0",
+                       NULL};
+
+    snprintf(text[0], 16, "%d", helper->io_fd);
+    snprintf(text[1], 16, "%d", back_fd);
+    snprintf(text[2], 16, "%u", helper->world->spec.domid);
+    snprintf(text[3], 16, "%u", flags);
+    if (helper->is_save)
+        memcpy(args, save, sizeof(save));
+    else
+        memcpy(args, restore, sizeof(restore));
+}
+
+__attribute__((noreturn)) static void
+become(const struct sim_helper *helper, const struct sim_run_options *options,
+       int in, int out)
+{
+    int back_fd = open("/dev/null", O_RDWR);
+    char text[4][16], *args[MAX_ARGS];
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    make_args(helper, options, back_fd, text, args);
+    set_environment(helper, options);
+    if (!options->verbose)
+        dup2(back_fd, 2);
+    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 ||
+        fcntl(helper->io_fd, F_SETFD, 0) < 0)
+        _exit(124);
+    execv(helper->path, args);
+    _exit(124);
+}
+
+int sim_helper_start(struct sim_helper *helper,
+                     const struct sim_run_options *options, struct xcx_err *err)
+{
+    int in[2], out[2];
+
+    if (pipe2(in, O_CLOEXEC) < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "pipe");
+    if (pipe2(out, O_CLOEXEC) < 0) {
+        close(in[0]);
+        close(in[1]);
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "pipe");
+    }
+    helper->to = in[1];
+    helper->from = out[0];
+    helper->pid = fork();
+    if (helper->pid == 0)
+        become(helper, options, in[0], out[1]);
+    close(in[0]);
+    close(out[1]);
+    close(helper->io_fd);
+    helper->io_fd = -1;
+    if (helper->pid < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "fork");
+    return 0;
+}
+
+void sim_helper_answer(struct sim_helper *helper, int answer)
+{
+    ssize_t n = write(helper->to, &answer, sizeof(answer));
+
+    if (n != sizeof(answer) && errno != EPIPE)
+        snprintf(helper->result->broken, SIM_LINE_BYTES, "answer: %s",
+                 strerror(errno));
+}
+
+static void gather_findings(struct sim_helper *helper)
+{
+    struct sim_side_result *result = helper->result;
+    ssize_t n = pread(helper->report_fd, result->findings,
+                      sizeof(result->findings) - 1, 0);
+
+    result->findings[n > 0 ? n : 0] = 0;
+    result->nr_findings = helper->world->nr_findings;
+    result->nr_calls = helper->world->nr_calls;
+}
+
+void sim_helper_end(struct sim_helper *helper)
+{
+    if (helper->from >= 0)
+        close(helper->from);
+    if (helper->to >= 0)
+        close(helper->to);
+    helper->from = helper->to = -1;
+    if (helper->pid > 0)
+        waitpid(helper->pid, &helper->result->wait_status, 0);
+    helper->pid = 0;
+    gather_findings(helper);
+}
+
+void sim_helper_sample(struct sim_helper *helper)
+{
+    char path[64], line[128];
+    unsigned long long kib;
+    FILE *status;
+
+    if (helper->pid <= 0)
+        return;
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)helper->pid);
+    status = fopen(path, "re");
+    while (status && fgets(line, sizeof(line), status)) {
+        if (sscanf(line, "RssAnon: %llu", &kib) == 1 &&
+            kib * 1024 > helper->result->peak_private_bytes)
+            helper->result->peak_private_bytes = kib * 1024;
+    }
+    if (status)
+        fclose(status);
+}
