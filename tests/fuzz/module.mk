@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Fuzz targets: tests/fuzz/fuzz_NAME.c, built with the sanitizers from the
+# pure rooms' sources, apart from all other objects. tests/fuzz/run-fuzz runs
+# each for FUZZ_SECONDS.
+FUZZ_TESTS += tests/fuzz/run-fuzz
+FUZZ_TARGETS := $(filter-out fuzz_main,$(patsubst tests/fuzz/%.c,%,$(sort \
+    $(wildcard tests/fuzz/fuzz_*.c))))
+FUZZ_BINS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/bin/%)
+FUZZ_COMMON := tests/fuzz/fuzz_main.c tests/unit/stream_sample.c \
+    $(filter libxc-ext/base/% libxc-ext/stream/%,$(LIB_SRC))
+FUZZ_FLAGS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+    -fno-sanitize-recover=all
+
+$(BUILD)/fuzz/obj/%.o: %.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(FUZZ_FLAGS) -Ilibxc-ext/include -Ilibxc-ext \
+	    -c -o $@ $<
+
+$(FUZZ_BINS): $(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o \
+    $(FUZZ_COMMON:%.c=$(BUILD)/fuzz/obj/%.o)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(FUZZ_FLAGS) -o $@ $^
+
+.PHONY: fuzz fuzz-built
+fuzz-built: deps-check
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_BINS)
+
+fuzz: fuzz-built
+	$(Q)$(run-tests) $(FUZZ_TESTS)
+
+check check-all: fuzz-built
+
+-include $(shell [ -d $(BUILD)/fuzz/obj ] && find $(BUILD)/fuzz/obj -name '*.d')
