@@ -186,6 +186,8 @@ static int send_range(struct xcx_rounds *rounds, enum pass pass, uint64_t first,
     struct xcx_memory *memory = rounds->memory;
     uint64_t pfn = xcx_bitmap_next_set(&memory->todo, first);
 
+    if (end > memory->todo.nr_bits)
+        end = memory->todo.nr_bits;
     while (pfn < end && !rounds->cut) {
         if (pass == PASS_ALL || !xcx_bitmap_test(&memory->hot, pfn))
             if (take_pfn(rounds, pfn, err))
@@ -215,8 +217,6 @@ static int send_pass(struct xcx_rounds *rounds, enum pass pass, bool in_chunks,
         if (pfn >= nr_pfns)
             break;
         end = (pfn / XCX_CHUNK_PFNS + 1) * XCX_CHUNK_PFNS;
-        if (end > nr_pfns)
-            end = nr_pfns;
         if (send_range(rounds, pass, pfn, end, err) || flush(rounds, err) ||
             peek(rounds, err))
             return -1;
