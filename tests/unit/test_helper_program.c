@@ -152,9 +152,9 @@ static void a_save_runs_through(void **state)
     expect_log(&libxl, 3,
                "saved 5 MiB in 7 ms, 2 rounds; blackout 3 ms, "
                "forecast 2 ms; enough");
+    expect_complete(&libxl, 0, 0);
     assert_int_equal(count_files("run"), 0);
     assert_int_equal(count_files("stats"), 1);
-    expect_complete(&libxl, 0, 0);
     fake_libxl_read_all(libxl.io_fd, text, sizeof(text));
     assert_string_equal(text, "memory");
     assert_int_equal(fake_libxl_end(&libxl), 0);
