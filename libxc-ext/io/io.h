@@ -18,6 +18,10 @@
  *                   cancel is looked at between them
  *
  * Each write is preceded by one poll() of the fd and the cancel fd together.
+ * Cost, 1 GiB in 4 KiB iovecs to a reading process, two busy cores, GiB/s:
+ * pipe 1.6 to 2.0, in the PIPE_BUF way 0.4 to 0.5, with writev() alone, which
+ * no cancel can interrupt, 1.9 to 3.1; socket 3.6 to 6.3, against 3.4 to 5.2.
+ *
  * SIGPIPE: sockets never raise it; for pipes the program ignores the signal,
  * and gets an error of kind IO with EPIPE instead.
  *

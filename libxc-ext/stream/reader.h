@@ -46,8 +46,8 @@
 
 /*
  * Callbacks return 0, or -1 with err set. Any may be NULL. What pointers and
- * cursors point to is valid during the call. Nothing here is called twice for
- * one record but page_bytes.
+ * cursors point to is valid during the call, and may lie at odd addresses.
+ * Nothing here is called twice for one record but page_bytes.
  */
 struct xcx_reader_ops {
     void *opaque;
