@@ -58,6 +58,7 @@
     X(decrease_reservation)                                                    \
     X(add_to_physmap)                                                          \
     X(remove_from_physmap)                                                     \
+    X(get_pod_target)                                                          \
     X(claim_pages)                                                             \
     X(memory_other)                                                            \
     X(hvm_get_param)                                                           \

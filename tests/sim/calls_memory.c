@@ -106,6 +106,17 @@ static long maximum_gpfn(struct sim_world *w, const domid_t *domid)
     return w->nr_pfns ? (long)w->nr_pfns - 1 : 0;
 }
 
+/* Nothing is populated on demand here. */
+static long get_pod_target(struct sim_world *w, struct xen_pod_target *pod)
+{
+    if (pod->domid != w->spec.domid || !w->exists)
+        return -ESRCH;
+    pod->tot_pages = w->nr_pages;
+    pod->pod_cache_pages = 0;
+    pod->pod_entries = 0;
+    return 0;
+}
+
 long sim_memory_op(struct sim_world *w, unsigned cmd, void *arg)
 {
     switch (cmd) {
@@ -119,6 +130,8 @@ long sim_memory_op(struct sim_world *w, unsigned cmd, void *arg)
         return populate(w, arg);
     case XENMEM_decrease_reservation:
         return decrease(w, arg);
+    case XENMEM_get_pod_target:
+        return get_pod_target(w, arg);
     case XENMEM_claim_pages:
         return 0;
     default:

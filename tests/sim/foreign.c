@@ -191,11 +191,11 @@ int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr,
     int rc = sim_enter(p, SIM_CALL_unmap, NULL);
 
     (void)fmem;
-    if (rc) {
+    nr_known = sim_mapping_remove(p, addr);
+    if (rc) { /* what then stays mapped is not the caller's fault */
         errno = -rc;
         return -1;
     }
-    nr_known = sim_mapping_remove(p, addr);
     if (!nr_known) {
         sim_finding(p, "unmap of what is not mapped", "%p", addr);
         errno = EINVAL;

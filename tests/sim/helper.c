@@ -23,6 +23,19 @@ static void fd_path(char path[64], int fd)
     snprintf(path, 64, "/proc/%d/fd/%d", (int)getppid(), fd);
 }
 
+/*
+ * Settings that only our own helper knows: nothing of this machine is read
+ * or written. What the caller has set already stays.
+ */
+static void set_private_places(const struct sim_run_options *options)
+{
+    setenv("XL_MIGRATE_CONF", "/dev/null", 0);
+    setenv("XL_MIGRATE_LOCK_DIR", options->work_dir, 0);
+    setenv("XL_MIGRATE_RUN_DIR", options->work_dir, 0);
+    setenv("XL_MIGRATE_STATS_DIR", options->work_dir, 0);
+    setenv("XL_MIGRATE_STOCK_HELPER", options->stock_helper, 0);
+}
+
 static void set_environment(const struct sim_helper *helper,
                             const struct sim_run_options *options)
 {
@@ -34,6 +47,7 @@ static void set_environment(const struct sim_helper *helper,
     setenv("XCX_SIM_REPORT", path, 1);
     setenv("XCX_SIM_FAULT", helper->faults ? helper->faults : "", 1);
     setenv("XCX_SIM_COST", options->cost ? options->cost : "", 1);
+    set_private_places(options);
     setenv("LD_PRELOAD", options->preload, 1);
     /* A sanitized helper need not come first among the libraries. */
     setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);

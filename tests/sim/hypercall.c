@@ -80,6 +80,7 @@ static enum sim_call classify_memory(uint64_t cmd)
         CASE(XENMEM, decrease_reservation);
         CASE(XENMEM, add_to_physmap);
         CASE(XENMEM, remove_from_physmap);
+        CASE(XENMEM, get_pod_target);
         CASE(XENMEM, claim_pages);
     default:
         return SIM_CALL_memory_other;

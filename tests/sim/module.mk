@@ -12,7 +12,8 @@ SIM_PRELOAD := $(BUILD)/lib/libxcxsim.so
 SIM_STOCK := $(BUILD)/cache/xen-utils/.fetched
 
 TEST_PROGS += simlab
-simlab_SRC := $(SIM_COMMON) tests/sim/simlab.c tests/sim/run.c \
+simlab_SRC := $(SIM_COMMON) tests/sim/simlab.c tests/sim/options.c \
+              tests/sim/sweep.c tests/sim/run.c \
               tests/sim/result.c tests/sim/helper.c tests/sim/pump.c \
               tests/sim/protocol.c tests/sim/compare.c \
               tests/sim/compare_state.c

@@ -30,6 +30,8 @@ struct sim_run_options {
     const char *save_helper;
     const char *restore_helper; /* NULL: the stream goes nowhere */
     const char *preload;        /* the simulator's library */
+    const char *stock_helper;   /* for ours to hand over to; absolute */
+    const char *work_dir;       /* for locks and statistics; absolute */
     const char *save_faults, *restore_faults; /* fault.h; NULL: none */
     const char *cost;                         /* cost.h; NULL: free */
     const char *stream_path; /* NULL, or where the stream is kept */
