@@ -11,7 +11,8 @@ SIM_PRELOAD_SRC := $(SIM_COMMON) tests/sim/process.c tests/sim/preload.c \
 SIM_PRELOAD := $(BUILD)/lib/libxcxsim.so
 SIM_STOCK := $(BUILD)/cache/xen-utils/.fetched
 
-TEST_PROGS += simlab
+TEST_PROGS += simlab sim-misuse
+sim-misuse_SRC := tests/sim/misuse.c
 simlab_SRC := $(SIM_COMMON) tests/sim/simlab.c tests/sim/options.c \
               tests/sim/sweep.c tests/sim/run.c \
               tests/sim/result.c tests/sim/helper.c tests/sim/pump.c \
@@ -38,6 +39,10 @@ $(SIM_STOCK): tests/sim/fetch-stock
 $(BUILD)/bin/simlab: | $(SIM_PRELOAD) $(SIM_STOCK)
 tests-built: $(SIM_PRELOAD)
 
-QUICK_TESTS += tests/sim/test-stock
+test_sim_text_SRC := $(SIM_COMMON) tests/sim/protocol.c
+test_sim_world_SRC := $(SIM_COMMON) tests/sim/compare.c \
+              tests/sim/compare_state.c
+
+QUICK_TESTS += tests/sim/test-stock tests/sim/test-misuse
 
 -include $(shell [ -d $(BUILD)/sim ] && find $(BUILD)/sim -name '*.d')
