@@ -6,17 +6,22 @@ export BUILD
 simlab=$BUILD/bin/simlab
 stock=$BUILD/cache/xen-utils/usr/lib/xen-4.17
 nr_checks=0
-WHO=${WHO:-}
+who=
 sides=()
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+between() { # between SAVE RESTORE: the helpers of what follows
+    who="$1 to $2: "
+    sides=(--save "$1" --restore "$2")
+}
+
 tell() { # tell STATUS NAME OUTPUT
     nr_checks=$((nr_checks + 1))
     if [ "$1" = 0 ]; then
-        echo "ok $nr_checks - $WHO$2"
+        echo "ok $nr_checks - $who$2"
     else
-        echo "not ok $nr_checks - $WHO$2"
+        echo "not ok $nr_checks - $who$2"
         tail -n 70 <<<"$3" | sed 's/^/# /'
     fi
 }

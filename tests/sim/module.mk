@@ -43,6 +43,7 @@ test_sim_text_SRC := $(SIM_COMMON) tests/sim/protocol.c
 test_sim_world_SRC := $(SIM_COMMON) tests/sim/compare.c \
               tests/sim/compare_state.c
 
-QUICK_TESTS += tests/sim/test-stock tests/sim/test-misuse
+QUICK_TESTS += tests/sim/test-stock tests/sim/test-misuse \
+               tests/sim/test-ours
 
 -include $(shell [ -d $(BUILD)/sim ] && find $(BUILD)/sim -name '*.d')
