@@ -98,12 +98,12 @@ static int no_log_dirty(struct session *session, struct xcx_err *err)
     uint32_t domid = session->params->domid;
 
     if (session->info.hvm)
-        return xcx_err_set(err, XCX_ERR_GUEST, EOPNOTSUPP,
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "domain %u: Xen has no log-dirty mode for it",
                            domid);
     if (!session->params->pv_without_logdirty_pause)
         return xcx_err_set(
-            err, XCX_ERR_GUEST, EOPNOTSUPP,
+            err, XCX_ERR_GUEST, 0,
             "domain %u is a PV guest and this hypervisor lacks shadow paging, "
             "which moving it live needs: boot one built with shadow paging, "
             "or set pv_without_logdirty = \"pause\" to move it stopped",

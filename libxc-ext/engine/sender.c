@@ -76,6 +76,17 @@ static int ask_again(struct xcx_sender *sender, const uint64_t *pfns,
                            sender->answers, err);
 }
 
+static int map_failed(const struct xcx_sender *sender,
+                      const struct xcx_page_set *set, int os_errno,
+                      struct xcx_err *err)
+{
+    return xcx_err_set(err, XCX_ERR_HYPERCALL, os_errno,
+                       "domain %u: cannot map pfns %#llx to %#llx",
+                       sender->guest->hv->domid,
+                       (unsigned long long)set->pfns[0],
+                       (unsigned long long)set->pfns[set->nr_pfns - 1]);
+}
+
 /* ---- the direct way ----------------------------------------------------- */
 
 static int add_direct(struct xcx_sender *sender, uint64_t pfn, uint8_t type,
@@ -160,11 +171,7 @@ static int send_direct(struct xcx_sender *sender,
     if (nr_mapped) {
         pages = xcx_map(hv, sender->frames, nr_mapped, sender->errors);
         if (!pages)
-            return xcx_err_set(err, XCX_ERR_HYPERCALL, errno,
-                               "domain %u: mapping %u pages from pfn %#llx on "
-                               "failed",
-                               hv->domid, nr_mapped,
-                               (unsigned long long)set->pfns[0]);
+            return map_failed(sender, set, errno, err);
     }
     rc = add_set(sender, set, pages, err);
     if (!rc)
@@ -262,8 +269,11 @@ static int start_write(struct xcx_sender *sender, struct xcx_ticket *ticket,
     struct xcx_worker *worker = worker_of(sender, ticket);
     uint64_t data_bytes;
 
-    if (xcx_worker_wait(worker, sender->cancel, err) ||
-        sort_out_failed(sender, ticket, worker->area, err))
+    if (xcx_worker_wait(worker, sender->cancel, err))
+        return -1;
+    if (worker->area->map_errno)
+        return map_failed(sender, &ticket->set, worker->area->map_errno, err);
+    if (sort_out_failed(sender, ticket, worker->area, err))
         return -1;
     for (unsigned i = 0; i < ticket->set.nr_pfns; i++)
         if (ticket->set.types[i] != TYPE_LEFT_OUT)

@@ -94,18 +94,19 @@ int xcx_unwind_do_throttle(struct xcx_unwind *unwind, unsigned percent,
 
 /* ---- undoing ------------------------------------------------------------ */
 
+/* One error is enough: into the one there is, or else into the log. */
 static void complain(struct xcx_unwind *unwind, const struct xcx_err *why,
                      const char *what, struct xcx_err *err)
 {
-    char line[2 * XCX_ERR_MSG_BYTES];
+    const struct xcx_log log = {.emit = unwind->ops->log,
+                                .opaque = unwind->ops->opaque};
     size_t used;
 
-    snprintf(line, sizeof(line), "domain %u: %s (%s)", unwind->hv->domid, what,
-             why->msg);
-    if (unwind->ops->log)
-        unwind->ops->log(unwind->ops->opaque, XCX_LOG_ERROR, line);
-    if (!xcx_err_is_set(err))
+    if (!xcx_err_is_set(err)) {
+        xcx_log(&log, XCX_LOG_ERROR, "domain %u: %s (%s)", unwind->hv->domid,
+                what, why->msg);
         return;
+    }
     used = strlen(err->msg);
     snprintf(err->msg + used, sizeof(err->msg) - used, "; moreover %s", what);
 }

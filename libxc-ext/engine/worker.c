@@ -34,10 +34,7 @@ static void child_map(struct child *child)
 
     child->pages =
         xcx_map(&child->hv, area->frames, area->nr_pages, area->errors);
-    if (!child->pages)
-        xcx_err_set(&area->err, XCX_ERR_HYPERCALL, errno,
-                    "domain %u: mapping %u pages failed", child->hv.domid,
-                    area->nr_pages);
+    area->map_errno = child->pages ? 0 : errno;
 }
 
 /* Neighbours share an iovec; the mapping is as long as the batch. */

@@ -41,6 +41,7 @@ struct xcx_worker_area {
     bool skip[XCX_WORKER_MAX_PAGES]; /* do not write this one */
     /* Written by the worker. */
     int errors[XCX_WORKER_MAX_PAGES]; /* of the map: errno or 0 */
+    int map_errno; /* of the whole map; 0: it has been done */
     struct xcx_err err;
 };
 
@@ -68,8 +69,9 @@ int xcx_worker_map(struct xcx_worker *worker, struct xcx_err *err);
 int xcx_worker_write(struct xcx_worker *worker, struct xcx_err *err);
 
 /*
- * Waits for what was started last. Errors: the worker's own (HYPERCALL, IO),
- * RESOURCE if it died, CANCELLED.
+ * Waits for what was started last. A map that failed as a whole is in the
+ * area's map_errno. Errors: the worker's own (IO), RESOURCE if it died,
+ * CANCELLED.
  */
 int xcx_worker_wait(struct xcx_worker *worker, struct xcx_cancel cancel,
                     struct xcx_err *err);

@@ -286,7 +286,7 @@ int xcx_pv_save_new(const struct xcx_hv *hv, const struct xcx_domain_info *info,
     if (xcx_domain_guest_width(hv, &width, err))
         return -1;
     if (width != GUEST_WIDTH)
-        return xcx_err_set(err, XCX_ERR_GUEST, EOPNOTSUPP,
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "domain %u is a %u-bit PV guest; only 64-bit ones "
                            "can be saved",
                            hv->domid, width * 8);

@@ -17,11 +17,21 @@ _Static_assert(sizeof(xen_pfn_t) == sizeof(uint64_t),
 #define M2P_CHUNK_PAGES   512u
 #define M2P_CHUNK_ENTRIES (M2P_CHUNK_PAGES * XCX_FRAME_BYTES / 8)
 
+/* Interrupted, or short of something for a moment. */
+#define MAP_TRIES 5
+
 void *xcx_map(const struct xcx_hv *hv, const uint64_t *frames,
               uint64_t nr_pages, int *ret_errors)
 {
-    return xenforeignmemory_map(hv->fmem, hv->domid, PROT_READ, nr_pages,
-                                frames, ret_errors);
+    void *addr = NULL;
+
+    for (unsigned i = 0; !addr && i < MAP_TRIES; i++) {
+        addr = xenforeignmemory_map(hv->fmem, hv->domid, PROT_READ, nr_pages,
+                                    frames, ret_errors);
+        if (!addr && errno != EINTR && errno != EAGAIN)
+            break;
+    }
+    return addr;
 }
 
 void *xcx_map_all(const struct xcx_hv *hv, bool of_xen, const uint64_t *frames,
