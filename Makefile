@@ -163,7 +163,7 @@ format: deps-lint
 clean:
 	$(Q)if [ -x tests/lab/lab ] && [ -d $(BUILD)/lab ]; then \
 	    tests/lab/lab down --all; fi
-	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests
+	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests $(BUILD)/fuzz
 
 help:
 	@sed -n 's/^## //p' Makefile

@@ -86,6 +86,10 @@ struct xcx_reader_ops {
     /* From here on contents are to be compared, not placed. */
     int (*verify)(void *opaque, struct xcx_err *err);
     int (*checkpoint)(void *opaque, struct xcx_err *err);
+    /*
+     * After a CHECKPOINT it may come before the next state is complete: what
+     * came since then is to be dropped.
+     */
     int (*end)(void *opaque, struct xcx_err *err);
 };
 
