@@ -15,6 +15,9 @@
 /* A shorter time between two samples gives no slope worth having. */
 #define SLOPE_MIN_NS (5 * NS_PER_MS)
 
+/* Rounds at most that are only there to make a downtime that fits shorter. */
+#define MAX_EXTRA_ROUNDS 4
+
 /* Caps in the order they are tried, in percent. */
 static const unsigned caps_percent[] = {70, 40, 20, 10, 5};
 #define NR_CAPS (sizeof(caps_percent) / sizeof(caps_percent[0]))
@@ -254,6 +257,28 @@ static bool hopeless(const struct xcx_policy *policy, uint64_t fixed_ns,
     return stops_anyway(policy) ? copy_ns <= fixed_ns : true;
 }
 
+static bool used_up(const struct xcx_policy_limits *limits,
+                    const struct xcx_policy_sample *sample,
+                    const char **ret_reason)
+{
+    if (limits->max_rounds != 0 && sample->nr_rounds >= limits->max_rounds)
+        *ret_reason = "the limit of live rounds is reached";
+    else if (limits->time_budget_ns != 0 &&
+             sample->elapsed_ns >= limits->time_budget_ns)
+        *ret_reason = "the time budget is used up";
+    else
+        return false;
+    return true;
+}
+
+static bool pays(const struct xcx_policy *policy,
+                 const struct xcx_policy_sample *sample, uint64_t fixed_ns,
+                 uint64_t copy_ns)
+{
+    return policy->nr_extra < MAX_EXTRA_ROUNDS && copy_ns > fixed_ns &&
+           copy_ns <= sample->round_ns / 2;
+}
+
 static void decide_at_round_end(struct xcx_policy *policy,
                                 const struct xcx_policy_sample *sample,
                                 struct xcx_policy_decision *decision)
@@ -261,20 +286,24 @@ static void decide_at_round_end(struct xcx_policy *policy,
     const struct xcx_policy_limits *limits = &policy->limits;
     uint64_t fixed_ns = fixed_cost(&sample->costs);
     uint64_t copy_ns = copy_time(policy, sample);
+    const char *reason = NULL;
+    bool is_used_up;
 
     decision->predicted_blackout_ns = add(fixed_ns, copy_ns);
+    is_used_up = used_up(limits, sample, &reason);
     if (fits(policy, fixed_ns, copy_ns)) {
+        decision->reason = "it fits, and another round makes it shorter";
+        if (!is_used_up && pays(policy, sample, fixed_ns, copy_ns)) {
+            policy->nr_extra++;
+            return;
+        }
         decision->action = XCX_POLICY_STOP_AND_COPY;
         decision->reason =
             limits->downtime_target_ns
                 ? "the rest fits the downtime target"
                 : "more rounds would not shorten the downtime much";
-    } else if (limits->max_rounds != 0 &&
-               sample->nr_rounds >= limits->max_rounds) {
-        last_word(policy, "the limit of live rounds is reached", decision);
-    } else if (limits->time_budget_ns != 0 &&
-               sample->elapsed_ns >= limits->time_budget_ns) {
-        last_word(policy, "the time budget is used up", decision);
+    } else if (is_used_up) {
+        last_word(policy, reason, decision);
     } else if (hopeless(policy, fixed_ns, copy_ns)) {
         last_word(policy, "suspending alone takes longer than the target",
                   decision);

@@ -204,7 +204,7 @@ static void summarise(struct session *session,
 {
     char forecast[64] = "none";
 
-    if (stats->predicted_blackout_ns != UINT64_MAX)
+    if (stats->stop_reason && stats->predicted_blackout_ns != UINT64_MAX)
         snprintf(forecast, sizeof(forecast), "%" PRIu64 " ms",
                  stats->predicted_blackout_ns / NS_PER_MS);
     tell(session, XCX_LOG_INFO,
