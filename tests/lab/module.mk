@@ -1,2 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# The lab's own programs and its test scripts. The witness runs in the guests,
+# the relay is the wire between the hosts.
 include tests/lab/witness/module.mk
+
+$(BUILD)/bin/relay: $(call objs,tests/lab/relay.c)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
+
+.PHONY: lab-built demo
+lab-built: $(BUILD)/bin/relay $(BUILD)/bin/witness
+
+tests-built: $(BUILD)/bin/relay
+
+# The standard suite. Each script brings up a lab of its own and ends it.
+LAB_TESTS += tests/lab/test-stock-migrate

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the lab's test scripts share: a lab for the test, moves, and TAP.
+
+A script is a function that takes a Run; Run.test() is one line of TAP. The
+lab ends with the script, however the script ends.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+
+from . import LabError, cli, guest, link
+from .host import Host
+from .instance import Instance, build_dir
+
+MOVE_LIMIT_S = 300
+
+
+class Run:
+    """One run of a test script: its lab and its tally."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.nr_tests = 0
+        self.nr_failed = 0
+
+    def host(self, name):
+        """A host of the lab, by name."""
+        return Host(self.lab, name)
+
+    @contextlib.contextmanager
+    def test(self, name):
+        """One test: it fails when its body raises."""
+        started = time.monotonic()
+        self.nr_tests += 1
+        word, why = "ok", ""
+        try:
+            yield
+        except (LabError, AssertionError, OSError, KeyError) as error:
+            word, why = "not ok", str(error) or repr(error)
+            if not isinstance(error, LabError):
+                why += "\n" + traceback.format_exc()
+            self.nr_failed += 1
+        took = time.monotonic() - started
+        print(f"{word} {self.nr_tests} - {name} ({took:.1f} s)", flush=True)
+        for line in why.split("\n") if why else []:
+            print("#   " + line, flush=True)
+
+    def start_guest(self, name, kind, host="host1", **spec):
+        """Starts a guest and waits for its witness."""
+        guest.start(self.lab, self.host(host), name, {
+            "type": kind, "mib": spec.pop("mib", 128),
+            "vcpus": spec.pop("vcpus", 1),
+            "workload": spec.pop("workload", guest.DEFAULT_WORKLOAD), **spec})
+
+    def where(self, name):
+        """The one host the guest runs on; an error if that is not one."""
+        return guest.find(self.lab, name)[0]
+
+    def ask(self, name, command, limit_s=60):
+        """One command to a guest's witness, wherever it is."""
+        return guest.ask(self.where(name), name, command, limit_s)
+
+    def check_clean(self, name):
+        """Has every page verified; fails unless nothing was ever wrong."""
+        checked = self.ask(name, "check", 120)
+        report = self.ask(name, "report")
+        if checked["errors"] or not report["clean"]:
+            raise LabError(f"guest '{name}' is not clean: "
+                           f"{json.dumps(report, indent=1)}")
+        disk = report.get("disk", {})
+        if disk.get("wrong_blocks") or disk.get("io_errors"):
+            raise LabError(f"guest '{name}': its disk: {json.dumps(disk)}")
+        return report
+
+    def move(self, name, source, target, command=None):
+        """Moves a guest by xl migrate (or another command run at the source)
+        and returns what was measured: totals from outside, the rest from the
+        witness. Fails unless the guest is at the target alone and clean."""
+        source, target = self.host(source), self.host(target)
+        guest.ask(source, name, "mark moving")
+        bytes_before = link.bytes_on_link(self.lab)
+        started = time.monotonic()
+        source.out(command or f"xl migrate {name} {target.name} 2>&1",
+                   timeout_s=MOVE_LIMIT_S)
+        total_s = time.monotonic() - started
+        nr_bytes = link.bytes_on_link(self.lab) - bytes_before
+        here = self.where(name)
+        if here.name != target.name:
+            raise LabError(f"guest '{name}' is on {here.name}")
+        ended = guest.ask(here, name, "mark after")["ended"]
+        report = self.check_clean(name)
+        return {
+            "guest": name, "from": source.name, "to": target.name,
+            "total_s": round(total_s, 3),
+            "downtime_ms": ended["longest_stall_ms"],
+            "link_bytes": nr_bytes,
+            "dirtied_pages_per_s": ended["dirtied_pages_per_s"],
+            "lost_datagrams": report.get("net", {}).get("lost"),
+            "longest_net_gap_ms": report.get("net", {}).get(
+                "longest_gap_peer_ms"),
+        }
+
+
+def save_results(name, results):
+    """Writes figures as JSON under build/results."""
+    folder = os.path.join(build_dir(), "results")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, name + ".json")
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(results, out, indent=2)
+        out.write("\n")
+    return path
+
+
+def main(script, *up_words):
+    """Runs a test script in a lab of its own; the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    name = f"test_{os.path.basename(sys.argv[0]).replace('-', '_')}"
+    lab = Instance(os.environ.get("LAB") or name)
+    args = cli.parse(["up", *up_words])
+    run = Run(lab)
+    try:
+        cli.cmd_up(lab, args, with_parent=True)
+        script(run)
+    except LabError as error:
+        print(f"not ok {run.nr_tests + 1} - {error}", flush=True)
+        run.nr_failed += 1
+    finally:
+        cli.cmd_down(lab, argparse.Namespace(all=False))
+    print(f"1..{run.nr_tests}")
+    return 1 if run.nr_failed else 0
