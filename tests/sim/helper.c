@@ -169,21 +169,39 @@ void sim_helper_end(struct sim_helper *helper)
     gather_findings(helper);
 }
 
+/* Anonymous memory of one process; 0 once it is gone. */
+static uint64_t anonymous_bytes(int pid)
+{
+    unsigned long long kib = 0;
+    char path[64], line[128];
+    FILE *status;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    status = fopen(path, "re");
+    while (status && !kib && fgets(line, sizeof(line), status))
+        sscanf(line, "RssAnon: %llu", &kib);
+    if (status)
+        fclose(status);
+    return kib * 1024;
+}
+
 void sim_helper_sample(struct sim_helper *helper)
 {
-    char path[64], line[128];
-    unsigned long long kib;
-    FILE *status;
+    uint64_t bytes;
+    char path[64];
+    FILE *children;
+    int child;
 
     if (helper->pid <= 0)
         return;
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)helper->pid);
-    status = fopen(path, "re");
-    while (status && fgets(line, sizeof(line), status)) {
-        if (sscanf(line, "RssAnon: %llu", &kib) == 1 &&
-            kib * 1024 > helper->result->peak_private_bytes)
-            helper->result->peak_private_bytes = kib * 1024;
-    }
-    if (status)
-        fclose(status);
+    bytes = anonymous_bytes(helper->pid);
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", helper->pid,
+             helper->pid);
+    children = fopen(path, "re");
+    while (children && fscanf(children, "%d", &child) == 1)
+        bytes += anonymous_bytes(child);
+    if (children)
+        fclose(children);
+    if (bytes > helper->result->peak_private_bytes)
+        helper->result->peak_private_bytes = bytes;
 }

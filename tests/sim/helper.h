@@ -37,7 +37,10 @@ void sim_helper_answer(struct sim_helper *helper, int answer);
 /* After its last message: waits for it, and gathers what it left behind. */
 void sim_helper_end(struct sim_helper *helper);
 
-/* Its anonymous memory now, for the peak. */
+/*
+ * Its anonymous memory now, for the peak; its workers' is added, so that what
+ * they share with it counts more than once.
+ */
 void sim_helper_sample(struct sim_helper *helper);
 
 #endif

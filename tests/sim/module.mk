@@ -44,6 +44,6 @@ test_sim_world_SRC := $(SIM_COMMON) tests/sim/compare.c \
               tests/sim/compare_state.c
 
 QUICK_TESTS += tests/sim/test-stock tests/sim/test-misuse \
-               tests/sim/test-ours
+               tests/sim/test-ours tests/sim/test-sweep
 
 -include $(shell [ -d $(BUILD)/sim ] && find $(BUILD)/sim -name '*.d')

@@ -53,7 +53,7 @@ struct sim_side_result {
     unsigned nr_findings;
     char findings[SIM_FINDINGS_BYTES];
     uint64_t nr_calls;
-    uint64_t peak_private_bytes; /* anonymous memory of the helper itself */
+    uint64_t peak_private_bytes; /* anonymous, of helper and workers */
     uint64_t store_gfn, console_gfn;
 };
 
