@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One owner a domain; who it is; and what a dead one leaves behind. */
+#include "hv/lock.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char dir[] = "/tmp/xcx-lock-XXXXXX";
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    char path[64];
+
+    (void)state;
+    for (unsigned domid = 1; domid <= 9; domid++) {
+        snprintf(path, sizeof(path), "%s/xl-migrate.%u.lock", dir, domid);
+        unlink(path);
+    }
+    return rmdir(dir);
+}
+
+static void test_second_is_refused_by_name(void **state)
+{
+    struct xcx_lock first = XCX_LOCK_INIT, second = XCX_LOCK_INIT;
+    struct xcx_err err = XCX_ERR_INIT;
+    char want[128];
+
+    (void)state;
+    assert_int_equal(xcx_lock_take(&first, dir, 1, &err), 0);
+    assert_false(first.leftover);
+    assert_int_equal(xcx_lock_take(&second, dir, 1, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_GUEST);
+    assert_int_equal(err.os_errno, EBUSY);
+    snprintf(want, sizeof(want),
+             "domain 1 is being saved or migrated already by process %d",
+             (int)getpid());
+    assert_non_null(strstr(err.msg, want));
+    assert_int_equal(second.fd, -1);
+    xcx_lock_release(&second);
+
+    /* Another domain is another lock; a released one can be had again. */
+    err = XCX_ERR_INIT;
+    assert_int_equal(xcx_lock_take(&second, dir, 2, &err), 0);
+    xcx_lock_release(&second);
+    xcx_lock_release(&first);
+    xcx_lock_release(&first);
+    assert_int_equal(xcx_lock_take(&second, dir, 1, &err), 0);
+    assert_false(second.leftover);
+    xcx_lock_release(&second);
+}
+
+/* Takes the lock, notes log-dirty, and dies without a word. */
+static void die_with_log_dirty_on(uint32_t domid)
+{
+    struct xcx_lock lock = XCX_LOCK_INIT;
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (xcx_lock_take(&lock, dir, domid, NULL) ||
+            xcx_lock_note(&lock, true, NULL))
+            _exit(1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void test_leftover_is_seen_until_dealt_with(void **state)
+{
+    struct xcx_lock lock = XCX_LOCK_INIT;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    die_with_log_dirty_on(3);
+    assert_int_equal(xcx_lock_take(&lock, dir, 3, &err), 0);
+    assert_true(lock.leftover);
+    xcx_lock_release(&lock); /* without having dealt with it */
+
+    assert_int_equal(xcx_lock_take(&lock, dir, 3, &err), 0);
+    assert_true(lock.leftover);
+    assert_int_equal(xcx_lock_note(&lock, false, &err), 0);
+    xcx_lock_release(&lock);
+
+    assert_int_equal(xcx_lock_take(&lock, dir, 3, &err), 0);
+    assert_false(lock.leftover);
+    xcx_lock_release(&lock);
+}
+
+static void test_no_directory(void **state)
+{
+    struct xcx_lock lock = XCX_LOCK_INIT;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(xcx_lock_take(&lock, "/proc/no/such/directory", 4, &err),
+                     -1);
+    assert_int_equal(err.kind, XCX_ERR_RESOURCE);
+    assert_non_null(strstr(err.msg, "domain 4: cannot open the lock /proc"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_second_is_refused_by_name),
+        cmocka_unit_test(test_leftover_is_seen_until_dealt_with),
+        cmocka_unit_test(test_no_directory),
+    };
+
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

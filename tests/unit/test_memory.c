@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The search for an HVM guest's pages, over a made-up hypervisor: what it
+ * finds, how little it asks, and what ballooning does to it.
+ */
+#include "engine/memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define MAX_PFNS 0x200000
+
+/* ---- the made-up hypervisor --------------------------------------------- */
+
+static struct {
+    uint8_t present[MAX_PFNS];
+    uint64_t nr_pages;
+    uint64_t nr_on_demand;
+    uint64_t nr_asked;
+    uint64_t fail_at; /* the Nth query fails; 0: none */
+    uint64_t nr_queries;
+} xen;
+
+int xcx_types_query_range(struct xcx_types *types, uint64_t first,
+                          unsigned nr_frames, uint8_t *ret_types,
+                          struct xcx_err *err)
+{
+    (void)types;
+    if (++xen.nr_queries == xen.fail_at)
+        return xcx_err_set(err, XCX_ERR_HYPERCALL, 5, "made to fail");
+    xen.nr_asked += nr_frames;
+    for (unsigned i = 0; i < nr_frames; i++)
+        ret_types[i] = xen.present[first + i] ? 0 : 15;
+    return 0;
+}
+
+int xcx_domain_get_info(const struct xcx_hv *hv,
+                        struct xcx_domain_info *ret_info, struct xcx_err *err)
+{
+    (void)hv;
+    (void)err;
+    *ret_info = (struct xcx_domain_info){.hvm = true, .nr_pages = xen.nr_pages};
+    return 0;
+}
+
+uint64_t xcx_domain_nr_on_demand(const struct xcx_hv *hv)
+{
+    (void)hv;
+    return xen.nr_on_demand;
+}
+
+static void set_pages(uint64_t first, uint64_t nr, bool present)
+{
+    for (uint64_t pfn = first; pfn < first + nr; pfn++) {
+        xen.nr_pages += (uint64_t)present - xen.present[pfn];
+        xen.present[pfn] = present;
+    }
+}
+
+/* ---- the guest ---------------------------------------------------------- */
+
+static const struct xcx_guest_ops ops = {.type = XCX_GUEST_HVM};
+
+static void search_all(struct xcx_memory *memory, struct xcx_guest *guest)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    uint64_t pfn, last = 0;
+
+    guest->ops = &ops;
+    assert_int_equal(xcx_memory_init(memory, guest, NULL, &err), 0);
+    while (!xcx_memory_is_known(memory)) {
+        assert_int_equal(xcx_memory_search(memory, &pfn, &err), 0);
+        assert_true(pfn >= last); /* ascending */
+        last = pfn;
+    }
+}
+
+static void assert_found(const struct xcx_memory *memory)
+{
+    for (uint64_t pfn = 0; pfn < memory->guest->nr_pfns; pfn++)
+        if (xcx_bitmap_test(&memory->populated, pfn) != (xen.present[pfn] != 0))
+            fail_msg("pfn %#llx", (unsigned long long)pfn);
+}
+
+static int reset(void **state)
+{
+    (void)state;
+    memset(&xen, 0, sizeof(xen));
+    return 0;
+}
+
+/* ---- tests -------------------------------------------------------------- */
+
+static void test_layouts(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t nr_pfns;
+        struct {
+            uint64_t first, nr;
+        } runs[4];
+        uint64_t max_asked;
+    } cases[] = {
+        {"128 MiB under 4 GiB",
+         0xff000,
+         {{0, 0xa0}, {0x100, 0x7f00}, {0xfeff8, 8}},
+         40 * 1024},
+        {"8 GiB",
+         0x210000 / 2,
+         {{0, 0xa0}, {0x100, 0x77f00}, {0xfeff8, 8}, {0x100000, 0x8000}},
+         0x210000 / 2},
+        {"full", 5000, {{0, 5000}}, 5000},
+        {"last page only", 123456, {{123455, 1}}, 3 * 1024},
+        {"one pfn", 1, {{0, 1}}, 1},
+        {"two ends and a page in the middle",
+         1 << 20,
+         {{0, 5}, {1 << 19, 1}, {(1 << 20) - 1, 1}},
+         1 << 20},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct xcx_memory memory;
+        struct xcx_guest guest = {.nr_pfns = cases[i].nr_pfns};
+
+        reset(state);
+        for (size_t run = 0; run < 4; run++)
+            set_pages(cases[i].runs[run].first, cases[i].runs[run].nr, true);
+        search_all(&memory, &guest);
+        assert_found(&memory);
+        assert_true(xcx_bitmap_count(&memory.todo) == xen.nr_pages);
+        if (xen.nr_asked > cases[i].max_asked)
+            fail_msg("%s: asked for %llu pfns", cases[i].name,
+                     (unsigned long long)xen.nr_asked);
+        xcx_memory_done(&memory);
+        xcx_memory_done(&memory);
+    }
+}
+
+/* A count that cannot be trusted, or is never reached: ask for everything. */
+static void test_asks_all_when_in_doubt(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 100000};
+
+    (void)state;
+    set_pages(0, 2000, true);
+    xen.nr_on_demand = 7;
+    search_all(&memory, &guest);
+    assert_true(xen.nr_asked == guest.nr_pfns);
+    xcx_memory_done(&memory);
+
+    xen.nr_on_demand = xen.nr_asked = 0;
+    xen.nr_pages++; /* one that is nowhere in the p2m */
+    search_all(&memory, &guest);
+    assert_true(xen.nr_asked == guest.nr_pfns);
+    assert_found(&memory);
+    xcx_memory_done(&memory);
+}
+
+static void test_balloon(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 0xff000};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    set_pages(0, 0x8000, true);
+    set_pages(0xfeff8, 8, true);
+    search_all(&memory, &guest);
+    xcx_bitmap_clear_all(&memory.todo);
+
+    /* Nothing has changed: nothing is asked. */
+    xen.nr_asked = 0;
+    assert_int_equal(xcx_memory_follow_balloon(&memory, false, &err), 0);
+    assert_true(xen.nr_asked == 0);
+
+    /* Gone, noticed, and come back elsewhere and where they were. */
+    set_pages(0x100, 50, false);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, false, &err), 0);
+    assert_found(&memory);
+    assert_true(xcx_bitmap_count(&memory.todo) == 0);
+    set_pages(0x100, 20, true);
+    set_pages(0x40000, 30, true);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, true, &err), 0);
+    assert_found(&memory);
+    assert_true(xcx_bitmap_count(&memory.todo) == 50);
+    xcx_memory_done(&memory);
+}
+
+static void test_grow(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 4000};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    set_pages(0, 4000, true);
+    search_all(&memory, &guest);
+    guest.nr_pfns = 70000;
+    set_pages(69990, 10, true);
+    assert_int_equal(xcx_memory_grow(&memory, &err), 0);
+    assert_true(xcx_memory_is_known(&memory));
+    assert_true(xcx_bitmap_count(&memory.todo) == 4000);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, true, &err), 0);
+    assert_found(&memory);
+    assert_true(xcx_bitmap_count(&memory.todo) == 4010);
+    xcx_memory_done(&memory);
+}
+
+static void test_query_fails(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 5000, .ops = &ops};
+    struct xcx_err err = XCX_ERR_INIT;
+    uint64_t pfn;
+
+    (void)state;
+    set_pages(0, 5000, true);
+    xen.fail_at = 2;
+    assert_int_equal(xcx_memory_init(&memory, &guest, NULL, &err), 0);
+    assert_int_equal(xcx_memory_search(&memory, &pfn, &err), 0);
+    assert_int_equal(xcx_memory_search(&memory, &pfn, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_HYPERCALL);
+    xcx_memory_done(&memory);
+}
+
+/* Hot: written in two rounds in a row. todo gathers, last is the last. */
+static void test_take_dirty(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 200};
+    struct xcx_bitmap dirty = {0};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    set_pages(0, 200, true);
+    search_all(&memory, &guest);
+    xcx_bitmap_clear_all(&memory.todo);
+    assert_int_equal(xcx_bitmap_init(&dirty, 200, &err), 0);
+    xcx_bitmap_set(&dirty, 3);
+    xcx_bitmap_set(&dirty, 150);
+    xcx_memory_take_dirty(&memory, &dirty);
+    assert_true(xcx_bitmap_count(&memory.hot) == 0);
+    xcx_bitmap_clear(&memory.todo, 3); /* sent; 150 had to wait */
+    xcx_bitmap_clear(&dirty, 150);
+    xcx_memory_take_dirty(&memory, &dirty);
+    assert_true(xcx_bitmap_count(&memory.hot) == 1);
+    assert_true(xcx_bitmap_test(&memory.hot, 3));
+    assert_true(xcx_bitmap_count(&memory.todo) == 2);
+    xcx_bitmap_clear_all(&dirty);
+    xcx_memory_take_dirty(&memory, &dirty);
+    assert_true(xcx_bitmap_count(&memory.hot) == 0);
+    assert_true(xcx_bitmap_count(&memory.last) == 0);
+    xcx_bitmap_done(&dirty);
+    xcx_memory_done(&memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_layouts, reset),
+        cmocka_unit_test_setup(test_asks_all_when_in_doubt, reset),
+        cmocka_unit_test_setup(test_balloon, reset),
+        cmocka_unit_test_setup(test_grow, reset),
+        cmocka_unit_test_setup(test_query_fails, reset),
+        cmocka_unit_test_setup(test_take_dirty, reset),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
