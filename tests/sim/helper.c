@@ -11,11 +11,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAVE_CALLBACKS    "136" /* suspend, switch_qemu_logdirty */
-#define RESTORE_CALLBACKS "768" /* static_data_done, restore_results */
-#define FLAG_LIVE         1
-#define FLAG_DEBUG        2
-#define MAX_ARGS          12
+/* One bit a type of message. */
+#define SAVE_CALLBACKS      0x88U  /* suspend, switch_qemu_logdirty */
+#define SAVE_CHECKPOINTS    0x30U  /* postcopy, checkpoint */
+#define RESTORE_CALLBACKS   0x300U /* static_data_done, restore_results */
+#define RESTORE_CHECKPOINTS 0x20U  /* checkpoint */
+#define FLAG_LIVE           1
+#define FLAG_DEBUG          2
+#define MAX_ARGS            12
 
 /* A descriptor of ours as a path that any process of ours can open. */
 static void fd_path(char path[64], int fd)
@@ -55,32 +58,25 @@ static void set_environment(const struct sim_helper *helper,
 
 static void make_args(const struct sim_helper *helper,
                       const struct sim_run_options *options, int back_fd,
-                      char text[4][16], char *args[MAX_ARGS])
+                      char text[5][16], char *args[MAX_ARGS])
 {
     unsigned flags =
         (options->live ? FLAG_LIVE : 0) | (options->verify ? FLAG_DEBUG : 0);
-    char *save[] = {(char *)helper->path,
-                    "--save-domain",
-                    text[0],
-                    text[1],
-                    text[2],
-                    text[3],
-                    SAVE_CALLBACKS,
-                    "0",
-                    NULL};
-    char *restore[] = {(char *)helper->path,
-                       "--restore-domain",
-                       text[0],
-                       text[1],
-                       text[2],
-                       "11",
-                       "0",
-                       "12",
-                       "0",
-                       RESTORE_CALLBACKS,
-                       "0",
-                       NULL};
+    unsigned callbacks = helper->is_save ? SAVE_CALLBACKS : RESTORE_CALLBACKS;
+    char *path = (char *)helper->path;
+    char *type = options->nr_checkpoints ? "1" : "0";
+    char *save[] = {path,    "--save-domain", text[0], text[1], text[2],
+                    text[3], text[4],         type,    NULL};
+    char *restore[] = {path,    "--restore-domain",
+                       text[0], text[1],
+                       text[2], "11",
+                       "0",     "12",
+                       "0",     text[4],
+                       type,    NULL};
 
+    if (options->nr_checkpoints)
+        callbacks |= helper->is_save ? SAVE_CHECKPOINTS : RESTORE_CHECKPOINTS;
+    snprintf(text[4], 16, "%u", callbacks);
     snprintf(text[0], 16, "%d", helper->io_fd);
     snprintf(text[1], 16, "%d", back_fd);
     snprintf(text[2], 16, "%u", helper->world->spec.domid);
@@ -96,7 +92,7 @@ become(const struct sim_helper *helper, const struct sim_run_options *options,
        int in, int out)
 {
     int back_fd = open("/dev/null", O_RDWR);
-    char text[4][16], *args[MAX_ARGS];
+    char text[5][16], *args[MAX_ARGS];
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     make_args(helper, options, back_fd, text, args);
@@ -154,6 +150,8 @@ static void gather_findings(struct sim_helper *helper)
     result->findings[n > 0 ? n : 0] = 0;
     result->nr_findings = helper->world->nr_findings;
     result->nr_calls = helper->world->nr_calls;
+    for (unsigned i = 0; i < SIM_MAX_CALLS; i++)
+        result->calls[i] = helper->world->calls[i];
 }
 
 void sim_helper_end(struct sim_helper *helper)

@@ -29,6 +29,8 @@ enum option_id {
     OPT_POINTS,
     OPT_NAME,
     OPT_ENV,
+    OPT_SIDE,
+    OPT_CHECKPOINTS,
 };
 
 static const struct option longs[] = {
@@ -52,6 +54,8 @@ static const struct option longs[] = {
     {"points", 1, NULL, OPT_POINTS},
     {"name", 1, NULL, OPT_NAME},
     {"env", 1, NULL, OPT_ENV},
+    {"side", 1, NULL, OPT_SIDE},
+    {"checkpoints", 1, NULL, OPT_CHECKPOINTS},
     {NULL, 0, NULL, 0},
 };
 
@@ -152,6 +156,12 @@ static int set_option(int id, struct simlab *lab, struct xcx_err *err)
         return 0;
     case OPT_NAME:
         lab->name = optarg;
+        return 0;
+    case OPT_SIDE:
+        lab->restore_side = !strcmp(optarg, "restore");
+        return 0;
+    case OPT_CHECKPOINTS:
+        options->nr_checkpoints = (unsigned)atoi(optarg);
         return 0;
     case OPT_ENV:
         putenv(optarg);

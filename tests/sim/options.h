@@ -14,6 +14,7 @@ struct simlab {
     struct sim_run_options run;
     enum simlab_expectation expect;
     unsigned nr_points; /* sweep: uses of each call; stop: points in all */
+    bool restore_side;  /* sweep: what fails is at the target */
     const char *name;   /* before each line of TAP */
 };
 

@@ -47,6 +47,8 @@ static bool nothing_left(const struct sim_result *result,
         return no(why, "the device model's log-dirty was left on");
     if (result->cap_left)
         return no(why, "the scheduler cap was not put back");
+    if (result->nr_orphans)
+        return no(why, "a worker outlived its helper");
     if (result->flags_changed)
         return no(why, "O_NONBLOCK was set on the stream's descriptor");
     return true;
@@ -88,6 +90,20 @@ bool sim_result_is_clean_failure(const struct sim_result *result,
     return nothing_left(result, ret_why);
 }
 
+bool sim_result_is_clean_restore_failure(const struct sim_result *result,
+                                         char ret_why[SIM_LINE_BYTES])
+{
+    if (!is_orderly(&result->restore, "restore", ret_why))
+        return false;
+    if (!result->restore.retval)
+        return no(ret_why, "restore: succeeded");
+    if (!result->restore.nr_errors)
+        return no(ret_why, "restore: failed without an error message");
+    if (result->nr_orphans)
+        return no(ret_why, "a worker outlived its helper");
+    return true;
+}
+
 static void key(yajl_gen gen, const char *name)
 {
     yajl_gen_string(gen, (const unsigned char *)name, strlen(name));
@@ -103,6 +119,17 @@ static void text(yajl_gen gen, const char *name, const char *value)
 {
     key(gen, name);
     key(gen, value);
+}
+
+static void calls(yajl_gen gen, const uint64_t counts[SIM_MAX_CALLS])
+{
+    key(gen, "calls");
+    yajl_gen_map_open(gen);
+    for (unsigned i = 0; i < SIM_NR_CALLS; i++) {
+        if (counts[i])
+            number(gen, sim_call_name(i), counts[i]);
+    }
+    yajl_gen_map_close(gen);
 }
 
 static void side(yajl_gen gen, const char *name,
@@ -124,6 +151,7 @@ static void side(yajl_gen gen, const char *name,
     text(gen, "findings", result->findings);
     number(gen, "nr_calls", result->nr_calls);
     number(gen, "peak_private_bytes", result->peak_private_bytes);
+    calls(gen, result->calls);
     yajl_gen_map_close(gen);
 }
 
@@ -142,17 +170,6 @@ static void diff(yajl_gen gen, const struct sim_diff *d)
     for (unsigned i = 0; i < d->nr_texts; i++)
         key(gen, d->text[i]);
     yajl_gen_array_close(gen);
-    yajl_gen_map_close(gen);
-}
-
-static void calls(yajl_gen gen, const uint64_t counts[SIM_MAX_CALLS])
-{
-    key(gen, "calls");
-    yajl_gen_map_open(gen);
-    for (unsigned i = 0; i < SIM_NR_CALLS; i++) {
-        if (counts[i])
-            number(gen, sim_call_name(i), counts[i]);
-    }
     yajl_gen_map_close(gen);
 }
 
@@ -176,13 +193,14 @@ void sim_result_print(const struct sim_run_options *options,
     number(gen, "nr_cleans", result->nr_cleans);
     number(gen, "nr_suspends", result->nr_suspends);
     number(gen, "nr_cap_changes", result->nr_cap_changes);
+    number(gen, "nr_checkpoints", result->nr_checkpoints);
+    number(gen, "nr_orphans", result->nr_orphans);
     number(gen, "logdirty_left", result->logdirty_left);
     number(gen, "qemu_logdirty_left", result->qemu_logdirty_left);
     number(gen, "cap_left", result->cap_left);
     side(gen, "save", &result->save);
     side(gen, "restore", &result->restore);
     diff(gen, &result->diff);
-    calls(gen, result->calls);
     yajl_gen_map_close(gen);
     yajl_gen_get_buf(gen, &json, &bytes);
     fwrite(json, 1, bytes, stdout);

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "build.h"
@@ -21,6 +23,7 @@
 #define TARGET_SLACK_PAGES 1024
 #define ERROR_LEVEL        8 /* xentoollog's XTL_ERROR */
 #define POLL_MS            20
+#define ORPHAN_MS          2000 /* what a worker may take to notice a death */
 
 struct run {
     const struct sim_run_options *options;
@@ -170,6 +173,20 @@ static int switch_qemu(struct run *run, bool on)
     return run->options->qemu_answer;
 }
 
+/*
+ * Remus: after each checkpoint the guest runs on; at the last one it does
+ * not, the stream ends there, and the target takes over what it has.
+ */
+static int postcopy(struct run *run)
+{
+    if (++run->result->nr_checkpoints >= run->options->nr_checkpoints)
+        return 0;
+    sim_lock(run->source);
+    sim_workload_resume(run->source);
+    sim_unlock(run->source);
+    return 1;
+}
+
 static void complete(struct run *run, struct sim_helper *helper,
                      const struct sim_message *message)
 {
@@ -195,6 +212,12 @@ static void handle(struct run *run, struct sim_helper *helper,
         break;
     case SIM_MSG_SUSPEND:
         answer = suspend(run);
+        break;
+    case SIM_MSG_POSTCOPY:
+        answer = postcopy(run);
+        break;
+    case SIM_MSG_CHECKPOINT:
+        answer = 1;
         break;
     case SIM_MSG_QEMU_LOGDIRTY:
         answer = switch_qemu(run, message->number[1]);
@@ -306,6 +329,21 @@ static int start_all(struct run *run, struct xcx_err *err)
     return run->pumping ? sim_pump_start(&run->pump, err) : 0;
 }
 
+/* Both helpers are reaped: children that are left are their workers. */
+static void look_for_orphans(struct run *run)
+{
+    pid_t pid;
+
+    for (int waited_ms = 0; waited_ms < ORPHAN_MS; waited_ms++) {
+        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+            ;
+        if (pid < 0)
+            return;
+        poll(NULL, 0, 1);
+    }
+    run->result->nr_orphans = 1;
+}
+
 static void look_at_source(struct run *run)
 {
     struct sim_result *result = run->result;
@@ -317,8 +355,6 @@ static void look_at_source(struct run *run)
     result->nr_cap_changes = w->nr_cap_changes;
     result->nr_writes = w->work.nr_writes;
     result->nr_cleans = w->nr_cleans;
-    for (unsigned i = 0; i < SIM_NR_CALLS; i++)
-        result->calls[i] = w->calls[i];
     if (result->save.retval || !result->save.nr_complete)
         sim_workload_resume(run->source);
 }
@@ -366,6 +402,7 @@ int sim_run(const struct sim_run_options *options,
     int rc = -1;
 
     memset(ret_result, 0, sizeof(*ret_result));
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (build_worlds(&run, err) || open_files(&run, err))
         goto out;
     fill_helpers(&run);
@@ -379,6 +416,7 @@ int sim_run(const struct sim_run_options *options,
         sim_pump_end(&run.pump);
         ret_result->stream_bytes = run.pump.nr_bytes;
     }
+    look_for_orphans(&run);
     look_at_source(&run);
     look_at_target(&run);
     rc = 0;

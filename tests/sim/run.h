@@ -38,6 +38,7 @@ struct sim_run_options {
     uint64_t cut_bytes;      /* the receiver vanishes after that many; 0: no */
     unsigned sigterm_at;     /* message of the save helper; 0: none */
     int suspend_answer, qemu_answer, static_answer;
+    unsigned nr_checkpoints; /* Remus: the stream ends after so many; 0: no */
     bool live, verify, verbose;
     unsigned timeout_s;
 };
@@ -55,6 +56,7 @@ struct sim_side_result {
     uint64_t nr_calls;
     uint64_t peak_private_bytes; /* anonymous, of helper and workers */
     uint64_t store_gfn, console_gfn;
+    uint64_t calls[SIM_MAX_CALLS]; /* by name, calls.h */
 };
 
 struct sim_result {
@@ -63,10 +65,11 @@ struct sim_result {
     uint64_t suspended_ns; /* from suspend to the save's complete */
     uint64_t stream_bytes; /* 0: not counted (no pump) */
     uint64_t nr_writes, nr_cleans, nr_suspends, nr_cap_changes;
+    unsigned nr_checkpoints;
+    unsigned nr_orphans; /* workers that outlived their helper */
     bool logdirty_left, qemu_logdirty_left, cap_left, flags_changed;
     bool compared;
     struct sim_diff diff;
-    uint64_t calls[SIM_MAX_CALLS]; /* of the save side, by name */
 };
 
 void sim_run_options_init(struct sim_run_options *options);
@@ -83,6 +86,10 @@ bool sim_result_is_good(const struct sim_run_options *options,
 /* The save failed as it should: said so once, and undid everything. */
 bool sim_result_is_clean_failure(const struct sim_result *result,
                                  char ret_why[SIM_LINE_BYTES]);
+
+/* The same for the restore, which leaves the undoing to libxl. */
+bool sim_result_is_clean_restore_failure(const struct sim_result *result,
+                                         char ret_why[SIM_LINE_BYTES]);
 
 /* The result as one JSON object on standard output. */
 void sim_result_print(const struct sim_run_options *options,

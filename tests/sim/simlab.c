@@ -28,6 +28,8 @@ static const char usage[] =
     "  --cost MODEL         what calls cost (tests/sim/cost.h)\n"
     "  --fault FAULTS       what fails at the source (tests/sim/fault.h)\n"
     "  --restore-fault FAULTS   the same at the target\n"
+    "  --checkpoints N      Remus, which ends after so many\n"
+    "  --side save|restore  sweep: whose calls fail (save)\n"
     "  --stream FILE        keep the stream\n"
     "  --cut BYTES          the receiver vanishes after so many\n"
     "  --sigterm-at N       SIGTERM at the save helper's Nth message\n"

@@ -62,6 +62,14 @@ static void forgive(struct sim_result *result, const char *fault)
         result->cap_left = false;
 }
 
+static bool is_clean_failure(const struct sweep *sweep,
+                             char why[SIM_LINE_BYTES])
+{
+    return sweep->lab->restore_side
+               ? sim_result_is_clean_restore_failure(sweep->result, why)
+               : sim_result_is_clean_failure(sweep->result, why);
+}
+
 static int run_one(struct sweep *sweep, const char *what, struct xcx_err *err)
 {
     char why[SIM_LINE_BYTES] = "", other[SIM_LINE_BYTES];
@@ -74,7 +82,7 @@ static int run_one(struct sweep *sweep, const char *what, struct xcx_err *err)
         sweep->nr_good++;
         return 0;
     }
-    if (sim_result_is_clean_failure(sweep->result, why))
+    if (is_clean_failure(sweep, why))
         return 0;
     if (!sweep->result->save.retval && sweep->result->save.nr_complete)
         memcpy(why, other, sizeof(why));
@@ -114,7 +122,10 @@ static int sweep_use(struct sweep *sweep, unsigned call, uint64_t nth,
         snprintf(fault, sizeof(fault), forms[i], sim_call_name(call),
                  (unsigned long long)nth);
 #pragma GCC diagnostic pop
-        sweep->options.save_faults = fault;
+        if (sweep->lab->restore_side)
+            sweep->options.restore_faults = fault;
+        else
+            sweep->options.save_faults = fault;
         if (run_one(sweep, fault, err))
             return -1;
     }
@@ -156,7 +167,10 @@ int sim_sweep(const struct simlab *lab, struct xcx_err *err)
     if (sweep_init(&sweep, lab, err))
         return -1;
     rc = reference(&sweep, err);
-    memcpy(counts, sweep.result->calls, sizeof(counts));
+    memcpy(counts,
+           lab->restore_side ? sweep.result->restore.calls
+                             : sweep.result->save.calls,
+           sizeof(counts));
     for (unsigned call = 0; call < SIM_NR_CALLS && !rc; call++) {
         if (counts[call])
             rc = sweep_call(&sweep, call, counts[call], err);

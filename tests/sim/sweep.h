@@ -15,7 +15,7 @@
 #include "options.h"
 
 /* Fails each call that a good run makes: at some of its uses, once and for
- * good. The restore side is swept if only restore faults are wanted. */
+ * good; at the source, or at the target with restore_side. */
 int sim_sweep(const struct simlab *lab, struct xcx_err *err);
 
 /* SIGTERM at points spread over all calls, then a receiver that vanishes at
