@@ -65,6 +65,8 @@ int xcx_pool_renew(struct xcx_pool *pool, struct xcx_err *err)
     for (unsigned i = 0; i < pool->nr_workers; i++)
         if (pool->workers[i].nr_pages_mapped && replace(pool, i, err))
             return -1;
+    for (unsigned i = 0; i < pool->nr_workers; i++)
+        reap(&pool->retired[i], 0);
     return 0;
 }
 

@@ -34,8 +34,9 @@ int xcx_pool_ready(struct xcx_pool *pool, unsigned worker_index,
                    struct xcx_err *err);
 
 /*
- * Replaces all (idle) workers that have mapped anything, so that the blackout
- * does not end with waiting for their exit.
+ * Replaces all (idle) workers that have mapped anything, and waits for the
+ * old ones' exit, which takes as long as unmapping what they had mapped: so
+ * that this happens while the guest runs, and not at the end of the blackout.
  */
 int xcx_pool_renew(struct xcx_pool *pool, struct xcx_err *err);
 
