@@ -293,6 +293,36 @@ static void lines_of_keys_are_found(void **state)
     }
 }
 
+/* Whatever the text: it ends, in bounds, with lines in order. */
+static void any_text_is_walked_to_its_end(void **state)
+{
+    static const char alphabet[] = "a1_ =+;#'\"[]\\\n\t,";
+    uint32_t seed = 1;
+
+    (void)state;
+    for (unsigned i = 0; i < 50000; i++) {
+        char *text = malloc(24);
+        struct config_lines lines;
+        struct config_line line;
+        unsigned last_line = 1, nr_keys = 0;
+
+        assert_non_null(text);
+        for (unsigned n = 0; n < 23; n++) {
+            seed = seed * 1664525u + 1013904223u;
+            text[n] = alphabet[(seed >> 16) % sizeof(alphabet)];
+        }
+        text[23] = 0;
+        config_lines_init(&lines, text);
+        while (config_lines_next(&lines, &line)) {
+            assert_in_range(line.line, last_line, 24);
+            assert_in_range(line.key_nr_chars, 1, 23);
+            last_line = line.line;
+            assert_in_range(++nr_keys, 1, 23);
+        }
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_installed_file_says_the_defaults,
                                         set_up, tear_down),
         cmocka_unit_test(lines_of_keys_are_found),
+        cmocka_unit_test(any_text_is_walked_to_its_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
