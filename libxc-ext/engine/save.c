@@ -329,6 +329,7 @@ static void init(struct session *session, const struct xcx_save_params *params,
     };
     session->stats.domid = params->domid;
     session->stats.throttle_percent_min = 100;
+    session->stats.predicted_blackout_ns = XCX_POLICY_UNKNOWN_NS;
     session->hv.domid = params->domid;
     xcx_unwind_init(&session->unwind, &session->hv, ops);
 }

@@ -78,9 +78,10 @@ struct xcx_save_stats {
     uint64_t final_copy_ns; /* the rest of memory */
     uint64_t cpu_state_ns;  /* vCPU and platform state, END */
     uint64_t blackout_ns;   /* all of it */
-    uint64_t predicted_blackout_ns; /* at the moment of deciding to suspend */
-    unsigned throttle_percent_min;  /* lowest cap applied; 100: never */
-    const char *stop_reason;        /* static text: why the live phase ended */
+    /* At the moment of deciding to suspend; UINT64_MAX: there was none. */
+    uint64_t predicted_blackout_ns;
+    unsigned throttle_percent_min; /* lowest cap applied; 100: never */
+    const char *stop_reason;       /* static text: why the live phase ended */
 };
 
 /* ---- saving ----------------------------------------------------------- */
