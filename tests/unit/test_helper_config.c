@@ -127,11 +127,11 @@ static void what_is_wrong_is_named(void **state)
          "%s:1: max_rounds = \"-1\": expected a whole number from 0 to 1000"},
         {"max_rounds = \"\"\n",
          "%s:1: max_rounds = \"\": expected a whole number from 0 to 1000"},
-        {"workers = \"4 \"\n",
-         "%s:1: workers = \"4 \": expected a whole number from 0 to 64"},
+        {"workers = \"4 \"\n", "%s:1: workers = \"4 \": expected a whole "
+                               "number from 0 to 64, or none"},
         {"workers = 99999999999999999999\n",
          "%s:1: workers = \"99999999999999999999\": expected a whole number "
-         "from 0 to 64"},
+         "from 0 to 64, or none"},
         {"on_slow = \"panic\"\n",
          "%s:1: on_slow = \"panic\": expected \"throttle\" or \"stop\" or "
          "\"abort\" or \"throttle-then-stop\""},
@@ -211,6 +211,7 @@ static void files_that_cannot_be_read_are_named(void **state)
 static void the_environment_comes_last(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT;
+    struct xcx_save_params params = {.domid = 7};
     struct config config;
 
     write_file(*state, "workers = 3\nmax_rounds = 4\n", 27);
@@ -218,11 +219,15 @@ static void the_environment_comes_last(void **state)
     assert_int_equal(config_load(&config, &err), 0);
     assert_int_equal(config.workers, 5);
     assert_int_equal(config.max_rounds, 4);
+    setenv("XL_MIGRATE_WORKERS", "none", 1);
+    assert_int_equal(config_load(&config, &err), 0);
+    config_apply(&config, &params);
+    assert_int_equal(params.nr_workers, XCX_NO_WORKERS);
     setenv("XL_MIGRATE_WORKERS", "many", 1);
     assert_int_equal(config_load(&config, &err), -1);
     assert_string_equal(err.msg,
                         "environment: XL_MIGRATE_WORKERS = \"many\": expected "
-                        "a whole number from 0 to 64");
+                        "a whole number from 0 to 64, or none");
     unsetenv("XL_MIGRATE_WORKERS");
 }
 

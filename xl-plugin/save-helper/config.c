@@ -20,7 +20,7 @@
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
 enum key_type {
-    KEY_NUMBER, /* unsigned long */
+    KEY_NUMBER, /* unsigned long; or max + 1 for the one word it takes */
     KEY_CHOICE, /* unsigned: an index of choices */
     KEY_PATH,   /* char[CONFIG_PATH_BYTES]: absolute, or empty */
 };
@@ -31,6 +31,7 @@ struct key {
     size_t offset;
     unsigned long max;          /* KEY_NUMBER */
     const char *const *choices; /* KEY_CHOICE, ends with NULL */
+    const char *word;           /* KEY_NUMBER; NULL: only numbers */
 };
 
 /* In the order of the enums they stand for. */
@@ -52,15 +53,18 @@ static const char *const refuse_or_pause[] = {"refuse", "pause", NULL};
 
 #define NUMBER(field, largest)                                                 \
     {                                                                          \
-#field, KEY_NUMBER, offsetof(struct config, field), largest, NULL      \
+        .name = #field, .type = KEY_NUMBER,                                    \
+        .offset = offsetof(struct config, field), .max = (largest)             \
     }
 #define CHOICE(field, names)                                                   \
     {                                                                          \
-#field, KEY_CHOICE, offsetof(struct config, field), 0, names           \
+        .name = #field, .type = KEY_CHOICE,                                    \
+        .offset = offsetof(struct config, field), .choices = (names)           \
     }
 #define PATH(field)                                                            \
     {                                                                          \
-#field, KEY_PATH, offsetof(struct config, field), 0, NULL              \
+        .name = #field, .type = KEY_PATH,                                      \
+        .offset = offsetof(struct config, field)                               \
     }
 
 static const struct key keys[] = {
@@ -68,7 +72,11 @@ static const struct key keys[] = {
     NUMBER(time_budget_s, 1000000),
     NUMBER(max_rounds, 1000),
     NUMBER(bandwidth_mib_per_s, 1000000),
-    NUMBER(workers, 64),
+    {.name = "workers",
+     .type = KEY_NUMBER,
+     .offset = offsetof(struct config, workers),
+     .max = CONFIG_MAX_WORKERS,
+     .word = "none"},
     CHOICE(on_slow, on_slow_names),
     CHOICE(log_level, log_level_names),
     CHOICE(pv_without_logdirty, refuse_or_pause),
@@ -104,7 +112,9 @@ void config_apply(const struct config *config, struct xcx_save_params *params)
         .bandwidth_bytes_per_s = (uint64_t)config->bandwidth_mib_per_s << 20,
         .on_slow = (enum xcx_on_slow)config->on_slow,
     };
-    params->nr_workers = (unsigned)config->workers;
+    params->nr_workers = config->workers > CONFIG_MAX_WORKERS
+                             ? XCX_NO_WORKERS
+                             : (unsigned)config->workers;
     params->pv_without_logdirty_pause = config->pv_without_logdirty == 1;
     params->lock_dir = config->lock_dir[0] ? config->lock_dir : NULL;
 }
@@ -131,8 +141,12 @@ static int set_number(unsigned long *ret_number, const struct key *key,
     char *rest;
     unsigned long number;
 
-    snprintf(expected, sizeof(expected), "a whole number from 0 to %lu",
-             key->max);
+    if (key->word && strcmp(value, key->word) == 0) {
+        *ret_number = key->max + 1;
+        return 0;
+    }
+    snprintf(expected, sizeof(expected), "a whole number from 0 to %lu%s%s",
+             key->max, key->word ? ", or " : "", key->word ? key->word : "");
     errno = 0;
     number = strtoul(value, &rest, 10);
     if (!isdigit((unsigned char)value[0]) || *rest || errno ||

@@ -27,7 +27,8 @@
 #include "xcext.h"
 
 #define CONFIG_DEFAULT_PATH   "/etc/xen/xl-migrate.conf"
-#define CONFIG_PATH_BYTES     1024  /* longest path, its NUL included */
+#define CONFIG_PATH_BYTES     1024 /* longest path, its NUL included */
+#define CONFIG_MAX_WORKERS    64
 #define CONFIG_FILE_MAX_BYTES 65536 /* a longer file is refused */
 
 struct config {
@@ -35,9 +36,9 @@ struct config {
     unsigned long time_budget_s;
     unsigned long max_rounds;
     unsigned long bandwidth_mib_per_s;
-    unsigned long workers;
-    unsigned on_slow;   /* enum xcx_on_slow */
-    unsigned log_level; /* enum xcx_log_level: the lowest that is told */
+    unsigned long workers; /* CONFIG_MAX_WORKERS + 1: none */
+    unsigned on_slow;      /* enum xcx_on_slow */
+    unsigned log_level;    /* enum xcx_log_level: the lowest that is told */
     unsigned pv_without_logdirty;         /* 0: refuse, 1: pause */
     char stats_dir[CONFIG_PATH_BYTES];    /* "": none are kept */
     char run_dir[CONFIG_PATH_BYTES];      /* "": no state while running */
