@@ -43,7 +43,8 @@ int xcx_memory_init(struct xcx_memory *memory, struct xcx_guest *guest,
         new_bitmap(&memory->last, nr_pfns, err))
         return -1;
     memory->top_chunk = nr_chunks(memory);
-    memory->stops_early = xcx_domain_nr_on_demand(guest->hv) == 0;
+    memory->stops_early =
+        !guest->ops->types_change && xcx_domain_nr_on_demand(guest->hv) == 0;
     return 0;
 }
 

@@ -72,10 +72,15 @@ int xcx_pool_renew(struct xcx_pool *pool, struct xcx_err *err)
 
 void xcx_pool_done(struct xcx_pool *pool)
 {
+    /* All at once, so that they end beside each other. */
     for (unsigned i = 0; i < pool->nr_workers; i++) {
-        xcx_worker_done(&pool->workers[i]);
+        if (pool->workers[i].pid)
+            kill(pool->workers[i].pid, SIGKILL);
         if (pool->retired[i])
             kill(pool->retired[i], SIGKILL);
+    }
+    for (unsigned i = 0; i < pool->nr_workers; i++) {
+        xcx_worker_done(&pool->workers[i]);
         reap(&pool->retired[i], 0);
     }
     pool->nr_workers = 0;
