@@ -5,9 +5,7 @@
  *   lock ─▶ probe ─▶ log-dirty on ─▶ headers, static records ─▶
  *   live rounds ─▶ suspend ─▶ final round ─▶ CPU state ─▶ END ─▶ unwind
  *
- * Not live: no log-dirty, and the final round sends it all. Checkpointed
- * (Remus): from suspend to CPU state again and again, each time with a
- * CHECKPOINT after it.
+ * Not live: no log-dirty, and the final round sends it all.
  */
 #include "xcext.h"
 
@@ -54,20 +52,6 @@ struct session {
 };
 
 /* ---- preparing ---------------------------------------------------------- */
-
-static int check_params(const struct xcx_save_params *params,
-                        const struct xcx_save_ops *ops, struct xcx_err *err)
-{
-    bool remus = params->type == XCX_STREAM_REMUS;
-
-    if (!ops->suspend)
-        return xcx_err_set(err, XCX_ERR_USAGE, 0, "save without suspend()");
-    if (remus && (!ops->postcopy || !ops->checkpoint || !params->live))
-        return xcx_err_set(err, XCX_ERR_USAGE, 0,
-                           "a checkpointed save is live and has postcopy() "
-                           "and checkpoint()");
-    return 0;
-}
 
 static void hear_xen(void *opaque, const char *line)
 {
@@ -223,8 +207,7 @@ static int put_start(struct session *session, struct xcx_err *err)
         return -1;
     headers.xen_major = major;
     headers.xen_minor = minor;
-    if (xcx_writer_headers(writer, &headers,
-                           session->params->type == XCX_STREAM_REMUS, err) ||
+    if (xcx_writer_headers(writer, &headers, false, err) ||
         guest->ops->static_records(guest, writer, err) ||
         xcx_writer_record(writer, XCX_REC_STATIC_DATA_END, NULL, 0, err))
         return -1;
@@ -261,8 +244,7 @@ static int blackout(struct session *session, struct xcx_err *err)
 
     if (suspend(session, err) || xcx_rounds_final(&session->rounds, err))
         return -1;
-    if (session->params->verify && session->params->type == XCX_STREAM_PLAIN &&
-        xcx_rounds_verify(&session->rounds, err))
+    if (session->params->verify && xcx_rounds_verify(&session->rounds, err))
         return -1;
     state_ns = xcx_clock_ns();
     if (guest->ops->end_records(guest, &session->writer, err))
@@ -270,32 +252,6 @@ static int blackout(struct session *session, struct xcx_err *err)
     session->stats.cpu_state_ns = xcx_clock_ns() - state_ns;
     session->stats.blackout_ns = xcx_clock_ns() - start_ns;
     return 0;
-}
-
-/* A callback that says whether to go on: 1, 0 or, with an error, -1. */
-static int ask(struct session *session,
-               int (*callback)(void *opaque, struct xcx_err *err),
-               const char *what, struct xcx_err *err)
-{
-    int answer = callback(session->ops->opaque, err);
-
-    if (answer > 0)
-        return 0;
-    return xcx_err_set(err, answer ? XCX_ERR_PEER : XCX_ERR_CANCELLED, 0,
-                       "domain %u: checkpointing ended at %s",
-                       session->params->domid, what);
-}
-
-static int checkpoint_for_ever(struct session *session, struct xcx_err *err)
-{
-    for (;;) {
-        if (xcx_writer_record(&session->writer, XCX_REC_CHECKPOINT, NULL, 0,
-                              err) ||
-            ask(session, session->ops->postcopy, "postcopy", err) ||
-            ask(session, session->ops->checkpoint, "checkpoint", err) ||
-            blackout(session, err))
-            return -1;
-    }
 }
 
 static int save(struct session *session, struct xcx_err *err)
@@ -308,8 +264,6 @@ static int save(struct session *session, struct xcx_err *err)
     /* Old workers would be waited for while the guest stands still. */
     if (xcx_pool_renew(&session->sender.pool, err) || blackout(session, err))
         return -1;
-    if (session->params->type == XCX_STREAM_REMUS)
-        return checkpoint_for_ever(session, err);
     return xcx_writer_record(&session->writer, XCX_REC_END, NULL, 0, err);
 }
 
@@ -351,15 +305,16 @@ int xcx_save(const struct xcx_save_params *params,
              const struct xcx_save_ops *ops, struct xcx_save_stats *ret_stats,
              struct xcx_err *err)
 {
-    XCX_AUTO_FREE struct session *session = malloc(sizeof(*session));
+    XCX_AUTO_FREE struct session *session = NULL;
     int rc;
 
+    if (!ops->suspend)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0, "save without suspend()");
+    session = malloc(sizeof(*session));
     if (!session)
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "state of a save");
     init(session, params, ops);
-    rc = check_params(params, ops, err);
-    if (!rc)
-        rc = save(session, err);
+    rc = save(session, err);
     done(session, err);
 
     session->stats.total_bytes = session->writer.bytes;

@@ -6,8 +6,8 @@
  *   setup ─▶ static_records ─▶ start_records ─▶
  *     { refresh ─▶ frames, normalise ... } per round ─▶ end_records ─▶ done
  *
- * and the last two once per checkpoint (done once). done takes a guest whose
- * setup failed half way.
+ * each once but for the braces. done takes a guest whose setup failed half
+ * way.
  *
  * pfn: the guest's number of a page, and the stream's. frame: what Xen takes
  * in a mapping or a type query: the same for HVM, an mfn for PV.

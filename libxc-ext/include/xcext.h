@@ -86,11 +86,6 @@ struct xcx_save_stats {
 
 /* ---- saving ----------------------------------------------------------- */
 
-enum xcx_stream_type {
-    XCX_STREAM_PLAIN,
-    XCX_STREAM_REMUS, /* checkpointed */
-};
-
 /* All are called on the caller's own thread; opaque is given back as is. */
 struct xcx_save_ops {
     void *opaque;
@@ -98,9 +93,6 @@ struct xcx_save_ops {
     int (*suspend)(void *opaque, struct xcx_err *err);
     /* Device model's log-dirty on or off. NULL: there is none. */
     int (*switch_qemu_logdirty)(void *opaque, bool on, struct xcx_err *err);
-    /* Remus only: the guest may run again; 1: go on, 0: stop. */
-    int (*postcopy)(void *opaque, struct xcx_err *err);
-    int (*checkpoint)(void *opaque, struct xcx_err *err);
     /* Optional. One line without a newline. */
     void (*log)(void *opaque, enum xcx_log_level level, const char *line);
     /* Optional; often, and whenever a phase begins. done of total pages. */
@@ -125,7 +117,6 @@ struct xcx_save_params {
     const int *cancel_fd; /* NULL, or an fd that is readable to cancel */
     bool live;
     bool verify; /* xl migrate --debug: a VERIFY pass at the end */
-    enum xcx_stream_type type;
     bool pv_without_logdirty_pause; /* PV, no shadow paging: stop-and-copy */
     unsigned nr_workers; /* 0: the library chooses; or XCX_NO_WORKERS */
     struct xcx_policy_limits limits;

@@ -163,7 +163,6 @@ static int engine(struct session *session, const struct cancel *cancel,
         .cancel_fd = &cancel->fd,
         .live = arguments->flags & SAVE_FLAG_LIVE,
         .verify = arguments->flags & SAVE_FLAG_DEBUG,
-        .type = XCX_STREAM_PLAIN,
     };
     struct xcx_save_ops ops = {
         .opaque = session,
