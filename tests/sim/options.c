@@ -31,6 +31,7 @@ enum option_id {
     OPT_ENV,
     OPT_SIDE,
     OPT_CHECKPOINTS,
+    OPT_ONLY,
 };
 
 static const struct option longs[] = {
@@ -56,6 +57,7 @@ static const struct option longs[] = {
     {"env", 1, NULL, OPT_ENV},
     {"side", 1, NULL, OPT_SIDE},
     {"checkpoints", 1, NULL, OPT_CHECKPOINTS},
+    {"only", 1, NULL, OPT_ONLY},
     {NULL, 0, NULL, 0},
 };
 
@@ -162,6 +164,9 @@ static int set_option(int id, struct simlab *lab, struct xcx_err *err)
         return 0;
     case OPT_CHECKPOINTS:
         options->nr_checkpoints = (unsigned)atoi(optarg);
+        return 0;
+    case OPT_ONLY:
+        lab->only = optarg;
         return 0;
     case OPT_ENV:
         putenv(optarg);

@@ -15,6 +15,7 @@ struct simlab {
     enum simlab_expectation expect;
     unsigned nr_points; /* sweep: uses of each call; stop: points in all */
     bool restore_side;  /* sweep: what fails is at the target */
+    const char *only;   /* sweep: names of calls; NULL: all */
     const char *name;   /* before each line of TAP */
 };
 

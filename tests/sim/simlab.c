@@ -29,6 +29,7 @@ static const char usage[] =
     "  --fault FAULTS       what fails at the source (tests/sim/fault.h)\n"
     "  --restore-fault FAULTS   the same at the target\n"
     "  --checkpoints N      Remus, which ends after so many\n"
+    "  --only NAME,...      sweep: these calls alone\n"
     "  --side save|restore  sweep: whose calls fail (save)\n"
     "  --stream FILE        keep the stream\n"
     "  --cut BYTES          the receiver vanishes after so many\n"

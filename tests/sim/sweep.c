@@ -158,6 +158,19 @@ static int finish(struct sweep *sweep, int rc)
     return rc ? -1 : sweep->nr_bad_lines ? 1 : 0;
 }
 
+/* Whether name is one of the names between commas. */
+static bool is_wanted(const char *list, const char *name)
+{
+    size_t bytes = strlen(name);
+
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (!strncmp(at, name, bytes) && (at[bytes] == ',' || !at[bytes]))
+            return true;
+    }
+    return !list;
+}
+
 int sim_sweep(const struct simlab *lab, struct xcx_err *err)
 {
     uint64_t counts[SIM_MAX_CALLS];
@@ -172,7 +185,7 @@ int sim_sweep(const struct simlab *lab, struct xcx_err *err)
                              : sweep.result->save.calls,
            sizeof(counts));
     for (unsigned call = 0; call < SIM_NR_CALLS && !rc; call++) {
-        if (counts[call])
+        if (counts[call] && is_wanted(lab->only, sim_call_name(call)))
             rc = sweep_call(&sweep, call, counts[call], err);
     }
     return finish(&sweep, rc);

@@ -2,6 +2,7 @@
 /* The simulator's worlds: memory, dirty bits, page tables, comparison. */
 #include "../sim/build.h"
 #include "../sim/compare.h"
+#include "../sim/cost.h"
 #include "../sim/logdirty.h"
 #include "../sim/pv.h"
 #include "../sim/workload.h"
@@ -165,6 +166,25 @@ static void memory_has_limits(void **state)
     sim_world_unmap(w);
 }
 
+/* What is paid is booked on the CPU that is free first. */
+static void costs_are_booked_on_cpus(void **state)
+{
+    struct sim_world *w = make("mem=1M", true);
+    struct sim_cost cost = {.nr_cpus = 2};
+    uint64_t before = sim_now_ns();
+
+    (void)state;
+    w->cpu_busy_until_ns[0] = before + 1000000;
+    sim_cost_pay(w, &cost, 200000);
+    assert_int_equal(w->cpu_busy_until_ns[0], before + 1000000);
+    assert_in_range(w->cpu_busy_until_ns[1], before + 200000, UINT64_MAX);
+    assert_true(sim_now_ns() >= w->cpu_busy_until_ns[1]);
+    cost.nr_cpus = 1; /* now it has to wait for the first */
+    sim_cost_pay(w, &cost, 3000000);
+    assert_in_range(w->cpu_busy_until_ns[0], before + 1000001, UINT64_MAX);
+    sim_world_unmap(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +194,7 @@ int main(void)
         cmocka_unit_test(normal_tables_name_pfns),
         cmocka_unit_test(differences_are_found),
         cmocka_unit_test(memory_has_limits),
+        cmocka_unit_test(costs_are_booked_on_cpus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
