@@ -13,5 +13,9 @@ lab-built: $(BUILD)/bin/relay $(BUILD)/bin/witness
 
 tests-built: $(BUILD)/bin/relay
 
+demo: deps-lab
+	$(Q)$(MAKE) --no-print-directory all-built lab-built
+	$(Q)tests/lab/demo
+
 # The standard suite. Each script brings up a lab of its own and ends it.
 LAB_TESTS += tests/lab/test-stock-migrate

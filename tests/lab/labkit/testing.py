@@ -19,6 +19,8 @@ from .host import Host
 from .instance import Instance, build_dir
 
 MOVE_LIMIT_S = 300
+HELPER = "/usr/lib/xl-migrate/xl-save-helper"  # where install_helper() puts it
+OURS = f"LIBXL_SAVE_HELPER={HELPER}"
 
 
 class Run:
@@ -58,6 +60,16 @@ class Run:
             "vcpus": spec.pop("vcpus", 1),
             "workload": spec.pop("workload", guest.DEFAULT_WORKLOAD), **spec})
 
+    def install_helper(self):
+        """Puts our save helper on every host; nothing uses it by itself."""
+        built = os.path.join(build_dir(), "bin/xl-save-helper")
+        if not os.path.exists(built):
+            raise LabError("build/bin/xl-save-helper is not built: make all")
+        for name in sorted(self.lab.state["hosts"]):
+            host = self.host(name)
+            host.out(f"mkdir -p {os.path.dirname(HELPER)}")
+            host.copy([built], HELPER)
+
     def where(self, name):
         """The one host the guest runs on; an error if that is not one."""
         return guest.find(self.lab, name)[0]
@@ -78,16 +90,17 @@ class Run:
             raise LabError(f"guest '{name}': its disk: {json.dumps(disk)}")
         return report
 
-    def move(self, name, source, target, command=None):
-        """Moves a guest by xl migrate (or another command run at the source)
-        and returns what was measured: totals from outside, the rest from the
-        witness. Fails unless the guest is at the target alone and clean."""
+    def move(self, name, source, target, env=None, options=""):
+        """Moves a guest by xl migrate and returns what was measured: totals
+        from outside, the rest from the witness. env: shell assignments for
+        the source's xl. Fails unless the guest is at the target alone and
+        clean."""
         source, target = self.host(source), self.host(target)
         guest.ask(source, name, "mark moving")
         bytes_before = link.bytes_on_link(self.lab)
         started = time.monotonic()
-        source.out(command or f"xl migrate {name} {target.name} 2>&1",
-                   timeout_s=MOVE_LIMIT_S)
+        said = source.out(f"{env or ''} xl -v migrate {options} {name} "
+                          f"{target.name} 2>&1", timeout_s=MOVE_LIMIT_S)
         total_s = time.monotonic() - started
         nr_bytes = link.bytes_on_link(self.lab) - bytes_before
         here = self.where(name)
@@ -101,6 +114,8 @@ class Run:
             "downtime_ms": ended["longest_stall_ms"],
             "link_bytes": nr_bytes,
             "dirtied_pages_per_s": ended["dirtied_pages_per_s"],
+            "said": [line for line in said.split("\n")
+                     if "xl-save-helper" in line],
             "lost_datagrams": report.get("net", {}).get("lost"),
             "longest_net_gap_ms": report.get("net", {}).get(
                 "longest_gap_peer_ms"),
@@ -118,7 +133,7 @@ def save_results(name, results):
     return path
 
 
-def main(script, *up_words):
+def main(script, *up_words, tap=True):
     """Runs a test script in a lab of its own; the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     name = f"test_{os.path.basename(sys.argv[0]).replace('-', '_')}"
@@ -129,9 +144,11 @@ def main(script, *up_words):
         cli.cmd_up(lab, args, with_parent=True)
         script(run)
     except LabError as error:
-        print(f"not ok {run.nr_tests + 1} - {error}", flush=True)
+        print(f"not ok {run.nr_tests + 1} - {error}" if tap else
+              f"FAILED: {error}", flush=True)
         run.nr_failed += 1
     finally:
         cli.cmd_down(lab, argparse.Namespace(all=False))
-    print(f"1..{run.nr_tests}")
+    if tap:
+        print(f"1..{run.nr_tests}")
     return 1 if run.nr_failed else 0
