@@ -184,15 +184,18 @@ static int send_range(struct xcx_rounds *rounds, enum pass pass, uint64_t first,
                       uint64_t end, struct xcx_err *err)
 {
     struct xcx_memory *memory = rounds->memory;
-    uint64_t pfn = xcx_bitmap_next_set(&memory->todo, first);
+    struct xcx_bitmap range; /* no search may go on to the p2m's far end */
+    uint64_t pfn;
 
     if (end > memory->todo.nr_bits)
         end = memory->todo.nr_bits;
+    xcx_bitmap_wrap(&range, memory->todo.words, end);
+    pfn = xcx_bitmap_next_set(&range, first);
     while (pfn < end && !rounds->cut) {
         if (pass == PASS_ALL || !xcx_bitmap_test(&memory->hot, pfn))
             if (take_pfn(rounds, pfn, err))
                 return -1;
-        pfn = xcx_bitmap_next_set(&memory->todo, pfn + 1);
+        pfn = xcx_bitmap_next_set(&range, pfn + 1);
     }
     return 0;
 }
