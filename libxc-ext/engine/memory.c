@@ -4,9 +4,17 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
 #include "hv/domain.h"
 
 _Static_assert(XCX_CHUNK_PFNS <= XCX_TYPES_MAX_BATCH, "one query a chunk");
+
+/* Looking at the page count: this often, and for 5 % of the time at most. */
+#define WATCH_INTERVAL_NS (20 * XCX_NS_PER_MS)
+#define WATCH_SHARE       20
+
+/* Asking for the type of every page: a fifth of the time at most. */
+#define RECHECK_SHARE 4
 
 static uint64_t nr_chunks(const struct xcx_memory *memory)
 {
@@ -35,6 +43,7 @@ int xcx_memory_init(struct xcx_memory *memory, struct xcx_guest *guest,
                     struct xcx_types *types, struct xcx_err *err)
 {
     uint64_t nr_pfns = guest->nr_pfns;
+    struct xcx_domain_info info;
 
     *memory = (struct xcx_memory){.guest = guest, .types = types};
     if (new_bitmap(&memory->populated, nr_pfns, err) ||
@@ -43,6 +52,9 @@ int xcx_memory_init(struct xcx_memory *memory, struct xcx_guest *guest,
         new_bitmap(&memory->last, nr_pfns, err))
         return -1;
     memory->top_chunk = nr_chunks(memory);
+    if (xcx_domain_get_info(guest->hv, &info, err))
+        return -1;
+    memory->nr_watched = info.nr_pages;
     memory->stops_early =
         !guest->ops->types_change && xcx_domain_nr_on_demand(guest->hv) == 0;
     return 0;
@@ -127,60 +139,6 @@ static void read_chunk(struct xcx_memory *memory, uint64_t chunk)
             found(memory, first + i);
 }
 
-/* Ends the search if all pages that Xen counts have been found. */
-static int look_at_count(struct xcx_memory *memory, struct xcx_err *err)
-{
-    struct xcx_domain_info info;
-
-    if (xcx_domain_get_info(memory->guest->hv, &info, err))
-        return -1;
-    if (memory->stops_early && memory->nr_found >= info.nr_pages)
-        memory->next_chunk = memory->top_chunk;
-    if (xcx_memory_is_known(memory))
-        memory->page_count_offset =
-            (int64_t)(info.nr_pages - xcx_bitmap_count(&memory->populated));
-    return 0;
-}
-
-int xcx_memory_search(struct xcx_memory *memory, uint64_t *ret_pfn,
-                      struct xcx_err *err)
-{
-    uint64_t chunk = memory->next_chunk++, before = memory->nr_found;
-
-    *ret_pfn = chunk * XCX_CHUNK_PFNS;
-    if (memory->guest->ops->types_change) {
-        read_chunk(memory, chunk);
-        return 0;
-    }
-    if (ask_chunk(memory, chunk, err))
-        return -1;
-    if (memory->nr_found != before && !xcx_memory_is_known(memory))
-        return 0;
-    /* Empty: where the guest's pages are, nobody knows; try the top. */
-    if (!xcx_memory_is_known(memory) && memory->stops_early &&
-        ask_chunk(memory, --memory->top_chunk, err))
-        return -1;
-    return look_at_count(memory, err);
-}
-
-/* ---- ballooning --------------------------------------------------------- */
-
-/* Clears what is no longer there. */
-static int recheck_chunk(struct xcx_memory *memory, uint64_t chunk,
-                         struct xcx_err *err)
-{
-    uint64_t first = chunk * XCX_CHUNK_PFNS;
-    unsigned nr_pfns = chunk_pfns(memory, chunk);
-    uint8_t types[XCX_CHUNK_PFNS];
-
-    if (xcx_types_query_range(memory->types, first, nr_pfns, types, err))
-        return -1;
-    for (unsigned i = 0; i < nr_pfns; i++)
-        if (!xcx_page_type_has_data(types[i]))
-            xcx_bitmap_clear(&memory->populated, first + i);
-    return 0;
-}
-
 enum which_chunks {
     FULL,  /* with pages: has one of them gone? */
     MIXED, /* with pages and holes: most likely where one has come */
@@ -205,6 +163,74 @@ static bool is_of(const struct xcx_memory *memory, uint64_t chunk,
     return false;
 }
 
+/* Takes note of a page count; a change makes all that is known doubtful. */
+static void see_count(struct xcx_memory *memory, uint64_t nr_pages)
+{
+    if (nr_pages == memory->nr_watched)
+        return;
+    memory->nr_watched = nr_pages;
+    memory->is_in_doubt = true;
+}
+
+/* Ends the search if all pages that Xen counts have been found. */
+static int look_at_count(struct xcx_memory *memory, struct xcx_err *err)
+{
+    struct xcx_domain_info info;
+
+    if (xcx_domain_get_info(memory->guest->hv, &info, err))
+        return -1;
+    see_count(memory, info.nr_pages);
+    if (memory->stops_early && memory->nr_found >= info.nr_pages)
+        memory->next_chunk = memory->top_chunk;
+    if (xcx_memory_is_known(memory) && !memory->is_in_doubt)
+        memory->page_count_offset =
+            (int64_t)(info.nr_pages - xcx_bitmap_count(&memory->populated));
+    return 0;
+}
+
+int xcx_memory_search(struct xcx_memory *memory, uint64_t *ret_pfn,
+                      struct xcx_err *err)
+{
+    uint64_t chunk = memory->next_chunk++, before = memory->nr_found;
+
+    *ret_pfn = chunk * XCX_CHUNK_PFNS;
+    if (memory->guest->ops->types_change) {
+        read_chunk(memory, chunk);
+        return 0;
+    }
+    if (ask_chunk(memory, chunk, err))
+        return -1;
+    /* Empty: where the guest's pages are, nobody knows; try the top. */
+    if (memory->nr_found == before && !xcx_memory_is_known(memory) &&
+        memory->stops_early && ask_chunk(memory, --memory->top_chunk, err))
+        return -1;
+    if (memory->nr_found < memory->nr_watched && !xcx_memory_is_known(memory))
+        return 0;
+    return look_at_count(memory, err);
+}
+
+/* ---- ballooning --------------------------------------------------------- */
+
+/* Clears what is no longer there. */
+static int recheck_chunk(struct xcx_memory *memory, uint64_t chunk,
+                         struct xcx_err *err)
+{
+    uint64_t first = chunk * XCX_CHUNK_PFNS;
+    unsigned nr_pfns = chunk_pfns(memory, chunk);
+    uint8_t types[XCX_CHUNK_PFNS];
+
+    if (xcx_types_query_range(memory->types, first, nr_pfns, types, err))
+        return -1;
+    for (unsigned i = 0; i < nr_pfns; i++) {
+        if (xcx_page_type_has_data(types[i]) ||
+            !xcx_bitmap_test(&memory->populated, first + i))
+            continue;
+        xcx_bitmap_clear(&memory->populated, first + i);
+        memory->nr_found--;
+    }
+    return 0;
+}
+
 static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
                       struct xcx_err *err)
 {
@@ -224,7 +250,7 @@ static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
 }
 
 /* *ret_more: how many pages Xen counts beyond what is explained. */
-static int count_pages(const struct xcx_memory *memory, int64_t *ret_more,
+static int count_pages(struct xcx_memory *memory, int64_t *ret_more,
                        struct xcx_err *err)
 {
     struct xcx_domain_info info;
@@ -234,6 +260,32 @@ static int count_pages(const struct xcx_memory *memory, int64_t *ret_more,
     *ret_more =
         (int64_t)(info.nr_pages - xcx_bitmap_count(&memory->populated)) -
         memory->page_count_offset;
+    memory->nr_watched = info.nr_pages;
+    return 0;
+}
+
+int xcx_memory_watch_balloon(struct xcx_memory *memory, struct xcx_err *err)
+{
+    uint64_t start_ns = xcx_clock_ns(), end_ns, before = memory->nr_watched;
+    struct xcx_domain_info info;
+
+    if (memory->guest->ops->types_change || start_ns < memory->next_watch_ns)
+        return 0;
+    if (xcx_domain_get_info(memory->guest->hv, &info, err))
+        return -1;
+    end_ns = xcx_clock_ns();
+    memory->next_watch_ns =
+        end_ns + WATCH_INTERVAL_NS + WATCH_SHARE * (end_ns - start_ns);
+    if (info.nr_pages < before && end_ns < memory->next_recheck_ns)
+        return 0; /* it stays below until there is time for it */
+    see_count(memory, info.nr_pages);
+    if (info.nr_pages >= before)
+        return 0;
+    start_ns = end_ns;
+    if (ask_chunks(memory, FULL, err))
+        return -1;
+    end_ns = xcx_clock_ns();
+    memory->next_recheck_ns = end_ns + RECHECK_SHARE * (end_ns - start_ns);
     return 0;
 }
 
@@ -251,9 +303,9 @@ int xcx_memory_follow_balloon(struct xcx_memory *memory, bool final,
     }
     if (count_pages(memory, &more, err))
         return -1;
-    if (!more)
+    if (!more && !memory->is_in_doubt)
         return 0;
-    if (more < 0 && !final && ask_chunks(memory, FULL, err))
+    if ((!final || memory->is_in_doubt) && ask_chunks(memory, FULL, err))
         return -1;
     if (ask_chunks(memory, MIXED, err) || count_pages(memory, &more, err))
         return -1;
@@ -262,6 +314,7 @@ int xcx_memory_follow_balloon(struct xcx_memory *memory, bool final,
     if (count_pages(memory, &more, err))
         return -1;
     memory->page_count_offset += more; /* what is left has other reasons */
+    memory->is_in_doubt = false;
     return 0;
 }
 

@@ -19,7 +19,9 @@
  *
  * Ballooning. A page that a guest gets is not in the log-dirty record, and
  * writes to it are not until the next CLEAN: so follow_balloon() comes just
- * before one, or with the guest suspended. What it finds is to be sent.
+ * before one, or with the guest suspended. What it finds is to be sent. A page
+ * that goes and comes back within a round would look as if it had stayed: so
+ * watch_balloon() looks often, and when pages are missing, notes which.
  *
  * For PV, the guest's own p2m says all this, and costs nothing to read.
  */
@@ -47,11 +49,15 @@ struct xcx_memory {
     uint64_t top_chunk; /* from here on all is known */
     uint64_t nr_found;
     bool stops_early;
+    bool is_in_doubt; /* pages have come or gone since all was known */
     /* nr_pages of Xen less ours, when they were last made to agree. */
     int64_t page_count_offset;
+    uint64_t nr_watched; /* Xen's page count when last looked at */
+    uint64_t next_watch_ns;
+    uint64_t next_recheck_ns;
 };
 
-/* For guest->nr_pfns pfns, nothing known. Errors: RESOURCE. */
+/* For guest->nr_pfns pfns, nothing known. Errors: RESOURCE, HYPERCALL. */
 int xcx_memory_init(struct xcx_memory *memory, struct xcx_guest *guest,
                     struct xcx_types *types, struct xcx_err *err);
 void xcx_memory_done(struct xcx_memory *memory); /* idempotent */
@@ -71,11 +77,17 @@ int xcx_memory_search(struct xcx_memory *memory, uint64_t *ret_pfn,
 
 /*
  * Finds pages that have come since, if the page count says so (PV: always),
- * into populated and todo. final: the guest is suspended; otherwise pages
- * that have gone are noted too.
+ * into populated and todo. final: the guest is suspended, and pages that have
+ * gone matter only for the count's sake.
  */
 int xcx_memory_follow_balloon(struct xcx_memory *memory, bool final,
                               struct xcx_err *err);
+
+/*
+ * For each batch of a live round. Cheap when nothing has changed; else up to
+ * a fifth of the time goes into finding what has gone.
+ */
+int xcx_memory_watch_balloon(struct xcx_memory *memory, struct xcx_err *err);
 
 /* Takes the bits of a CLEAN into todo, hot and last. */
 void xcx_memory_take_dirty(struct xcx_memory *memory,

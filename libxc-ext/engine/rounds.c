@@ -103,7 +103,7 @@ static int flush(struct xcx_rounds *rounds, struct xcx_err *err)
         return -1;
     rounds->nr_batch = 0;
     report_progress(rounds);
-    return 0;
+    return rounds->final ? 0 : xcx_memory_watch_balloon(rounds->memory, err);
 }
 
 /* ---- looking at what is written meanwhile ------------------------------- */
@@ -381,7 +381,8 @@ int xcx_rounds_live(struct xcx_rounds *rounds, struct xcx_err *err)
             rounds->stats->stop_reason = rounds->decision.reason;
             rounds->stats->predicted_blackout_ns =
                 rounds->decision.predicted_blackout_ns;
-            return 0;
+            /* What takes long is better done before the guest stands. */
+            return xcx_memory_follow_balloon(rounds->memory, false, err);
         case XCX_POLICY_ABORT:
             rounds->stats->stop_reason = rounds->decision.reason;
             return xcx_policy_abort_err(&rounds->policy, &rounds->decision,

@@ -191,6 +191,64 @@ static void test_balloon(void **state)
     xcx_memory_done(&memory);
 }
 
+/* Out and in again between two CLEANs, but seen while it was out. */
+static void test_balloon_there_and_back(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 0xff000};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    set_pages(0, 0x4000, true);
+    search_all(&memory, &guest);
+    xcx_bitmap_clear_all(&memory.todo);
+    xen.nr_asked = 0;
+    assert_int_equal(xcx_memory_watch_balloon(&memory, &err), 0);
+    assert_true(xen.nr_asked == 0);
+
+    set_pages(0x1234, 3, false);
+    memory.next_watch_ns = 0; /* as if time had gone by */
+    assert_int_equal(xcx_memory_watch_balloon(&memory, &err), 0);
+    assert_true(xen.nr_asked == 0x4000);
+    set_pages(0x1234, 3, true);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, false, &err), 0);
+    assert_true(xcx_bitmap_count(&memory.todo) == 3);
+    assert_true(xcx_bitmap_test(&memory.todo, 0x1235));
+    assert_found(&memory);
+    xcx_memory_done(&memory);
+}
+
+/*
+ * While the search goes on, pages leave what was searched and come to what
+ * was not, and the other way round; Xen's count may be the same in the end.
+ */
+static void test_balloon_during_the_search(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 0xff000, .ops = &ops};
+    struct xcx_err err = XCX_ERR_INIT;
+    uint64_t pfn;
+
+    (void)state;
+    set_pages(0, 0x4000, true);
+    set_pages(0x80000, 0x100, true);
+    assert_int_equal(xcx_memory_init(&memory, &guest, NULL, &err), 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(xcx_memory_search(&memory, &pfn, &err), 0);
+    set_pages(0x10, 0x200, false);
+    memory.next_watch_ns = 0;
+    assert_int_equal(xcx_memory_watch_balloon(&memory, &err), 0);
+    set_pages(0x20, 0x80, true);
+    set_pages(0x70000, 0x180, true);
+    while (!xcx_memory_is_known(&memory))
+        assert_int_equal(xcx_memory_search(&memory, &pfn, &err), 0);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, false, &err), 0);
+    assert_found(&memory);
+    for (pfn = 0; pfn < guest.nr_pfns; pfn++)
+        assert_true(!xen.present[pfn] || xcx_bitmap_test(&memory.todo, pfn));
+    xcx_memory_done(&memory);
+}
+
 static void test_grow(void **state)
 {
     struct xcx_memory memory;
@@ -265,6 +323,8 @@ int main(void)
         cmocka_unit_test_setup(test_layouts, reset),
         cmocka_unit_test_setup(test_asks_all_when_in_doubt, reset),
         cmocka_unit_test_setup(test_balloon, reset),
+        cmocka_unit_test_setup(test_balloon_there_and_back, reset),
+        cmocka_unit_test_setup(test_balloon_during_the_search, reset),
         cmocka_unit_test_setup(test_grow, reset),
         cmocka_unit_test_setup(test_query_fails, reset),
         cmocka_unit_test_setup(test_take_dirty, reset),
