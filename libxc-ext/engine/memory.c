@@ -129,14 +129,17 @@ static int ask_chunk(struct xcx_memory *memory, uint64_t chunk,
     return 0;
 }
 
+/* Only holes are looked at: a p2m without any costs nothing to go through. */
 static void read_chunk(struct xcx_memory *memory, uint64_t chunk)
 {
-    uint64_t first = chunk * XCX_CHUNK_PFNS;
-    unsigned nr_pfns = chunk_pfns(memory, chunk);
+    const struct xcx_guest *guest = memory->guest;
+    uint64_t pfn = chunk * XCX_CHUNK_PFNS;
+    uint64_t end = pfn + chunk_pfns(memory, chunk);
 
-    for (unsigned i = 0; i < nr_pfns; i++)
-        if (memory->guest->ops->frame(memory->guest, first + i) != XCX_NO_FRAME)
-            found(memory, first + i);
+    for (pfn = xcx_bitmap_next_clear(&memory->populated, pfn); pfn < end;
+         pfn = xcx_bitmap_next_clear(&memory->populated, pfn + 1))
+        if (guest->ops->frame(guest, pfn) != XCX_NO_FRAME)
+            found(memory, pfn);
 }
 
 enum which_chunks {

@@ -385,8 +385,9 @@ int xcx_rounds_live(struct xcx_rounds *rounds, struct xcx_err *err)
             return xcx_memory_follow_balloon(rounds->memory, false, err);
         case XCX_POLICY_ABORT:
             rounds->stats->stop_reason = rounds->decision.reason;
-            return xcx_policy_abort_err(&rounds->policy, &rounds->decision,
-                                        err);
+            xcx_policy_abort_err(&rounds->policy, &rounds->decision, err);
+            return xcx_err_prefix(err, "domain %u",
+                                  rounds->memory->guest->hv->domid);
         case XCX_POLICY_THROTTLE:
             if (throttle(rounds, err))
                 return -1;

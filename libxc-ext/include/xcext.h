@@ -129,6 +129,9 @@ struct xcx_save_params {
  * call did to the domain is undone (log-dirty off, the device model's too,
  * scheduler cap back), except that a guest that was suspended stays so: who
  * suspended it resumes it. ret_stats may be NULL; it is filled either way.
+ *
+ * Worker processes are forked and waited for by pid: the caller must not reap
+ * children it does not know. SIGPIPE must be ignored where out_fd is a pipe.
  */
 int xcx_save(const struct xcx_save_params *params,
              const struct xcx_save_ops *ops, struct xcx_save_stats *ret_stats,
