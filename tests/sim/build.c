@@ -11,20 +11,22 @@
 #define HOLE_FIRST 0xf0000UL /* the gap below 4 GiB, as in a real guest */
 #define HOLE_END   0x100000UL
 
+#define LINE_BYTES 64
+
 static void fill_text(char *page, uint64_t *rng)
 {
-    static const char *const words[] = {"round ", "dirty ", "page ", "the ",
-                                        "guest ", "xen ",   "log ",  "of "};
+    static const char lines[8][LINE_BYTES] = {
+        "the round ends when every page that was dirty has been sent onc",
+        "a guest that writes faster than the link must be slowed or stop",
+        "xen: log-dirty mode on, pages written since the last clean foll",
+        "Lorem ipsum is not what guests keep in memory, logs and tables ",
+        "for each frame of the p2m ask for its type, then map it, then s",
+        "2026-03-01T12:00:00Z host kernel: eth0: link becomes ready, 10 ",
+        "0000000 0000001 0000010 0000011 0000100 0000101 0000110 0000111",
+        "int main(void) { return copy(source, target) ? EXIT_FAILURE : 0"};
 
-    for (size_t at = 0; at < SIM_PAGE_BYTES;) {
-        const char *word = words[sim_random(rng) % 8];
-        size_t n = strlen(word);
-
-        if (n > SIM_PAGE_BYTES - at)
-            n = SIM_PAGE_BYTES - at;
-        memcpy(page + at, word, n);
-        at += n;
-    }
+    for (size_t at = 0; at < SIM_PAGE_BYTES; at += LINE_BYTES)
+        memcpy(page + at, lines[sim_random(rng) % 8], LINE_BYTES);
 }
 
 static void fill_random(uint64_t *page, uint64_t *rng)
@@ -47,9 +49,8 @@ void sim_fill_page(void *page, enum sim_content content, uint64_t seed,
         fill_text(page, &rng);
     else if (content == SIM_RANDOM)
         fill_random(page, &rng);
-    else if (content == SIM_ZERO)
-        return; /* fresh frames are */
-    *(uint64_t *)page = pfn;
+    /* Zero pages are written as well: whoever reads them first would pay. */
+    *(uint64_t *)page = content == SIM_ZERO ? 0 : pfn;
 }
 
 static int fill_from_file(struct sim_world *w, struct xcx_err *err)

@@ -46,6 +46,6 @@ test_sim_world_SRC := $(SIM_COMMON) tests/sim/compare.c \
 QUICK_TESTS += tests/sim/test-stock tests/sim/test-misuse \
                tests/sim/test-ours tests/sim/test-sweep
 
-SLOW_TESTS += tests/sim/test-soak
+SLOW_TESTS += tests/sim/test-soak tests/sim/test-huge
 
 -include $(shell [ -d $(BUILD)/sim ] && find $(BUILD)/sim -name '*.d')
