@@ -18,4 +18,5 @@ demo: deps-lab
 	$(Q)tests/lab/demo
 
 # The standard suite. Each script brings up a lab of its own and ends it.
-LAB_TESTS += tests/lab/test-stock-migrate
+LAB_TESTS += tests/lab/test-lab tests/lab/test-stock-migrate \
+             tests/lab/test-helper-migrate

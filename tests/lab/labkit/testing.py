@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -89,6 +90,14 @@ class Run:
         if disk.get("wrong_blocks") or disk.get("io_errors"):
             raise LabError(f"guest '{name}': its disk: {json.dumps(disk)}")
         return report
+
+    @staticmethod
+    def start(host, command):
+        """Starts a command in a host's Dom0; returns its Popen."""
+        return subprocess.Popen(
+            [*host.ssh_argv(), "root@127.0.0.1", command + " 2>&1"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            errors="replace")
 
     def move(self, name, source, target, env=None, options=""):
         """Moves a guest by xl migrate and returns what was measured: totals
