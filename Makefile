@@ -178,7 +178,9 @@ help:
 ## make install      install them (DESTDIR, PREFIX); uninstall removes them
 ## make lint         style, arrows between the rooms, static analysis
 ## make format       run clang-format over the tree
-## make bench        measure against stock; fuzz: run the fuzzers
+## make bench        measure against stock in the simulator
+## make bench-lab    measure against stock in the lab
+## make fuzz         run the fuzzers
 ## make coverage     line coverage of check-quick
 ## make deps         install what is missing from Debian's packages
 ## make clean        remove what was built (downloads are kept)

@@ -20,3 +20,11 @@ demo: deps-lab
 # The standard suite. Each script brings up a lab of its own and ends it.
 LAB_TESTS += tests/lab/test-lab tests/lab/test-stock-migrate \
              tests/lab/test-helper-migrate
+
+# All workloads on all kinds of guests take long.
+SLOW_TESTS += tests/lab/test-helper-workloads
+
+.PHONY: bench-lab
+bench-lab: deps-lab
+	$(Q)$(MAKE) --no-print-directory all-built lab-built
+	$(Q)tests/lab/bench-migrate
