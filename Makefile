@@ -138,6 +138,14 @@ check-asan: deps-check
 	    OPT='-O1 -g -fno-omit-frame-pointer' \
 	    SANFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=all'
 
+.PHONY: coverage
+coverage: deps-check
+	$(Q)tests/harness/deps gcovr
+	$(Q)$(MAKE) --no-print-directory check-quick BUILD=$(BUILD)/coverage \
+	    OPT='-O0 -g' SANFLAGS=--coverage
+	$(Q)gcovr --root . --filter 'libxc-ext/' --filter 'xl-plugin/' \
+	    $(BUILD)/coverage/obj
+
 # ---- what must be there first ------------------------------------------
 .PHONY: deps deps-build deps-check deps-lint deps-lab
 deps:
@@ -163,7 +171,7 @@ format: deps-lint
 clean:
 	$(Q)if [ -x tests/lab/lab ] && [ -d $(BUILD)/lab ]; then \
 	    tests/lab/lab down --all; fi
-	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests $(BUILD)/fuzz
+	rm -rf $(addprefix $(BUILD)/,obj lib bin tests fuzz sim asan coverage)
 
 help:
 	@sed -n 's/^## //p' Makefile

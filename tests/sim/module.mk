@@ -19,11 +19,13 @@ simlab_SRC := $(SIM_COMMON) tests/sim/simlab.c tests/sim/options.c \
               tests/sim/protocol.c tests/sim/compare.c \
               tests/sim/compare_state.c
 
-# The library goes into unmodified programs: never with a sanitizer.
+# The library goes into unmodified programs: never with a sanitizer, never
+# counting lines.
 $(BUILD)/sim/%.o: %.c
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -fno-sanitize=all -fPIC -Ilibxc-ext/include \
+	$(Q)$(CC) $(filter-out --coverage,$(CFLAGS_ALL)) \
+	    -fno-sanitize=all -fPIC -Ilibxc-ext/include \
 	    -Ilibxc-ext -c -o $@ $<
 
 $(SIM_PRELOAD): $(SIM_PRELOAD_SRC:%.c=$(BUILD)/sim/%.o)
