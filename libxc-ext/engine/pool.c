@@ -26,17 +26,17 @@ static void retire(struct xcx_pool *pool, unsigned worker_index)
         xcx_worker_retire(&pool->workers[worker_index]);
 }
 
-int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int out_fd,
+int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int stream_fd,
                   unsigned nr_workers, struct xcx_err *err)
 {
-    *pool = (struct xcx_pool){.hv = hv, .out_fd = out_fd};
+    *pool = (struct xcx_pool){.hv = hv, .stream_fd = stream_fd};
     for (unsigned i = 0; i < XCX_POOL_MAX_WORKERS; i++)
         pool->workers[i] = XCX_WORKER_INIT;
     for (unsigned i = 0; i < nr_workers && i < XCX_POOL_MAX_WORKERS; i++) {
         if (xcx_worker_init(&pool->workers[i], err))
             return -1;
         pool->nr_workers++;
-        if (xcx_worker_start(&pool->workers[i], hv, out_fd, err))
+        if (xcx_worker_start(&pool->workers[i], hv, stream_fd, err))
             return -1;
     }
     return 0;
@@ -47,7 +47,7 @@ static int replace(struct xcx_pool *pool, unsigned worker_index,
 {
     retire(pool, worker_index);
     return xcx_worker_start(&pool->workers[worker_index], pool->hv,
-                            pool->out_fd, err);
+                            pool->stream_fd, err);
 }
 
 int xcx_pool_ready(struct xcx_pool *pool, unsigned worker_index,

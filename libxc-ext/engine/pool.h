@@ -19,14 +19,14 @@
 
 struct xcx_pool {
     const struct xcx_hv *hv;
-    int out_fd;
+    int stream_fd;
     unsigned nr_workers; /* 0: there are none, the caller maps itself */
     struct xcx_worker workers[XCX_POOL_MAX_WORKERS];
     pid_t retired[XCX_POOL_MAX_WORKERS]; /* told to exit, not yet reaped */
 };
 
 /* nr_workers 0 makes an empty pool. Errors: RESOURCE; done() is due then. */
-int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int out_fd,
+int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int stream_fd,
                   unsigned nr_workers, struct xcx_err *err);
 
 /* The worker of this turn, idle, young enough and running. */

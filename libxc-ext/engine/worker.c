@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "hv/map.h"
+#include "hv/map_write.h"
 
 enum command {
     COMMAND_MAP = 'M',
     COMMAND_WRITE = 'W',
+    COMMAND_RECEIVE = 'R',
     COMMAND_QUIT = 'Q',
 };
 
@@ -23,7 +25,9 @@ enum command {
 struct child {
     struct xcx_hv hv;
     struct xcx_worker_area *area;
-    struct xcx_out out;
+    int stream_fd;
+    struct xcx_out out; /* on it, once something is to be written */
+    bool out_is_ready;
     const uint8_t *pages; /* the batch mapped last */
     struct iovec iov[XCX_WORKER_MAX_PAGES];
 };
@@ -65,23 +69,50 @@ static void child_write(struct child *child)
 {
     int nr_iov = gather(child);
 
+    if (!child->out_is_ready &&
+        xcx_out_init(&child->out, child->stream_fd, XCX_CANCEL_NONE,
+                     &child->area->err))
+        return;
+    child->out_is_ready = true;
     if (nr_iov)
         xcx_out_writev(&child->out, child->iov, nr_iov, &child->area->err);
 }
 
-static void __attribute__((noreturn))
-child_main(struct child *child, int sock, int out_fd)
+static void child_receive(struct child *child)
+{
+    struct xcx_worker_area *area = child->area;
+    void *pages = xcx_map_writable(&child->hv, area->frames, area->nr_pages,
+                                   area->errors);
+
+    area->bytes_read = 0;
+    area->map_errno = pages ? 0 : errno;
+    if (!pages)
+        return;
+    for (uint32_t i = 0; i < area->nr_pages; i++)
+        if (area->errors[i])
+            return;
+    xcx_io_read(child->stream_fd, pages,
+                (size_t)area->nr_pages * XCX_FRAME_BYTES, XCX_NO_DEADLINE,
+                XCX_CANCEL_NONE, &area->bytes_read, &area->err);
+}
+
+static void obey(struct child *child, char command)
+{
+    child->area->err = XCX_ERR_INIT;
+    if (command == COMMAND_MAP)
+        child_map(child);
+    else if (command == COMMAND_RECEIVE)
+        child_receive(child);
+    else
+        child_write(child);
+}
+
+static void __attribute__((noreturn)) child_main(struct child *child, int sock)
 {
     char command;
 
-    if (xcx_out_init(&child->out, out_fd, XCX_CANCEL_NONE, &child->area->err))
-        _exit(1);
     while (read(sock, &command, 1) == 1 && command != COMMAND_QUIT) {
-        child->area->err = XCX_ERR_INIT;
-        if (command == COMMAND_MAP)
-            child_map(child);
-        else
-            child_write(child);
+        obey(child, command);
         if (write(sock, &command, 1) != 1)
             break;
     }
@@ -90,16 +121,16 @@ child_main(struct child *child, int sock, int out_fd)
 
 static void __attribute__((noreturn))
 child_start(const struct xcx_hv *hv, struct xcx_worker_area *area, int sock,
-            int out_fd, pid_t parent)
+            int stream_fd, pid_t parent)
 {
     /* On the worker's own copy of the stack and the heap. */
-    struct child child = {.hv = *hv, .area = area};
+    struct child child = {.hv = *hv, .area = area, .stream_fd = stream_fd};
 
     xcx_hv_silence(&child.hv);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1); /* it was gone before the line above */
-    child_main(&child, sock, out_fd);
+    child_main(&child, sock);
 }
 
 /* ---- the parent's side -------------------------------------------------- */
@@ -118,7 +149,7 @@ int xcx_worker_init(struct xcx_worker *worker, struct xcx_err *err)
 }
 
 int xcx_worker_start(struct xcx_worker *worker, const struct xcx_hv *hv,
-                     int out_fd, struct xcx_err *err)
+                     int stream_fd, struct xcx_err *err)
 {
     int pair[2];
     pid_t parent = getpid(), pid;
@@ -129,7 +160,7 @@ int xcx_worker_start(struct xcx_worker *worker, const struct xcx_hv *hv,
     pid = fork();
     if (pid == 0) {
         close(pair[0]);
-        child_start(hv, worker->area, pair[1], out_fd, parent);
+        child_start(hv, worker->area, pair[1], stream_fd, parent);
     }
     close(pair[1]);
     if (pid < 0) {
@@ -164,6 +195,12 @@ int xcx_worker_map(struct xcx_worker *worker, struct xcx_err *err)
 int xcx_worker_write(struct xcx_worker *worker, struct xcx_err *err)
 {
     return send_command(worker, COMMAND_WRITE, err);
+}
+
+int xcx_worker_receive(struct xcx_worker *worker, struct xcx_err *err)
+{
+    worker->nr_pages_mapped += worker->area->nr_pages;
+    return send_command(worker, COMMAND_RECEIVE, err);
 }
 
 /* Says how it died; it is a zombie or about to be one. */

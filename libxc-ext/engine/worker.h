@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * worker: one forked process that maps batches of guest pages and writes
- * their bytes straight to the stream's fd, so that they never cross the
- * parent, and that exits without unmapping (in a PV Dom0 the unmap is 80 % of
- * the cost of a foreign map; the exit of a process takes it down for less,
- * and beside the others).
+ * their bytes straight to the stream's fd (a restore: reads them from it), so
+ * that they never cross the parent, and that exits without unmapping (in a PV
+ * Dom0 the unmap is 80 % of the cost of a foreign map; the exit of a process
+ * takes it down for less, and beside the others).
  *
  *   parent                            worker
  *     start()  ──────fork──────────▶
@@ -12,10 +12,12 @@
  *     wait()   ◀──'m'──
  *     write()  ──'W'──▶  pages of it, in order, to out_fd
  *     wait()   ◀──'w'──
+ *     receive()──'R'──▶  frames[] ──▶ mapping, and into it from the fd
+ *     wait()   ◀──'r'──
  *     retire() ──'Q'──▶  _exit; reaped when the pool has time
  *
- * The stream's order is the parent's business: it lets one worker write at a
- * time, and writes nothing itself meanwhile.
+ * The stream's order is the parent's business: it lets one worker write (or
+ * read) at a time, and does nothing with the fd itself meanwhile.
  *
  * The worker makes no hypercall but the mapping, uses no xc_ call, logs
  * nothing, and dies with its parent. Cancelling is killing it: the stream is
@@ -41,7 +43,8 @@ struct xcx_worker_area {
     bool skip[XCX_WORKER_MAX_PAGES]; /* do not write this one */
     /* Written by the worker. */
     int errors[XCX_WORKER_MAX_PAGES]; /* of the map: errno or 0 */
-    int map_errno; /* of the whole map; 0: it has been done */
+    int map_errno;     /* of the whole map; 0: it has been done */
+    size_t bytes_read; /* by receive(); less than asked for at the end */
     struct xcx_err err;
 };
 
@@ -57,16 +60,18 @@ struct xcx_worker {
 /* Allocates the shared area. Errors: RESOURCE. */
 int xcx_worker_init(struct xcx_worker *worker, struct xcx_err *err);
 
-/* Forks. Errors: RESOURCE. */
+/* Forks; stream_fd is to be written or read. Errors: RESOURCE. */
 int xcx_worker_start(struct xcx_worker *worker, const struct xcx_hv *hv,
-                     int out_fd, struct xcx_err *err);
+                     int stream_fd, struct xcx_err *err);
 
 /*
- * Starts mapping (writing) what the area says and returns at once; wait()
- * before anything else. Errors: RESOURCE.
+ * Starts mapping (writing, receiving) what the area says and returns at once;
+ * wait() before anything else. receive() maps all of it to be written, and if
+ * every page could be mapped, fills them. Errors: RESOURCE.
  */
 int xcx_worker_map(struct xcx_worker *worker, struct xcx_err *err);
 int xcx_worker_write(struct xcx_worker *worker, struct xcx_err *err);
+int xcx_worker_receive(struct xcx_worker *worker, struct xcx_err *err);
 
 /*
  * Waits for what was started last. A map that failed as a whole is in the

@@ -27,7 +27,7 @@ uint64_t xcx_pv_pfn_to_mfn(const struct xcx_pv_frames *frames, uint64_t pfn)
         return UINT64_MAX;
     /* Foreign and identity frames carry flags that no mfn reaches. */
     mfn = read_once(&frames->p2m[pfn]);
-    return mfn < frames->nr_mfns ? mfn : UINT64_MAX;
+    return mfn && mfn < frames->nr_mfns ? mfn : UINT64_MAX;
 }
 
 bool xcx_pv_mfn_to_pfn(const struct xcx_pv_frames *frames, uint64_t mfn,

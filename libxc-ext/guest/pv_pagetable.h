@@ -44,7 +44,10 @@ struct xcx_pv_frames {
 bool xcx_pv_mfn_to_pfn(const struct xcx_pv_frames *frames, uint64_t mfn,
                        uint64_t *ret_pfn);
 
-/* The mfn of a pfn, or UINT64_MAX if it has none that could be one. */
+/*
+ * The mfn of a pfn, or UINT64_MAX if it has none that could be one. Mfn 0 is
+ * the host's own, never a guest's.
+ */
 uint64_t xcx_pv_pfn_to_mfn(const struct xcx_pv_frames *frames, uint64_t pfn);
 
 enum xcx_pt_result {

@@ -3,6 +3,8 @@
 
 #include <xenctrl.h>
 
+#define KIB_A_PAGE (XCX_FRAME_BYTES / 1024)
+
 int xcx_domain_get_info(const struct xcx_hv *hv,
                         struct xcx_domain_info *ret_info, struct xcx_err *err)
 {
@@ -21,6 +23,9 @@ int xcx_domain_get_info(const struct xcx_hv *hv,
         .shutdown_reason = info.shutdown_reason,
         .nr_pages = (uint64_t)info.nr_pages + info.nr_shared_pages +
                     info.nr_paged_pages,
+        .nr_pages_own = info.nr_pages,
+        .max_pages = info.max_memkb / KIB_A_PAGE,
+        .address_bits = info.gpaddr_bits,
         .max_vcpu_id = info.max_vcpu_id,
         .nr_online_vcpus = info.nr_online_vcpus,
         .shared_info_mfn = info.shared_info_frame,

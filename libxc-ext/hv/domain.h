@@ -17,6 +17,9 @@ struct xcx_domain_info {
     bool shutdown;
     unsigned shutdown_reason; /* SHUTDOWN_*; meaningful when shutdown */
     uint64_t nr_pages;        /* in the p2m: own, shared and paged out */
+    uint64_t nr_pages_own;    /* without those shared and paged out */
+    uint64_t max_pages;       /* that it may own */
+    unsigned address_bits;    /* of its physical addresses; 0: not told */
     unsigned max_vcpu_id;
     unsigned nr_online_vcpus;
     uint64_t shared_info_mfn; /* PV */

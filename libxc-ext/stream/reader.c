@@ -36,8 +36,7 @@ void xcx_reader_done(struct xcx_reader *reader)
     reader->state = XCX_READER_FAILED;
 }
 
-/* Says where it happened, and stops the reader for good. */
-static int fail(struct xcx_reader *reader, struct xcx_err *err)
+int xcx_reader_fail(struct xcx_reader *reader, struct xcx_err *err)
 {
     enum xcx_reader_state state = reader->state;
 
@@ -47,6 +46,10 @@ static int fail(struct xcx_reader *reader, struct xcx_err *err)
     if (state == XCX_READER_DOMAIN_HEADER)
         return xcx_err_prefix(err, "domain header at byte %d",
                               XCX_IMAGE_HEADER_BYTES);
+    if (state == XCX_READER_RECORD_HEADER && reader->left)
+        return xcx_err_prefix(err,
+                              "header of record %" PRIu64 " at byte %" PRIu64,
+                              reader->nr_records, reader->offset);
     return xcx_err_prefix(err, "record %" PRIu64 " (%s) at byte %" PRIu64,
                           reader->nr_records - 1, xcx_record_name(reader->type),
                           reader->record_offset);
@@ -376,7 +379,7 @@ int xcx_reader_feed(struct xcx_reader *reader, const void *bytes,
         uint32_t now = left < reader->left ? (uint32_t)left : reader->left;
 
         if (feed_some(reader, pos, now, err))
-            return fail(reader, err);
+            return xcx_reader_fail(reader, err);
         pos += now;
         left -= now;
     }
@@ -420,7 +423,7 @@ int xcx_reader_took_raw(struct xcx_reader *reader, uint32_t bytes,
                            bytes);
     }
     if (bytes && feed_contents(reader, bytes, err))
-        return fail(reader, err);
+        return xcx_reader_fail(reader, err);
     return 0;
 }
 

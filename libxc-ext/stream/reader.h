@@ -158,6 +158,12 @@ uint32_t xcx_reader_raw_left(const struct xcx_reader *reader);
 int xcx_reader_took_raw(struct xcx_reader *reader, uint32_t bytes,
                         struct xcx_err *err);
 
+/*
+ * Something failed outside of a callback, reading contents perhaps: names
+ * the place in err as for a callback's error, and stops for good. -1 always.
+ */
+int xcx_reader_fail(struct xcx_reader *reader, struct xcx_err *err);
+
 /* Behind a CHECKPOINT: the stream goes on. Nothing otherwise. */
 void xcx_reader_resume(struct xcx_reader *reader);
 

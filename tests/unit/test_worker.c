@@ -18,17 +18,16 @@
 #include <cmocka.h>
 
 #include "hv/map.h"
+#include "hv/map_write.h"
 
 #define BAD_FRAME  1000 /* this page fails */
 #define BAD_MAP    2000 /* the whole map fails */
 #define DEADLY_MAP 3000 /* the process dies */
 
-void *xcx_map(const struct xcx_hv *hv, const uint64_t *frames,
-              uint64_t nr_pages, int *ret_errors)
+static void *map(const uint64_t *frames, uint64_t nr_pages, int *ret_errors)
 {
     uint8_t *pages;
 
-    (void)hv;
     if (frames[0] == DEADLY_MAP)
         raise(SIGKILL);
     if (frames[0] == BAD_MAP) {
@@ -37,11 +36,32 @@ void *xcx_map(const struct xcx_hv *hv, const uint64_t *frames,
     }
     pages = mmap(NULL, nr_pages * XCX_FRAME_BYTES, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return NULL;
     for (uint64_t i = 0; i < nr_pages; i++) {
         ret_errors[i] = frames[i] >= BAD_FRAME ? EINVAL : 0;
         memset(pages + i * XCX_FRAME_BYTES, (int)frames[i], XCX_FRAME_BYTES);
     }
     return pages;
+}
+
+void *xcx_map(const struct xcx_hv *hv, const uint64_t *frames,
+              uint64_t nr_pages, int *ret_errors)
+{
+    (void)hv;
+    return map(frames, nr_pages, ret_errors);
+}
+
+/* What is written into frame N goes to byte N of the guest's pages. */
+static uint8_t *guest;
+
+void *xcx_map_writable(const struct xcx_hv *hv, const uint64_t *frames,
+                       uint64_t nr_pages, int *ret_errors)
+{
+    void *pages = map(frames, nr_pages, ret_errors);
+
+    (void)hv;
+    return pages && guest ? guest + frames[0] * XCX_FRAME_BYTES : pages;
 }
 
 void xcx_hv_silence(struct xcx_hv *hv)
@@ -192,6 +212,73 @@ static void test_reader_gone(void **state)
     assert_int_equal(err.os_errno, EPIPE);
 }
 
+static struct xcx_worker *receive(struct fixture *f, const uint64_t *frames,
+                                  uint32_t nr_pages)
+{
+    struct xcx_worker *worker;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    xcx_pool_done(&f->pool);
+    assert_int_equal(xcx_pool_init(&f->pool, &f->hv, f->pipe[0], 1, &err), 0);
+    worker = given(f, 0, frames, nr_pages);
+    assert_int_equal(xcx_worker_receive(worker, &err), 0);
+    return worker;
+}
+
+static void test_contents_go_into_the_guest(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t frames[] = {1, 2};
+    uint8_t contents[2 * XCX_FRAME_BYTES];
+    struct xcx_worker *worker;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    for (size_t i = 0; i < sizeof(contents); i++)
+        contents[i] = (uint8_t)(i * 7 + i / 4096);
+    guest = mmap(NULL, 4 * XCX_FRAME_BYTES, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(guest, MAP_FAILED);
+    worker = receive(f, frames, 2);
+    assert_int_equal(write(f->pipe[1], contents, sizeof(contents)),
+                     sizeof(contents));
+    assert_int_equal(xcx_worker_wait(worker, XCX_CANCEL_NONE, &err), 0);
+    assert_int_equal(worker->area->map_errno, 0);
+    assert_int_equal(worker->area->bytes_read, sizeof(contents));
+    assert_memory_equal(guest + XCX_FRAME_BYTES, contents, sizeof(contents));
+    munmap(guest, 4 * XCX_FRAME_BYTES);
+    guest = NULL;
+}
+
+static void test_nothing_is_read_for_a_page_that_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t frames[] = {1, BAD_FRAME};
+    struct xcx_worker *worker;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    assert_int_equal(write(f->pipe[1], "x", 1), 1);
+    worker = receive(f, frames, 2);
+    assert_int_equal(xcx_worker_wait(worker, XCX_CANCEL_NONE, &err), 0);
+    assert_int_equal(worker->area->errors[1], EINVAL);
+    assert_int_equal(worker->area->bytes_read, 0);
+}
+
+static void test_contents_that_end_early_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t frames[] = {1};
+    struct xcx_worker *worker;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    xcx_pool_done(&f->pool); /* its workers hold the writing end */
+    assert_int_equal(write(f->pipe[1], "four", 4), 4);
+    close(f->pipe[1]);
+    f->pipe[1] = dup(f->pipe[0]);
+    worker = receive(f, frames, 1);
+    assert_int_equal(xcx_worker_wait(worker, XCX_CANCEL_NONE, &err), 0);
+    assert_int_equal(worker->area->bytes_read, 4);
+}
+
 /* The worker is stuck in a full pipe; nobody will ever read. */
 static void test_cancel_while_stuck(void **state)
 {
@@ -247,6 +334,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_death_is_an_error, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_reader_gone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_contents_go_into_the_guest, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_nothing_is_read_for_a_page_that_is_not_there, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_contents_that_end_early_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_while_stuck, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_replaced_when_old, set_up,
