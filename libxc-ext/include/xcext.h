@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * xcext: the public face of libxcext, the engine that saves a running Xen
- * domain into a libxc migration stream, version 3.
+ * domain into a libxc migration stream, version 3, and restores one from it.
  *
  *   caller (save helper, xl-migrate)
  *      |  xcx_save(params, ops)                     ops: suspend, log, ...
@@ -9,10 +9,13 @@
  *   engine ── rounds ── guest (HVM, PV) ── hv ── Xen     |
  *      └──────────────── stream ─────────▶ out_fd     the caller's thread
  *
+ *   in_fd ──▶ stream ──▶ restore ── guest ── hv ── Xen    xcx_restore()
+ *
  * Units are in the names: _ns, _bytes, nr_pfns; a page is 4096 bytes.
- * Threads: one xcx_save() at a time in a process; every callback comes on
- * the thread that called it. The library reads no environment, installs no
- * signal handler, prints nothing and never exits (its worker processes do).
+ * Threads: one xcx_save() or xcx_restore() at a time in a process; every
+ * callback comes on the thread that called it. The library reads no
+ * environment, installs no signal handler, prints nothing and never exits (its
+ * worker processes do).
  */
 #ifndef XCEXT_H
 #define XCEXT_H
@@ -140,5 +143,72 @@ int xcx_save(const struct xcx_save_params *params,
 /* The statistics as one JSON object; *ret_json is malloc'ed, the caller's. */
 int xcx_save_stats_json(const struct xcx_save_stats *stats, char **ret_json,
                         struct xcx_err *err);
+
+/* ---- restoring -------------------------------------------------------- */
+
+/* Bits of `missing`, as libxl has them (xenguest.h, XGR_SDD_MISSING_*). */
+#define XCX_MISSING_CPUID 0x1u
+#define XCX_MISSING_MSR   0x2u
+
+struct xcx_restore_stats {
+    uint32_t domid;
+    bool hvm;
+    uint64_t nr_records;
+    uint64_t nr_pages_placed; /* contents written, each time they came */
+    uint64_t nr_pfns_populated;
+    uint64_t nr_superpages;        /* of 2 MiB, among these */
+    uint64_t nr_pfns_given_back;   /* of superpages, never named */
+    uint64_t nr_pages_verified;    /* compared after VERIFY */
+    uint64_t nr_pages_not_as_sent; /* of them, those that differed */
+    uint64_t total_bytes;
+    uint64_t total_ns;
+    uint64_t complete_ns; /* of it, after END: what the guest waits for */
+};
+
+/* Where the guest's rings are: gfns of HVM, mfns of PV; 0: none. */
+struct xcx_restore_results {
+    uint64_t store_frame;
+    uint64_t console_frame;
+};
+
+/* Called on the caller's own thread; opaque is given back as is. */
+struct xcx_restore_ops {
+    void *opaque;
+    /*
+     * Optional: what is needed to build the domain is there, and of the CPU
+     * policies those of `missing` did not come; before any memory.
+     */
+    int (*static_data_done)(void *opaque, unsigned missing,
+                            struct xcx_err *err);
+    /* Optional. One line without a newline. */
+    void (*log)(void *opaque, enum xcx_log_level level, const char *line);
+    /* Optional; often. total 0: not known. */
+    void (*progress)(void *opaque, const char *what, uint64_t done,
+                     uint64_t total);
+};
+
+struct xcx_restore_params {
+    uint32_t domid;       /* built, paused and empty, its limits set */
+    int in_fd;            /* blocking; stays the caller's */
+    const int *cancel_fd; /* NULL, or an fd that is readable to cancel */
+    uint32_t store_port;  /* event channels of the guest's two rings */
+    uint32_t store_domid;
+    uint32_t console_port;
+    uint32_t console_domid;
+    unsigned nr_workers; /* 0: the library chooses; or XCX_NO_WORKERS */
+};
+
+/*
+ * Restores a plain stream of version 2 or 3 from in_fd, and reads nothing
+ * past its end. Blocks until the domain is complete (it is left paused) or
+ * something has failed: the domain is then to be destroyed by the caller,
+ * and err names the record and its offset. Only 64-bit PV guests. ret_stats
+ * may be NULL; it is filled either way. Errors: STREAM for what the peer did
+ * wrong, GUEST for a stream that is not for this domain, and the others.
+ */
+int xcx_restore(const struct xcx_restore_params *params,
+                const struct xcx_restore_ops *ops,
+                struct xcx_restore_results *ret_results,
+                struct xcx_restore_stats *ret_stats, struct xcx_err *err);
 
 #endif

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/place.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/map.h"
+#include "hv/map_write.h"
+#include "hv/populate.h"
+
+/* Of 512: fewer would have more given back again than it is worth. */
+#define SUPERPAGE_MIN_PFNS 384
+
+/* Each warning is one line in xl's log; a broken verify has thousands. */
+#define MAX_WARNINGS 16
+
+static bool takes_memory(unsigned type)
+{
+    return type != XCX_PAGE_XTAB && type != XCX_PAGE_BROKEN;
+}
+
+int xcx_place_init(struct xcx_place *place, struct xcx_incoming *guest,
+                   int in_fd, struct xcx_cancel cancel, bool use_worker,
+                   struct xcx_err *err)
+{
+    const struct xcx_domain_info *info = &guest->info;
+
+    place->guest = guest;
+    place->in_fd = in_fd;
+    place->cancel = cancel;
+    place->nr_left = info->max_pages > info->nr_pages_own
+                         ? info->max_pages - info->nr_pages_own
+                         : 0;
+    if (xcx_bitmap_init(&place->populated, guest->max_nr_pfns, err) ||
+        xcx_bitmap_init(&place->spare, guest->max_nr_pfns, err))
+        return -1;
+    return xcx_pool_init(&place->pool, guest->hv, in_fd, use_worker, err);
+}
+
+void xcx_place_done(struct xcx_place *place)
+{
+    xcx_pool_done(&place->pool);
+    xcx_bitmap_done(&place->populated);
+    xcx_bitmap_done(&place->spare);
+    free(place->buffer);
+    place->buffer = NULL;
+}
+
+/* ---- memory ------------------------------------------------------------- */
+
+/* Spare pages up to XCX_PAGE_BATCH_MAX at a time; uses frames[]. */
+static int give_back_spare(struct xcx_place *place, struct xcx_err *err)
+{
+    uint64_t pfn = 0;
+
+    while (place->nr_spare) {
+        unsigned nr = 0;
+
+        /* Stops at the last: the rest of the bitmap is not to be read. */
+        while (nr < XCX_PAGE_BATCH_MAX && nr < place->nr_spare) {
+            pfn = xcx_bitmap_next_set(&place->spare, pfn);
+            if (pfn >= place->spare.nr_bits)
+                return xcx_err_set(err, XCX_ERR_BUG, 0,
+                                   "spare pages miscounted");
+            xcx_bitmap_clear(&place->spare, pfn);
+            xcx_bitmap_clear(&place->populated, pfn);
+            place->frames[nr++] = pfn;
+        }
+        if (xcx_give_back(place->guest->hv, place->frames, nr, err))
+            return -1;
+        place->nr_spare -= nr;
+        place->nr_left += nr;
+        place->stats->nr_pfns_given_back += nr;
+    }
+    return 0;
+}
+
+static int too_much(struct xcx_place *place, struct xcx_err *err)
+{
+    return xcx_err_set(err, XCX_ERR_STREAM, 0,
+                       "more memory than domain %u may have, which is %" PRIu64
+                       " pages",
+                       place->guest->hv->domid, place->guest->info.max_pages);
+}
+
+/* wanted[first] to wanted[first + nr - 1] by single pages. */
+static int populate_pages(struct xcx_place *place, unsigned first, unsigned nr,
+                          struct xcx_err *err)
+{
+    struct xcx_incoming *guest = place->guest;
+    unsigned nr_done;
+
+    if (!nr)
+        return 0;
+    if (place->nr_left < nr && give_back_spare(place, err))
+        return -1;
+    if (place->nr_left < nr)
+        return too_much(place, err);
+    memcpy(place->frames, &place->wanted[first], nr * sizeof(uint64_t));
+    if (xcx_populate(guest->hv, place->frames, nr, 0, &nr_done, err))
+        return -1;
+    if (nr_done != nr)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
+                           "domain %u: Xen gave %u of %u pages, from pfn "
+                           "%#" PRIx64 " on none",
+                           guest->hv->domid, nr_done, nr,
+                           place->wanted[first + nr_done]);
+    for (unsigned i = 0; i < nr; i++)
+        guest->ops->set_frame(guest, place->wanted[first + i],
+                              place->frames[i]);
+    place->nr_left -= nr;
+    place->stats->nr_pfns_populated += nr;
+    return 0;
+}
+
+static uint64_t range_of(uint64_t pfn)
+{
+    return pfn & ~(uint64_t)(XCX_SUPERPAGE_PFNS - 1);
+}
+
+/* Whether the list says of a page of the range that it is not there. */
+static bool names_hole(const struct xcx_page_list *list, uint64_t range)
+{
+    for (uint32_t i = 0; list && i < list->nr_pfns; i++)
+        if (range_of(list->pfns[i]) == range && !takes_memory(list->types[i]))
+            return true;
+    return false;
+}
+
+/* What of a populated range nobody has asked for. */
+static void note_spare(struct xcx_place *place, uint64_t range, unsigned first,
+                       unsigned nr)
+{
+    xcx_bitmap_set_range(&place->populated, range, XCX_SUPERPAGE_PFNS);
+    xcx_bitmap_set_range(&place->spare, range, XCX_SUPERPAGE_PFNS);
+    for (unsigned i = first; i < first + nr; i++)
+        xcx_bitmap_clear(&place->spare, place->wanted[i]);
+    place->nr_spare += XCX_SUPERPAGE_PFNS - nr;
+}
+
+/*
+ * One superpage for nr wanted pages of one range, whose bits are set. 0 if it
+ * could be had, 1 if single pages have to do.
+ */
+static int populate_range(struct xcx_place *place,
+                          const struct xcx_page_list *list, unsigned first,
+                          unsigned nr)
+{
+    const struct xcx_incoming *guest = place->guest;
+    uint64_t range = range_of(place->wanted[first]), extent = range;
+    struct xcx_err why = XCX_ERR_INIT;
+    unsigned nr_done = 0;
+
+    if (!guest->info.hvm || nr < SUPERPAGE_MIN_PFNS ||
+        place->nr_left < XCX_SUPERPAGE_PFNS ||
+        range + XCX_SUPERPAGE_PFNS > guest->nr_pfns ||
+        xcx_bitmap_count_range(&place->populated, range, XCX_SUPERPAGE_PFNS) !=
+            nr ||
+        names_hole(list, range))
+        return 1;
+    if (xcx_populate(guest->hv, &extent, 1, XCX_SUPERPAGE_ORDER, &nr_done,
+                     &why) ||
+        nr_done != 1)
+        return 1;
+    note_spare(place, range, first, nr);
+    place->nr_left -= XCX_SUPERPAGE_PFNS;
+    place->stats->nr_superpages++;
+    place->stats->nr_pfns_populated += XCX_SUPERPAGE_PFNS;
+    return 0;
+}
+
+/* wanted[], whose bits are set; pages of one range mostly are neighbours. */
+static int populate_wanted(struct xcx_place *place,
+                           const struct xcx_page_list *list, unsigned nr_wanted,
+                           struct xcx_err *err)
+{
+    unsigned from = 0, first = 0;
+
+    while (first < nr_wanted) {
+        uint64_t range = range_of(place->wanted[first]);
+        unsigned nr = 1;
+
+        while (first + nr < nr_wanted &&
+               range_of(place->wanted[first + nr]) == range)
+            nr++;
+        if (!populate_range(place, list, first, nr)) {
+            if (populate_pages(place, from, first - from, err))
+                return -1;
+            from = first + nr;
+        }
+        first += nr;
+    }
+    return populate_pages(place, from, nr_wanted - from, err);
+}
+
+/* The pfn is wanted: whether it has to be populated for that. */
+static bool lacks_memory(struct xcx_place *place, uint64_t pfn)
+{
+    if (!xcx_bitmap_test(&place->populated, pfn)) {
+        xcx_bitmap_set(&place->populated, pfn);
+        return true;
+    }
+    if (xcx_bitmap_test(&place->spare, pfn)) {
+        xcx_bitmap_clear(&place->spare, pfn);
+        place->nr_spare--;
+    }
+    return false;
+}
+
+int xcx_place_populate(struct xcx_place *place, const uint64_t *pfns,
+                       unsigned nr_pfns, struct xcx_err *err)
+{
+    unsigned nr_wanted = 0;
+
+    if (nr_pfns > XCX_PAGE_BATCH_MAX)
+        return xcx_err_set(err, XCX_ERR_BUG, 0, "%u pfns at once", nr_pfns);
+    for (unsigned i = 0; i < nr_pfns; i++)
+        if (lacks_memory(place, pfns[i]))
+            place->wanted[nr_wanted++] = pfns[i];
+    return populate_wanted(place, NULL, nr_wanted, err);
+}
+
+int xcx_place_begin(struct xcx_place *place, const struct xcx_page_list *list,
+                    struct xcx_err *err)
+{
+    struct xcx_incoming *guest = place->guest;
+    unsigned nr_wanted = 0;
+
+    for (uint32_t i = 0; i < list->nr_pfns; i++)
+        if (list->pfns[i] >= guest->nr_pfns)
+            return xcx_err_set(err, XCX_ERR_STREAM, 0,
+                               "pfn %#" PRIx64 " (entry %" PRIu32
+                               ") is beyond the guest's %#" PRIx64,
+                               list->pfns[i], i, guest->nr_pfns);
+    place->list = list;
+    if (place->verify)
+        return 0;
+    for (uint32_t i = 0; i < list->nr_pfns; i++)
+        if (takes_memory(list->types[i]) && lacks_memory(place, list->pfns[i]))
+            place->wanted[nr_wanted++] = list->pfns[i];
+    if (populate_wanted(place, list, nr_wanted, err))
+        return -1;
+    for (uint32_t i = 0; i < list->nr_pfns; i++)
+        guest->ops->set_type(guest, list->pfns[i], list->types[i]);
+    return 0;
+}
+
+/* ---- contents ----------------------------------------------------------- */
+
+/* The frames of the pages that have contents, in the record's order. */
+static void frames_of_list(const struct xcx_place *place, uint64_t *frames)
+{
+    const struct xcx_page_list *list = place->list;
+    uint32_t nr = 0;
+
+    for (uint32_t i = 0; i < list->nr_pfns; i++)
+        if (xcx_page_type_has_data(list->types[i]))
+            frames[nr++] =
+                place->guest->ops->frame(place->guest, list->pfns[i]);
+}
+
+/* The pfn of the nth page with contents. */
+static uint64_t pfn_of_page(const struct xcx_page_list *list, uint32_t nth)
+{
+    uint32_t i = 0;
+
+    for (uint32_t seen = 0; i < list->nr_pfns - 1; i++)
+        if (xcx_page_type_has_data(list->types[i]) && seen++ == nth)
+            break;
+    return list->pfns[i];
+}
+
+static int cannot_map(const struct xcx_place *place, uint32_t nth, int os_errno,
+                      struct xcx_err *err)
+{
+    return xcx_err_set(err, XCX_ERR_HYPERCALL, os_errno,
+                       "domain %u: cannot map pfn %#" PRIx64,
+                       place->guest->hv->domid, pfn_of_page(place->list, nth));
+}
+
+static int check_map(const struct xcx_place *place, int map_errno,
+                     const int *errors, struct xcx_err *err)
+{
+    if (map_errno)
+        return cannot_map(place, 0, map_errno, err);
+    for (uint32_t i = 0; i < place->list->nr_pages; i++)
+        if (errors[i])
+            return cannot_map(place, i, errors[i], err);
+    return 0;
+}
+
+static int receive_by_worker(struct xcx_place *place, size_t *ret_bytes,
+                             struct xcx_err *err)
+{
+    struct xcx_worker *worker = &place->pool.workers[0];
+    struct xcx_worker_area *area = worker->area;
+
+    if (xcx_pool_ready(&place->pool, 0, err))
+        return -1;
+    area->nr_pages = place->list->nr_pages;
+    frames_of_list(place, area->frames);
+    if (xcx_worker_receive(worker, err) ||
+        xcx_worker_wait(worker, place->cancel, err) ||
+        check_map(place, area->map_errno, area->errors, err))
+        return -1;
+    *ret_bytes = area->bytes_read;
+    return 0;
+}
+
+static int receive_here(struct xcx_place *place, size_t *ret_bytes,
+                        struct xcx_err *err)
+{
+    const struct xcx_page_list *list = place->list;
+    const struct xcx_hv *hv = place->guest->hv;
+    void *pages;
+    int rc;
+
+    frames_of_list(place, place->frames);
+    pages = xcx_map_writable(hv, place->frames, list->nr_pages, place->errors);
+    rc = check_map(place, pages ? 0 : errno, place->errors, err);
+    if (!rc)
+        rc = xcx_io_read(place->in_fd, pages, list->data_bytes, XCX_NO_DEADLINE,
+                         place->cancel, ret_bytes, err);
+    xcx_unmap(hv, pages, list->nr_pages);
+    return rc;
+}
+
+/* ---- VERIFY ------------------------------------------------------------- */
+
+int xcx_place_verify(struct xcx_place *place, struct xcx_err *err)
+{
+    place->buffer = malloc((size_t)XCX_PAGE_BATCH_MAX * XCX_PAGE_BYTES);
+    if (!place->buffer)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
+                           "buffer for pages to compare");
+    place->verify = true;
+    return 0;
+}
+
+static void compare_page(struct xcx_place *place, uint32_t nth,
+                         const void *page)
+{
+    struct xcx_restore_stats *stats = place->stats;
+    const uint8_t *sent = place->buffer + (size_t)nth * XCX_PAGE_BYTES;
+
+    stats->nr_pages_verified++;
+    if (page && !memcmp(page, sent, XCX_PAGE_BYTES))
+        return;
+    if (stats->nr_pages_not_as_sent++ < MAX_WARNINGS)
+        xcx_log(place->log, XCX_LOG_WARN,
+                "verify: pfn %#" PRIx64 " is not as it was sent%s",
+                pfn_of_page(place->list, nth), page ? "" : ": it is not there");
+}
+
+static int compare(struct xcx_place *place, size_t *ret_bytes,
+                   struct xcx_err *err)
+{
+    const struct xcx_page_list *list = place->list;
+    const uint8_t *pages;
+
+    if (xcx_io_read(place->in_fd, place->buffer, list->data_bytes,
+                    XCX_NO_DEADLINE, place->cancel, ret_bytes, err))
+        return -1;
+    if (*ret_bytes != list->data_bytes)
+        return 0;
+    frames_of_list(place, place->frames);
+    pages =
+        xcx_map(place->guest->hv, place->frames, list->nr_pages, place->errors);
+    if (!pages)
+        return check_map(place, errno, place->errors, err);
+    for (uint32_t i = 0; i < list->nr_pages; i++)
+        compare_page(place, i,
+                     place->errors[i] ? NULL
+                                      : pages + (size_t)i * XCX_PAGE_BYTES);
+    xcx_unmap(place->guest->hv, (void *)pages, list->nr_pages);
+    return 0;
+}
+
+int xcx_place_receive(struct xcx_place *place, uint32_t *ret_bytes,
+                      struct xcx_err *err)
+{
+    size_t bytes = 0;
+    int rc;
+
+    if (place->verify)
+        rc = compare(place, &bytes, err);
+    else if (place->pool.nr_workers)
+        rc = receive_by_worker(place, &bytes, err);
+    else
+        rc = receive_here(place, &bytes, err);
+    if (rc)
+        return -1;
+    if (!place->verify)
+        place->stats->nr_pages_placed += bytes / XCX_PAGE_BYTES;
+    *ret_bytes = (uint32_t)bytes;
+    return 0;
+}
+
+int xcx_place_finish(struct xcx_place *place, struct xcx_err *err)
+{
+    xcx_pool_done(&place->pool);
+    return give_back_spare(place, err);
+}

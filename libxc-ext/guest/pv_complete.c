@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pv_complete: from memory and records to a PV guest that can run. In this
+ * order, since Xen looks at the page tables when it is given a vCPU:
+ *
+ *   page tables localised ─▶ shared info ─▶ vCPUs (and start info) ─▶ page
+ *   tables pinned ─▶ the guest's own p2m ─▶ grant table
+ *
+ * A page counts as what the last record that named it said it is. Entries of
+ * page tables may refer to pages that never came: they get memory.
+ */
+#include "guest/pv_incoming.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xen/xen.h>
+
+#include "guest/pv_pagetable.h"
+#include "hv/map.h"
+#include "hv/map_write.h"
+#include "hv/vcpu_set.h"
+
+/* Pages of the guest that are mapped at once. */
+#define BATCH 1024
+
+/* An entry of a page table has 40 bits for the frame. */
+#define NR_MFNS (UINT64_C(1) << 40)
+
+/* What the guest's own p2m says of a page that it does not have. */
+#define INVALID_ENTRY UINT64_MAX
+
+_Static_assert(XCX_PT_ENTRIES <= XCX_PAGE_BATCH_MAX,
+               "one table's pages can be populated at once");
+_Static_assert(BATCH <= XCX_PINS_MAX, "a batch can be pinned at once");
+
+struct work {
+    struct xcx_pv_incoming *pv;
+    struct xcx_pv_frames frames; /* a view of pv->p2m */
+    unsigned nr;                 /* of all below, in use */
+    uint64_t pfns[BATCH];
+    uint64_t mfns[BATCH];
+    uint8_t levels[BATCH];
+    int errors[BATCH];
+};
+
+static unsigned level_of(unsigned type)
+{
+    return type & ~(unsigned)XCX_PAGE_PIN;
+}
+
+static bool is_table(unsigned type)
+{
+    return type != XCX_PAGE_NOTAB && xcx_page_type_has_data(type);
+}
+
+/* ---- a page of the guest ------------------------------------------------ */
+
+/* All or nothing; the mfns are those of the pfns. */
+static void *map_pages(struct work *work, const char *what, struct xcx_err *err)
+{
+    const struct xcx_hv *hv = work->pv->guest.hv;
+    void *pages = xcx_map_writable(hv, work->mfns, work->nr, work->errors);
+
+    if (!pages) {
+        xcx_err_set(err, XCX_ERR_HYPERCALL, errno,
+                    "domain %u: cannot map %u pages (%s)", hv->domid, work->nr,
+                    what);
+        return NULL;
+    }
+    for (unsigned i = 0; i < work->nr; i++)
+        if (work->errors[i]) {
+            xcx_err_set(err, XCX_ERR_HYPERCALL, work->errors[i],
+                        "domain %u: cannot map mfn %#" PRIx64 " (%s)",
+                        hv->domid, work->mfns[i], what);
+            xcx_unmap(hv, pages, work->nr);
+            return NULL;
+        }
+    return pages;
+}
+
+/* A pfn that state refers to: of the guest, populated, and of this level. */
+static int localise(void *opaque, uint64_t pfn, unsigned level,
+                    const char *what, uint64_t *ret_mfn, struct xcx_err *err)
+{
+    const struct work *work = opaque;
+    const struct xcx_pv_incoming *pv = work->pv;
+    uint64_t mfn = xcx_pv_pfn_to_mfn(&work->frames, pfn);
+    unsigned type;
+
+    if (mfn == UINT64_MAX)
+        return xcx_err_set(err, XCX_ERR_STREAM, 0,
+                           "%s is at pfn %#" PRIx64 ", which the guest lacks",
+                           what, pfn);
+    type = pv->types[pfn];
+    if (level ? !is_table(type) || level_of(type) != level
+              : type != XCX_PAGE_NOTAB)
+        return xcx_err_set(err, XCX_ERR_STREAM, 0,
+                           "%s is at pfn %#" PRIx64 ", which has type %#x",
+                           what, pfn, type);
+    *ret_mfn = mfn;
+    return 0;
+}
+
+/* ---- page tables -------------------------------------------------------- */
+
+/* Fills pfns, mfns and levels from *pfn on; false if there is no more. */
+static bool next_tables(struct work *work, bool pinned_only, uint64_t *pfn)
+{
+    const struct xcx_pv_incoming *pv = work->pv;
+
+    work->nr = 0;
+    for (; *pfn < pv->guest.nr_pfns && work->nr < BATCH; ++*pfn) {
+        unsigned type = pv->types[*pfn];
+
+        if (!is_table(type) || (pinned_only && !(type & XCX_PAGE_PIN)))
+            continue;
+        work->pfns[work->nr] = *pfn;
+        work->mfns[work->nr] = pv->p2m[*pfn];
+        work->levels[work->nr] = (uint8_t)level_of(type);
+        work->nr++;
+    }
+    return work->nr > 0;
+}
+
+/* Memory for what the table refers to and has none. */
+static int populate_references(struct work *work, const uint64_t *table,
+                               struct xcx_err *err)
+{
+    struct xcx_incoming *guest = &work->pv->guest;
+    uint64_t pfns[XCX_PT_ENTRIES];
+    unsigned nr = 0;
+
+    for (unsigned slot = 0; slot < XCX_PT_ENTRIES; slot++) {
+        uint64_t pfn = (table[slot] & XCX_PTE_FRAME_MASK) >> XCX_PAGE_SHIFT;
+
+        if (!(table[slot] & XCX_PTE_PRESENT))
+            continue;
+        if (pfn >= guest->nr_pfns)
+            return xcx_err_set(err, XCX_ERR_STREAM, 0,
+                               "entry %u refers to pfn %#" PRIx64
+                               ", the guest has %#" PRIx64,
+                               slot, pfn, guest->nr_pfns);
+        if (!work->pv->p2m[pfn])
+            pfns[nr++] = pfn;
+    }
+    return nr ? guest->memory.populate(guest->memory.opaque, pfns, nr, err) : 0;
+}
+
+static int localise_table(struct work *work, uint64_t *table,
+                          struct xcx_err *err)
+{
+    unsigned slot;
+
+    if (populate_references(work, table, err))
+        return -1;
+    if (xcx_pt_localise(&work->frames, table, &slot) != XCX_PT_OK)
+        return xcx_err_set(err, XCX_ERR_STREAM, 0,
+                           "entry %u refers to a page that the guest lacks",
+                           slot);
+    return 0;
+}
+
+static int localise_batch(struct work *work, struct xcx_err *err)
+{
+    uint64_t *tables = map_pages(work, "page table", err);
+    int rc = 0;
+
+    if (!tables)
+        return -1;
+    for (unsigned i = 0; i < work->nr && !rc; i++) {
+        rc = localise_table(work, tables + (size_t)i * XCX_PT_ENTRIES, err);
+        if (rc)
+            xcx_err_prefix(err, "page table of level %u at pfn %#" PRIx64,
+                           work->levels[i], work->pfns[i]);
+    }
+    xcx_unmap(work->pv->guest.hv, tables, work->nr);
+    return rc;
+}
+
+static int localise_tables(struct work *work, struct xcx_err *err)
+{
+    uint64_t pfn = 0;
+
+    while (next_tables(work, false, &pfn))
+        if (localise_batch(work, err))
+            return -1;
+    return 0;
+}
+
+static int pin_tables(struct work *work, struct xcx_err *err)
+{
+    uint64_t pfn = 0;
+
+    while (next_tables(work, true, &pfn))
+        if (xcx_pin_tables(work->pv->guest.hv, work->mfns, work->levels,
+                           work->nr, err))
+            return -1;
+    return 0;
+}
+
+/* ---- state -------------------------------------------------------------- */
+
+/* Event channels begin anew: nothing is pending, all is masked. */
+static int put_shared_info(struct work *work, struct xcx_err *err)
+{
+    const struct xcx_pv_incoming *pv = work->pv;
+    const shared_info_t *sent = (const void *)pv->shared_info;
+    shared_info_t *info;
+
+    if (!pv->has_shared_info)
+        return 0;
+    work->nr = 1;
+    work->mfns[0] = pv->guest.info.shared_info_mfn;
+    info = map_pages(work, "shared info", err);
+    if (!info)
+        return -1;
+    memcpy(info->vcpu_info, sent->vcpu_info, sizeof(info->vcpu_info));
+    memcpy(&info->arch, &sent->arch, sizeof(info->arch));
+    info->arch.pfn_to_mfn_frame_list_list = 0;
+    memset(info->evtchn_pending, 0, sizeof(info->evtchn_pending));
+    memset(info->evtchn_mask, 0xff, sizeof(info->evtchn_mask));
+    for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+        info->vcpu_info[i].evtchn_pending_sel = 0;
+    xcx_unmap(pv->guest.hv, info, 1);
+    return 0;
+}
+
+/* Where the guest finds its rings, and itself, when it wakes up. */
+static int fill_start_info(struct work *work, start_info_t *start,
+                           struct xcx_err *err)
+{
+    struct xcx_incoming *guest = &work->pv->guest;
+    struct xcx_rings *rings = &guest->rings;
+
+    if (localise(work, start->store_mfn, 0, "xenstore's ring",
+                 &rings->store_frame, err) ||
+        localise(work, start->console.domU.mfn, 0, "the console's ring",
+                 &rings->console_frame, err))
+        return -1;
+    start->store_mfn = rings->store_frame;
+    start->store_evtchn = rings->store_port;
+    start->console.domU.mfn = rings->console_frame;
+    start->console.domU.evtchn = rings->console_port;
+    start->nr_pages = guest->nr_pfns;
+    start->shared_info = guest->info.shared_info_mfn << XCX_PAGE_SHIFT;
+    start->flags = 0;
+    return 0;
+}
+
+static int put_start_info(struct work *work, uint64_t mfn, struct xcx_err *err)
+{
+    start_info_t *start;
+    int rc;
+
+    work->nr = 1;
+    work->mfns[0] = mfn;
+    start = map_pages(work, "start info", err);
+    if (!start)
+        return -1;
+    rc = fill_start_info(work, start, err);
+    xcx_unmap(work->pv->guest.hv, start, 1);
+    return rc;
+}
+
+static int put_vcpu(struct work *work, unsigned vcpu_id, struct xcx_err *err)
+{
+    const struct xcx_pv_vcpu *vcpu = &work->pv->vcpus[vcpu_id];
+    const struct xcx_hv *hv = work->pv->guest.hv;
+    uint64_t start_info = 0;
+
+    if (vcpu->basic.bytes &&
+        xcx_vcpu_set_basic(hv, vcpu_id, vcpu->basic.bytes, localise, work,
+                           &start_info, err))
+        return -1;
+    if (vcpu_id == 0 && put_start_info(work, start_info, err))
+        return -1;
+    for (unsigned part = 0; part <= XCX_VCPU_MSRS; part++)
+        if (vcpu->parts[part].bytes &&
+            xcx_vcpu_set_blob(hv, vcpu_id, part, vcpu->parts[part].bytes,
+                              vcpu->parts[part].nr_bytes, err))
+            return -1;
+    return 0;
+}
+
+static int put_vcpus(struct work *work, struct xcx_err *err)
+{
+    if (!work->pv->vcpus[0].basic.bytes)
+        return xcx_err_set(err, XCX_ERR_STREAM, 0,
+                           "the stream has no state of vCPU 0");
+    for (unsigned i = 0; i < work->pv->nr_vcpus; i++)
+        if (put_vcpu(work, i, err))
+            return -1;
+    return 0;
+}
+
+/* ---- the guest's own p2m ------------------------------------------------ */
+
+/* The leaf's entries; what lies past the end is left as it was sent. */
+static void fill_leaf(const struct xcx_pv_incoming *pv, uint64_t leaf,
+                      uint64_t *entries)
+{
+    uint64_t first = leaf * XCX_PV_LEAF_ENTRIES;
+
+    for (unsigned i = 0;
+         i < XCX_PV_LEAF_ENTRIES && first + i < pv->guest.nr_pfns; i++)
+        entries[i] = pv->p2m[first + i] ? pv->p2m[first + i] : INVALID_ENTRY;
+}
+
+static int find_leaf(struct work *work, uint64_t leaf, uint64_t *ret_mfn,
+                     struct xcx_err *err)
+{
+    uint64_t pfn = work->pv->leaves[leaf];
+
+    if (!pfn)
+        return xcx_err_set(err, XCX_ERR_STREAM, 0,
+                           "the stream names no frame for the p2m of pfn "
+                           "%#" PRIx64,
+                           leaf * XCX_PV_LEAF_ENTRIES);
+    return localise(work, pfn - 1, 0, "a p2m frame", ret_mfn, err);
+}
+
+static int put_leaves(struct work *work, uint64_t first, struct xcx_err *err)
+{
+    uint64_t *leaves;
+
+    for (unsigned i = 0; i < work->nr; i++)
+        if (find_leaf(work, first + i, &work->mfns[i], err))
+            return -1;
+    leaves = map_pages(work, "p2m", err);
+    if (!leaves)
+        return -1;
+    for (unsigned i = 0; i < work->nr; i++)
+        fill_leaf(work->pv, first + i,
+                  leaves + (size_t)i * XCX_PV_LEAF_ENTRIES);
+    xcx_unmap(work->pv->guest.hv, leaves, work->nr);
+    return 0;
+}
+
+static int put_p2m(struct work *work, struct xcx_err *err)
+{
+    uint64_t nr_leaves = work->pv->nr_leaves;
+
+    for (uint64_t first = 0; first < nr_leaves; first += BATCH) {
+        work->nr =
+            nr_leaves - first < BATCH ? (unsigned)(nr_leaves - first) : BATCH;
+        if (put_leaves(work, first, err))
+            return -1;
+    }
+    return 0;
+}
+
+int xcx_pv_complete(struct xcx_incoming *guest, struct xcx_err *err)
+{
+    struct xcx_pv_incoming *pv = xcx_pv_incoming_of(guest);
+    struct work *work = calloc(1, sizeof(*work));
+    int rc;
+
+    if (!work)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
+                           "state for completing a PV guest");
+    work->pv = pv;
+    work->frames = (struct xcx_pv_frames){
+        .nr_mfns = NR_MFNS, .p2m = pv->p2m, .nr_pfns = guest->nr_pfns};
+    rc = localise_tables(work, err) || put_shared_info(work, err) ||
+         put_vcpus(work, err) || pin_tables(work, err) || put_p2m(work, err) ||
+         xcx_grants_seed(guest->hv, false, &guest->rings, err);
+    free(work);
+    return rc ? -1 : 0;
+}
