@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An xcx_save() without Xen, for tests of the program around it. What it does
- * is one word in the environment variable FAKE_ENGINE:
+ * xcx_save() and xcx_restore() without Xen, for tests of the program around
+ * them. What they do is one word in the environment variable FAKE_ENGINE:
  *
  *   ok      every callback, then success
  *   wait    log-dirty on; waits for the cancel fd; log-dirty off; CANCELLED
  *   fail    a hypercall error with EBUSY
  *   silent  fails without an error
  *   stdout  prints on stdout, then success
+ *
+ * A restore knows ok, fail, silent and wait, which is for a signal.
  */
 #include "xcext.h"
 
@@ -93,4 +95,51 @@ int xcx_save(const struct xcx_save_params *params,
         fflush(stdout);
     }
     return succeed(params, ops, ret_stats, err);
+}
+
+static int restore_ok(const struct xcx_restore_params *params,
+                      const struct xcx_restore_ops *ops,
+                      struct xcx_restore_results *ret_results,
+                      struct xcx_restore_stats *ret_stats, struct xcx_err *err)
+{
+    char line[256];
+
+    snprintf(line, sizeof(line),
+             "domid %u store %u %u console %u %u workers %u cloexec %d back %d",
+             params->domid, params->store_port, params->store_domid,
+             params->console_port, params->console_domid, params->nr_workers,
+             fcntl(params->in_fd, F_GETFD) == FD_CLOEXEC,
+             fcntl(params->in_fd + 1, F_GETFD) >= 0);
+    ops->log(ops->opaque, XCX_LOG_INFO, line);
+    if (ops->static_data_done &&
+        ops->static_data_done(ops->opaque, XCX_MISSING_MSR, err) < 0)
+        return -1;
+    *ret_results = (struct xcx_restore_results){.store_frame = 0x1000000000005,
+                                                .console_frame = 6};
+    *ret_stats = (struct xcx_restore_stats){.total_bytes = 5 << 20,
+                                            .total_ns = 7000000,
+                                            .nr_pfns_populated = 1024,
+                                            .nr_superpages = 2,
+                                            .nr_pfns_given_back = 4,
+                                            .complete_ns = 3000000};
+    return 0;
+}
+
+int xcx_restore(const struct xcx_restore_params *params,
+                const struct xcx_restore_ops *ops,
+                struct xcx_restore_results *ret_results,
+                struct xcx_restore_stats *ret_stats, struct xcx_err *err)
+{
+    const char *word = getenv("FAKE_ENGINE");
+
+    if (word && strcmp(word, "fail") == 0)
+        return xcx_err_set(err, XCX_ERR_STREAM, 0, "record 3 is bad");
+    if (word && strcmp(word, "silent") == 0)
+        return -1;
+    if (word && strcmp(word, "wait") == 0) {
+        ops->log(ops->opaque, XCX_LOG_INFO, "waiting");
+        for (;;)
+            pause();
+    }
+    return restore_ok(params, ops, ret_results, ret_stats, err);
 }

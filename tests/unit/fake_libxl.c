@@ -118,9 +118,10 @@ static void take_text(const char **at, char *ret_text)
 void fake_libxl_hear(struct fake_libxl *libxl, struct heard *ret)
 {
     static const struct {
-        unsigned nr_numbers, nr_texts;
+        unsigned nr_numbers, nr_texts, nr_frames;
     } shapes[] = {
-        [1] = {2, 2}, [2] = {0, 2}, [3] = {0, 0}, [7] = {2, 0}, [10] = {2, 0}};
+        [1] = {2, 2, 0}, [2] = {0, 2, 0}, [3] = {0, 0, 0}, [7] = {2, 0, 0},
+        [8] = {1, 0, 0}, [9] = {0, 0, 2}, [10] = {2, 0, 0}};
     char body[UINT16_MAX];
     const char *at = body;
     uint16_t nr_body, type;
@@ -136,6 +137,8 @@ void fake_libxl_hear(struct fake_libxl *libxl, struct heard *ret)
         take(&at, &ret->numbers[i], sizeof(int));
     for (unsigned i = 0; i < shapes[type].nr_texts; i++)
         take_text(&at, ret->texts[i]);
+    for (unsigned i = 0; i < shapes[type].nr_frames; i++)
+        take(&at, &ret->frames[i], sizeof(ret->frames[i]));
     if (type == 2)
         at += 2 * sizeof(long);
     assert_int_equal(at - body, nr_body);
@@ -158,7 +161,7 @@ void fake_libxl_until(struct fake_libxl *libxl, unsigned type,
             fail_msg("the end came before message %u", type);
         if (ret->type == 3)
             fake_libxl_answer(libxl, 1);
-        if (ret->type == 7 || ret->type == 10)
+        if (ret->type == 7 || ret->type == 8 || ret->type == 10)
             fake_libxl_answer(libxl, 0);
     }
 }
@@ -181,4 +184,40 @@ void fake_libxl_read_all(int fd, char *ret_text, size_t size)
     size_t used = read_exactly(fd, ret_text, size - 1);
 
     ret_text[used] = 0;
+}
+
+void expect_log(struct fake_libxl *libxl, int level, const char *text)
+{
+    struct heard heard;
+
+    fake_libxl_hear(libxl, &heard);
+    assert_int_equal(heard.type, 1);
+    assert_int_equal(heard.numbers[0], level);
+    assert_int_equal(heard.numbers[1], -1);
+    assert_string_equal(heard.texts[0], "xl-save-helper");
+    assert_string_equal(heard.texts[1], text);
+}
+
+void expect_complete(struct fake_libxl *libxl, int retval, int errnoval)
+{
+    struct heard heard;
+
+    fake_libxl_hear(libxl, &heard);
+    assert_int_equal(heard.type, 10);
+    assert_int_equal(heard.numbers[0], retval);
+    assert_int_equal(heard.numbers[1], errnoval);
+    fake_libxl_answer(libxl, 0);
+    fake_libxl_hear(libxl, &heard);
+    assert_int_equal(heard.type, 0);
+}
+
+void expect_results(struct fake_libxl *libxl, unsigned long store,
+                    unsigned long console)
+{
+    struct heard heard;
+
+    fake_libxl_hear(libxl, &heard);
+    assert_int_equal(heard.type, 9);
+    assert_int_equal(heard.frames[0], store);
+    assert_int_equal(heard.frames[1], console);
 }

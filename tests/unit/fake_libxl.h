@@ -22,6 +22,7 @@ struct fake_libxl {
 struct heard {
     unsigned type; /* 0: the helper has closed its end */
     int numbers[2];
+    unsigned long frames[2];
     char texts[2][PIPE_BUF];
 };
 
@@ -35,6 +36,12 @@ void fake_libxl_answer(struct fake_libxl *libxl, int answer);
 /* Hears until a message of this type; answers what else asks by "success". */
 void fake_libxl_until(struct fake_libxl *libxl, unsigned type,
                       struct heard *ret);
+
+/* The next message is this one; complete is answered, and is the last. */
+void expect_log(struct fake_libxl *libxl, int level, const char *text);
+void expect_results(struct fake_libxl *libxl, unsigned long store,
+                    unsigned long console);
+void expect_complete(struct fake_libxl *libxl, int retval, int errnoval);
 
 /* Waits for the end: exit status, or minus the signal. Closes all. */
 int fake_libxl_end(struct fake_libxl *libxl);

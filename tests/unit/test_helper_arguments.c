@@ -56,7 +56,11 @@ static void who_does_what(void **state)
         {"--save-domain 8 -1 1 1 136 3", false},  /* not known yet */
         {"--save-domain 8 -1 1 1 1160 0", false}, /* an unknown callback */
         {"--save-domain 8 -1 1 1 128 0", false},  /* nobody suspends */
-        {"--restore-domain 0 1 2 3 0 4 0 768 0", false},
+        {"--restore-domain 0 1 2 3 0 4 0 768 0", true},
+        {"--restore-domain 0 -1 2 3 0 4 0 0 0", true},
+        {"--restore-domain 0 1 2 3 0 4 0 800 1", false},  /* Remus */
+        {"--restore-domain 0 1 2 3 0 4 0 888 2", false},  /* COLO */
+        {"--restore-domain 0 1 2 3 0 4 0 1792 0", false}, /* a new callback */
     };
 
     (void)state;

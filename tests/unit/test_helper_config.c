@@ -63,6 +63,7 @@ static void defaults_are_as_documented(void **state)
     (void)state;
     config_default(&config);
     assert_int_equal(config.log_level, XCX_LOG_DEBUG);
+    assert_int_equal(config.restore, CONFIG_RESTORE_OURS);
     assert_string_equal(config.stats_dir, "/var/log/xen/xl-migrate");
     assert_string_equal(config.run_dir, "/run/xl-migrate");
     assert_string_equal(config.stock_helper, "");
@@ -84,6 +85,7 @@ static void every_key_arrives(void **state)
                                "bandwidth_mib_per_s = 100 # not Mbit\n"
                                "pv_without_logdirty = 'pause'\n"
                                "workers = 4\n"
+                               "restore = \"stock\"\n"
                                "stats_dir = \"/a # b\"\n"
                                "run_dir = \"\"\n"
                                "lock_dir = \"/l\"\n"
@@ -105,6 +107,7 @@ static void every_key_arrives(void **state)
     assert_true(params.pv_without_logdirty_pause);
     assert_int_equal(params.nr_workers, 4);
     assert_string_equal(params.lock_dir, "/l");
+    assert_int_equal(config.restore, CONFIG_RESTORE_STOCK);
     assert_string_equal(config.stats_dir, "/a # b");
     assert_string_equal(config.run_dir, "");
     assert_string_equal(config.stock_helper, "/s");
@@ -250,7 +253,7 @@ static void the_installed_file_says_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(nr_keys, 12);
+    assert_int_equal(nr_keys, 13);
     write_file(*state, text, strlen(text));
     memset(&config, 0, sizeof(config));
     config_load(&config, &err);

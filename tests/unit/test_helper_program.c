@@ -18,7 +18,8 @@
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
 #define SAVE      "--save-domain 10 11 7 3 136 0"
-#define RESTORE   "--restore-domain 10 11 7 3 0 4 0 768 0"
+#define RESTORE   "--restore-domain 10 11 7 3 1 4 2 768 0"
+#define REMUS     "--restore-domain 10 11 7 3 0 4 0 800 1"
 
 static char program[512];
 static char dir[32];
@@ -91,18 +92,6 @@ static int tear_down(void **state)
     return system(command) == 0 ? 0 : -1;
 }
 
-static void expect_log(struct fake_libxl *libxl, int level, const char *text)
-{
-    struct heard heard;
-
-    fake_libxl_hear(libxl, &heard);
-    assert_int_equal(heard.type, 1);
-    assert_int_equal(heard.numbers[0], level);
-    assert_int_equal(heard.numbers[1], -1);
-    assert_string_equal(heard.texts[0], "xl-save-helper");
-    assert_string_equal(heard.texts[1], text);
-}
-
 static void expect_logdirty(struct fake_libxl *libxl, int on)
 {
     struct heard heard;
@@ -112,19 +101,6 @@ static void expect_logdirty(struct fake_libxl *libxl, int on)
     assert_int_equal(heard.numbers[0], 7);
     assert_int_equal(heard.numbers[1], on);
     fake_libxl_answer(libxl, 0);
-}
-
-static void expect_complete(struct fake_libxl *libxl, int retval, int errnoval)
-{
-    struct heard heard;
-
-    fake_libxl_hear(libxl, &heard);
-    assert_int_equal(heard.type, 10);
-    assert_int_equal(heard.numbers[0], retval);
-    assert_int_equal(heard.numbers[1], errnoval);
-    fake_libxl_answer(libxl, 0);
-    fake_libxl_hear(libxl, &heard);
-    assert_int_equal(heard.type, 0);
 }
 
 static void a_save_runs_through(void **state)
@@ -414,7 +390,7 @@ static void set_stock(const char *path)
 static void what_is_not_ours_goes_to_the_stock_helper(void **state)
 {
     static const char *const lines[] = {
-        RESTORE,
+        REMUS,
         "--save-domain 10 11 7 1 184 1",
         "--save-domain 10 11 7 1 248 2",
     };
@@ -451,15 +427,17 @@ static void a_stock_helper_that_will_not_do_is_named(void **state)
 
     (void)state;
     set_stock("/nonexistent");
-    start(&libxl, RESTORE, "ok");
+    start(&libxl, REMUS, "ok");
     expect_log(&libxl, 8,
                "stock helper /nonexistent: No such file or directory");
+    expect_results(&libxl, 0, 0);
     expect_complete(&libxl, -1, ENOENT);
     assert_int_equal(fake_libxl_end(&libxl), 0);
 
     set_stock("/tmp");
-    start(&libxl, RESTORE, "ok");
+    start(&libxl, REMUS, "ok");
     expect_log(&libxl, 8, "stock helper /tmp: not a program that may be run");
+    expect_results(&libxl, 0, 0);
     expect_complete(&libxl, -1, EINVAL);
     assert_int_equal(fake_libxl_end(&libxl), 0);
 
@@ -467,20 +445,22 @@ static void a_stock_helper_that_will_not_do_is_named(void **state)
     snprintf(text, sizeof(text), "#!/bin/sh\nexec %s \"$@\"\n", program);
     write_file("loop", text, 0755);
     set_stock(path);
-    start(&libxl, RESTORE, "ok");
+    start(&libxl, REMUS, "ok");
     snprintf(text, sizeof(text),
              "the stock helper %s leads back to this program", path);
     expect_log(&libxl, 8, text);
+    expect_results(&libxl, 0, 0);
     expect_complete(&libxl, -1, EINVAL);
     assert_int_equal(fake_libxl_end(&libxl), 0);
 
     snprintf(path, sizeof(path), "%s/self", dir);
     assert_int_equal(symlink(program, path), 0);
     set_stock(path);
-    start(&libxl, RESTORE, "ok");
+    start(&libxl, REMUS, "ok");
     snprintf(text, sizeof(text), "stock helper %s: that is this program itself",
              path);
     expect_log(&libxl, 8, text);
+    expect_results(&libxl, 0, 0);
     expect_complete(&libxl, -1, EINVAL);
     assert_int_equal(fake_libxl_end(&libxl), 0);
 }

@@ -79,11 +79,32 @@ static int parse_save(int argc, char *const *argv, struct arguments *ret,
     return 0;
 }
 
+static int parse_restore(int argc, char *const *argv, struct arguments *ret,
+                         struct xcx_err *err)
+{
+    long numbers[NR(restore_arguments)] = {0};
+
+    if (parse_numbers(restore_arguments, NR(restore_arguments), argc, argv,
+                      numbers, err) < 0)
+        return -1;
+    *ret = (struct arguments){
+        .restore = true,
+        .io_fd = (int)numbers[0],
+        .back_fd = (int)numbers[1],
+        .domid = (uint32_t)numbers[2],
+        .store_port = (uint32_t)numbers[3],
+        .store_domid = (uint32_t)numbers[4],
+        .console_port = (uint32_t)numbers[5],
+        .console_domid = (uint32_t)numbers[6],
+        .callbacks = (unsigned)numbers[7],
+        .stream_type = (unsigned)numbers[8],
+    };
+    return 0;
+}
+
 int arguments_parse(int argc, char *const *argv, struct arguments *ret,
                     struct xcx_err *err)
 {
-    long numbers[NR(restore_arguments)];
-
     if (argc < 2)
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
                            "expected --save-domain or --restore-domain; libxl "
@@ -96,17 +117,22 @@ int arguments_parse(int argc, char *const *argv, struct arguments *ret,
                            "--restore-domain; libxl starts this program, see "
                            "xl-save-helper(8)",
                            argv[1]);
-    if (parse_numbers(restore_arguments, NR(restore_arguments), argc, argv,
-                      numbers, err) < 0)
-        return -1;
-    *ret = (struct arguments){.restore = true, .io_fd = -1, .back_fd = -1};
-    return 0;
+    return parse_restore(argc, argv, ret, err);
+}
+
+static bool restore_is_ours(const struct arguments *arguments)
+{
+    return (arguments->callbacks &
+            ~(CALLBACK_STATIC_DATA_DONE | CALLBACK_RESTORE_RESULTS)) == 0;
 }
 
 bool arguments_are_ours(const struct arguments *arguments)
 {
-    return !arguments->restore && arguments->stream_type == STREAM_TYPE_PLAIN &&
-           (arguments->flags & ~(SAVE_FLAG_LIVE | SAVE_FLAG_DEBUG)) == 0 &&
+    if (arguments->stream_type != STREAM_TYPE_PLAIN)
+        return false;
+    if (arguments->restore)
+        return restore_is_ours(arguments);
+    return (arguments->flags & ~(SAVE_FLAG_LIVE | SAVE_FLAG_DEBUG)) == 0 &&
            (arguments->callbacks &
             ~(CALLBACK_SUSPEND | CALLBACK_SWITCH_QEMU_LOGDIRTY)) == 0 &&
            (arguments->callbacks & CALLBACK_SUSPEND) != 0;

@@ -19,17 +19,23 @@
 /* Bits of CBFLAGS: bit N says that libxl answers message N. */
 #define CALLBACK_SUSPEND              (1u << 3)
 #define CALLBACK_SWITCH_QEMU_LOGDIRTY (1u << 7)
+#define CALLBACK_STATIC_DATA_DONE     (1u << 8)
+#define CALLBACK_RESTORE_RESULTS      (1u << 9)
 
 /* Bits of FLAGS, from xenguest.h. */
 #define SAVE_FLAG_LIVE  (1u << 0)
 #define SAVE_FLAG_DEBUG (1u << 1) /* xl migrate --debug */
 
 struct arguments {
-    bool restore; /* else save; the fields below are only set for save */
+    bool restore; /* else save */
     int io_fd;
     int back_fd; /* -1: none */
     uint32_t domid;
-    unsigned flags;
+    unsigned flags; /* save only */
+    /* Restore only. */
+    uint32_t store_port, store_domid;
+    uint32_t console_port, console_domid;
+
     unsigned callbacks;
     unsigned stream_type; /* 0 plain, 1 Remus, 2 COLO */
 };
@@ -39,9 +45,9 @@ int arguments_parse(int argc, char *const *argv, struct arguments *ret,
                     struct xcx_err *err);
 
 /*
- * Whether this is a save as our engine does it: a plain stream, no flag that
- * it does not know, and the callbacks that it needs. The rest is the stock
- * helper's.
+ * Whether this is a save or a restore as our engine does it: a plain stream,
+ * no flag that it does not know, and the callbacks that it needs. The rest is
+ * the stock helper's.
  */
 bool arguments_are_ours(const struct arguments *arguments);
 

@@ -49,6 +49,11 @@ static const char *const log_level_names[] = {
     [XCX_LOG_ERROR] = "error",
     NULL,
 };
+static const char *const restore_names[] = {
+    [CONFIG_RESTORE_OURS] = "ours",
+    [CONFIG_RESTORE_STOCK] = "stock",
+    NULL,
+};
 static const char *const refuse_or_pause[] = {"refuse", "pause", NULL};
 
 #define NUMBER(field, largest)                                                 \
@@ -80,6 +85,7 @@ static const struct key keys[] = {
     CHOICE(on_slow, on_slow_names),
     CHOICE(log_level, log_level_names),
     CHOICE(pv_without_logdirty, refuse_or_pause),
+    CHOICE(restore, restore_names),
     PATH(stats_dir),
     PATH(run_dir),
     PATH(lock_dir),
@@ -98,6 +104,7 @@ void config_default(struct config *ret_config)
         .bandwidth_mib_per_s = limits.bandwidth_bytes_per_s >> 20,
         .on_slow = limits.on_slow,
         .log_level = XCX_LOG_DEBUG,
+        .restore = CONFIG_RESTORE_OURS,
         .stats_dir = "/var/log/xen/xl-migrate",
         .run_dir = "/run/xl-migrate",
     };

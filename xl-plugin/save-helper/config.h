@@ -31,6 +31,12 @@
 #define CONFIG_MAX_WORKERS    64
 #define CONFIG_FILE_MAX_BYTES 65536 /* a longer file is refused */
 
+/* Who restores a plain stream. */
+enum config_restore {
+    CONFIG_RESTORE_OURS,
+    CONFIG_RESTORE_STOCK,
+};
+
 struct config {
     unsigned long downtime_ms;
     unsigned long time_budget_s;
@@ -40,6 +46,7 @@ struct config {
     unsigned on_slow;      /* enum xcx_on_slow */
     unsigned log_level;    /* enum xcx_log_level: the lowest that is told */
     unsigned pv_without_logdirty;         /* 0: refuse, 1: pause */
+    unsigned restore;                     /* enum config_restore */
     char stats_dir[CONFIG_PATH_BYTES];    /* "": none are kept */
     char run_dir[CONFIG_PATH_BYTES];      /* "": no state while running */
     char lock_dir[CONFIG_PATH_BYTES];     /* "": the library's default */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * xl-save-helper: what libxl starts, through LIBXL_SAVE_HELPER, to save or
- * restore a domain. Saves with a plain stream are done by libxcext; all else
- * is handed to the stock helper by exec.
+ * restore a domain. Plain streams are done by libxcext; all else is handed to
+ * the stock helper by exec.
  *
  * Exit status: 0 when libxl has been told how it ended; 1 when libxl is gone;
  * 2 for a wrong command line, with one line on stderr.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "arguments.h"
 #include "config.h"
 #include "parent.h"
+#include "restore.h"
 #include "save.h"
 #include "stock.h"
 
@@ -29,8 +31,8 @@ static int open_standard_fds(void)
 }
 
 /*
- * A restore needs one setting only, so a wrong file does not keep a guest
- * from arriving: the defaults serve. A save is refused.
+ * A restore needs few settings, so a wrong file does not keep a guest from
+ * arriving: the defaults serve. A save is refused.
  */
 static int settings(const struct arguments *arguments, struct config *config,
                     struct parent *parent, struct xcx_err *err)
@@ -43,6 +45,13 @@ static int settings(const struct arguments *arguments, struct config *config,
     *err = XCX_ERR_INIT;
     config_default(config);
     return 0;
+}
+
+static bool is_ours(const struct arguments *arguments,
+                    const struct config *config)
+{
+    return arguments_are_ours(arguments) &&
+           !(arguments->restore && config->restore == CONFIG_RESTORE_STOCK);
 }
 
 int main(int argc, char **argv)
@@ -61,8 +70,11 @@ int main(int argc, char **argv)
     }
     if (settings(&arguments, &config, &parent, &err) < 0)
         return save_refuse(&parent, &err);
-    if (arguments_are_ours(&arguments))
-        return save_run(&arguments, &config, &parent);
-    stock_exec(config.stock_helper, argv, &err);
-    return save_refuse(&parent, &err);
+    if (!is_ours(&arguments, &config)) {
+        stock_exec(config.stock_helper, argv, &err);
+        return arguments.restore ? restore_refuse(&parent, &err)
+                                 : save_refuse(&parent, &err);
+    }
+    return arguments.restore ? restore_run(&arguments, &config, &parent)
+                             : save_run(&arguments, &config, &parent);
 }

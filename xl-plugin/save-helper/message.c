@@ -92,6 +92,22 @@ void message_switch_qemu_logdirty(struct message *ret_message, uint32_t domid,
     end(ret_message);
 }
 
+void message_static_data_done(struct message *ret_message, unsigned missing)
+{
+    begin(ret_message, MESSAGE_STATIC_DATA_DONE);
+    put_u32(ret_message, missing);
+    end(ret_message);
+}
+
+void message_restore_results(struct message *ret_message, uint64_t store_frame,
+                             uint64_t console_frame)
+{
+    begin(ret_message, MESSAGE_RESTORE_RESULTS);
+    put(ret_message, &store_frame, sizeof(store_frame));
+    put(ret_message, &console_frame, sizeof(console_frame));
+    end(ret_message);
+}
+
 void message_complete(struct message *ret_message, int retval, int errnoval)
 {
     begin(ret_message, MESSAGE_COMPLETE);

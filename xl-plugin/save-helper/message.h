@@ -11,7 +11,7 @@
  * a message is at most PIPE_BUF bytes, header included: one write() puts it
  * into a pipe whole. Strings that would not fit are cut.
  *
- * Only what a plain save says is here; other streams go to the stock helper.
+ * Only what plain streams need is here; other streams go to the stock helper.
  *
  * Source: the interface of libxl's helper, Xen 4.17 to 4.22. Pure; a message
  * belongs to one thread.
@@ -28,7 +28,9 @@ enum message_type {
     MESSAGE_PROGRESS = 2,
     MESSAGE_SUSPEND = 3,              /* answers 1 for success */
     MESSAGE_SWITCH_QEMU_LOGDIRTY = 7, /* answers 0 for success */
-    MESSAGE_COMPLETE = 10,            /* the answer says nothing */
+    MESSAGE_STATIC_DATA_DONE = 8,     /* answers 0 for success */
+    MESSAGE_RESTORE_RESULTS = 9,
+    MESSAGE_COMPLETE = 10, /* the answer says nothing */
 };
 
 /* libxentoollog's levels, as message 1 carries them. */
@@ -58,6 +60,13 @@ void message_suspend(struct message *ret_message);
 
 void message_switch_qemu_logdirty(struct message *ret_message, uint32_t domid,
                                   unsigned enable);
+
+/* missing: bits of XCX_MISSING_*. */
+void message_static_data_done(struct message *ret_message, unsigned missing);
+
+/* Where the rings are; 0 for none. */
+void message_restore_results(struct message *ret_message, uint64_t store_frame,
+                             uint64_t console_frame);
 
 /* retval 0 for success; errnoval is what libxl reports otherwise. */
 void message_complete(struct message *ret_message, int retval, int errnoval);

@@ -36,3 +36,4 @@ test_helper_message_SRC := $(call helper_src,message.c)
 test_helper_parent_SRC := $(call helper_src,message.c parent.c)
 test_helper_record_SRC := $(call helper_src,record.c)
 test_helper_program_SRC := tests/unit/fake_libxl.c
+test_helper_restore_SRC := tests/unit/fake_libxl.c

@@ -2,12 +2,38 @@
 #include "parent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define CONTEXT "xl-save-helper"
+
+int parent_move_pipes(struct parent *parent, struct xcx_err *err)
+{
+    int in_fd = fcntl(parent->in_fd, F_DUPFD_CLOEXEC, 3);
+    int out_fd = fcntl(parent->out_fd, F_DUPFD_CLOEXEC, 3);
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (in_fd < 0 || out_fd < 0 || null_fd < 0 ||
+        dup2(null_fd, STDIN_FILENO) < 0 ||
+        dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "moving the pipes");
+    close(null_fd);
+    parent->in_fd = in_fd;
+    parent->out_fd = out_fd;
+    return 0;
+}
+
+int parent_take_fds(int io_fd, int back_fd, struct xcx_err *err)
+{
+    if (fcntl(io_fd, F_SETFD, FD_CLOEXEC) < 0)
+        return xcx_err_set(err, XCX_ERR_USAGE, errno, "IO_FD %d", io_fd);
+    if (back_fd > STDERR_FILENO && back_fd != io_fd)
+        close(back_fd);
+    return 0;
+}
 
 /* For an end that somebody else has made non-blocking. */
 static void wait_for(int fd, short events)
@@ -148,6 +174,31 @@ int parent_switch_qemu_logdirty(struct parent *parent, uint32_t domid, bool on,
                            "log-dirty %s",
                            on ? "on" : "off");
     return 0;
+}
+
+int parent_static_data_done(struct parent *parent, unsigned missing,
+                            struct xcx_err *err)
+{
+    struct message message;
+    int answer;
+
+    message_static_data_done(&message, missing);
+    if (ask(parent, &message, "static data done", &answer, err) < 0)
+        return -1;
+    if (answer != 0)
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "libxl could not build the domain from the static "
+                           "data");
+    return 0;
+}
+
+int parent_restore_results(struct parent *parent, uint64_t store_frame,
+                           uint64_t console_frame, struct xcx_err *err)
+{
+    struct message message;
+
+    message_restore_results(&message, store_frame, console_frame);
+    return send_message(parent, &message, "restore results", err);
 }
 
 int parent_complete(struct parent *parent, int retval, int errnoval,

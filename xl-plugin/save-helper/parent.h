@@ -32,6 +32,20 @@ struct parent {
     uint64_t last_percent;
 };
 
+/*
+ * Takes the two pipes out of the way of the standard fds: what a library
+ * prints on stdout must not reach libxl, and nothing that is executed may
+ * inherit them. Kind RESOURCE.
+ */
+int parent_move_pipes(struct parent *parent, struct xcx_err *err);
+
+/*
+ * Marks IO_FD, which libxl hands over without CLOEXEC, and closes BACK_FD,
+ * for which a plain stream has no use. Kind USAGE for an IO_FD that is not
+ * open.
+ */
+int parent_take_fds(int io_fd, int back_fd, struct xcx_err *err);
+
 /* errnoval as in message_log(). The line has no newline. Never fails. */
 void parent_log(struct parent *parent, enum message_level level, int errnoval,
                 const char *line);
@@ -44,6 +58,11 @@ void parent_progress(struct parent *parent, const char *what, uint64_t done,
 int parent_suspend(struct parent *parent, struct xcx_err *err);
 int parent_switch_qemu_logdirty(struct parent *parent, uint32_t domid, bool on,
                                 struct xcx_err *err);
+int parent_static_data_done(struct parent *parent, unsigned missing,
+                            struct xcx_err *err);
+/* Not answered; 0 when it was sent. */
+int parent_restore_results(struct parent *parent, uint64_t store_frame,
+                           uint64_t console_frame, struct xcx_err *err);
 int parent_complete(struct parent *parent, int retval, int errnoval,
                     struct xcx_err *err);
 

@@ -121,38 +121,6 @@ static int on_switch_qemu_logdirty(void *opaque, bool on, struct xcx_err *err)
 
 /* ---- a save ------------------------------------------------------------ */
 
-/*
- * Takes the two pipes out of the way: what a library prints on stdout must
- * not reach libxl, and nothing that is executed may inherit them.
- */
-static int move_pipes(struct parent *parent, struct xcx_err *err)
-{
-    int in_fd = fcntl(parent->in_fd, F_DUPFD_CLOEXEC, 3);
-    int out_fd = fcntl(parent->out_fd, F_DUPFD_CLOEXEC, 3);
-    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    if (in_fd < 0 || out_fd < 0 || null_fd < 0 ||
-        dup2(null_fd, STDIN_FILENO) < 0 ||
-        dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "moving the pipes");
-    close(null_fd);
-    parent->in_fd = in_fd;
-    parent->out_fd = out_fd;
-    return 0;
-}
-
-/* libxl hands its fds over without CLOEXEC. A save has no use for BACK_FD. */
-static int take_fds(const struct arguments *arguments, struct xcx_err *err)
-{
-    if (fcntl(arguments->io_fd, F_SETFD, FD_CLOEXEC) < 0)
-        return xcx_err_set(err, XCX_ERR_USAGE, errno, "IO_FD %d",
-                           arguments->io_fd);
-    if (arguments->back_fd > STDERR_FILENO &&
-        arguments->back_fd != arguments->io_fd)
-        close(arguments->back_fd);
-    return 0;
-}
-
 static int engine(struct session *session, const struct cancel *cancel,
                   struct xcx_save_stats *ret_stats, struct xcx_err *err)
 {
@@ -190,8 +158,9 @@ static int save(struct session *session, struct xcx_save_stats *ret_stats,
     struct cancel cancel = CANCEL_INIT;
     int rc = -1;
 
-    if (move_pipes(session->parent, err) == 0 &&
-        take_fds(session->arguments, err) == 0 &&
+    if (parent_move_pipes(session->parent, err) == 0 &&
+        parent_take_fds(session->arguments->io_fd, session->arguments->back_fd,
+                        err) == 0 &&
         cancel_init(&cancel, session->parent->in_fd, err) == 0)
         rc = engine(session, &cancel, ret_stats, err);
     cancel_done(&cancel);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* --restore-domain on an engine that the test directs (fake_engine.c). */
+#include "fake_libxl.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
+#define RESTORE   "--restore-domain 10 11 7 3 1 4 2 768 0"
+
+static char program[512];
+
+static void start(struct fake_libxl *libxl, const char *line,
+                  const char *engine)
+{
+    char word[64];
+    const char *const environment[] = {word, NULL};
+
+    snprintf(word, sizeof(word), "FAKE_ENGINE=%s", engine);
+    fake_libxl_start(libxl, program, line, environment);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return setenv("XL_MIGRATE_CONF", "/dev/null", 1);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unsetenv("XL_MIGRATE_RESTORE");
+    unsetenv("XL_MIGRATE_STOCK_HELPER");
+    return 0;
+}
+
+static void expect_static_data(struct fake_libxl *libxl, int missing,
+                               int answer)
+{
+    struct heard heard;
+
+    fake_libxl_hear(libxl, &heard);
+    assert_int_equal(heard.type, 8);
+    assert_int_equal(heard.numbers[0], missing);
+    fake_libxl_answer(libxl, answer);
+}
+
+#define RESTORE_PARAMS                                                         \
+    "domid 7 store 3 1 console 4 2 workers 0 cloexec 1 back 0"
+
+static void a_restore_runs_through(void **state)
+{
+    struct fake_libxl libxl;
+
+    (void)state;
+    start(&libxl, RESTORE, "ok");
+    expect_log(&libxl, 3, RESTORE_PARAMS);
+    expect_static_data(&libxl, 2, 0);
+    expect_log(&libxl, 3,
+               "restored 5 MiB in 7 ms; 1020 pages, 2 superpages, 4 pages "
+               "given back; 3 ms after the end of the stream");
+    expect_results(&libxl, 0x1000000000005, 6);
+    expect_complete(&libxl, 0, 0);
+    assert_int_equal(fake_libxl_end(&libxl), 0);
+}
+
+static void static_data_refused_fails_the_restore(void **state)
+{
+    struct fake_libxl libxl;
+
+    (void)state;
+    start(&libxl, RESTORE, "ok");
+    expect_log(&libxl, 3, RESTORE_PARAMS);
+    expect_static_data(&libxl, 2, -1);
+    expect_log(&libxl, 8,
+               "libxl could not build the domain from the static data");
+    expect_results(&libxl, 0, 0);
+    expect_complete(&libxl, -1, EPROTO);
+    assert_int_equal(fake_libxl_end(&libxl), 0);
+}
+
+static void a_restore_without_callbacks_asks_nothing(void **state)
+{
+    struct fake_libxl libxl;
+    struct heard heard;
+
+    (void)state;
+    start(&libxl, "--restore-domain 10 11 7 3 1 4 2 0 0", "ok");
+    expect_log(&libxl, 3, RESTORE_PARAMS);
+    fake_libxl_hear(&libxl, &heard);
+    assert_int_equal(heard.type, 1);
+    expect_results(&libxl, 0x1000000000005, 6);
+    expect_complete(&libxl, 0, 0);
+    assert_int_equal(fake_libxl_end(&libxl), 0);
+}
+
+static void a_failed_restore_is_one_line_and_an_errno(void **state)
+{
+    static const struct {
+        const char *engine, *line;
+        int errnoval;
+    } cases[] = {
+        {"fail", "record 3 is bad", EBADMSG},
+        {"silent", "restore failed without a reason", EIO},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NR(cases); i++) {
+        struct fake_libxl libxl;
+
+        start(&libxl, RESTORE, cases[i].engine);
+        expect_log(&libxl, 8, cases[i].line);
+        expect_results(&libxl, 0, 0);
+        expect_complete(&libxl, -1, cases[i].errnoval);
+        assert_int_equal(fake_libxl_end(&libxl), 0);
+    }
+}
+
+static void sigterm_kills_a_restore(void **state)
+{
+    struct fake_libxl libxl;
+
+    (void)state;
+    start(&libxl, RESTORE, "wait");
+    expect_log(&libxl, 3, "waiting");
+    kill(libxl.pid, SIGTERM);
+    assert_int_equal(fake_libxl_end(&libxl), -SIGTERM);
+}
+
+static void a_restore_goes_to_the_stock_helper_if_so_configured(void **state)
+{
+    struct fake_libxl libxl;
+
+    (void)state;
+    setenv("XL_MIGRATE_RESTORE", "stock", 1);
+    setenv("XL_MIGRATE_STOCK_HELPER", "/nonexistent", 1);
+    start(&libxl, RESTORE, "ok");
+    expect_log(&libxl, 8,
+               "stock helper /nonexistent: No such file or directory");
+    expect_results(&libxl, 0, 0);
+    expect_complete(&libxl, -1, ENOENT);
+    assert_int_equal(fake_libxl_end(&libxl), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_restore_runs_through),
+        TEST(static_data_refused_fails_the_restore),
+        TEST(a_restore_without_callbacks_asks_nothing),
+        TEST(a_failed_restore_is_one_line_and_an_errno),
+        TEST(sigterm_kills_a_restore),
+        TEST(a_restore_goes_to_the_stock_helper_if_so_configured),
+    };
+    const char *build = getenv("BUILD");
+    char *path;
+
+    snprintf(program, sizeof(program), "%s/bin/xl-save-helper-fake",
+             build ? build : "build");
+    path = realpath(program, NULL);
+    if (path)
+        snprintf(program, sizeof(program), "%s", path);
+    free(path);
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
