@@ -70,6 +70,14 @@ int xcx_pool_renew(struct xcx_pool *pool, struct xcx_err *err)
     return 0;
 }
 
+void xcx_pool_rest(struct xcx_pool *pool)
+{
+    for (unsigned i = 0; i < pool->nr_workers; i++)
+        retire(pool, i);
+    for (unsigned i = 0; i < pool->nr_workers; i++)
+        reap(&pool->retired[i], 0);
+}
+
 void xcx_pool_done(struct xcx_pool *pool)
 {
     /* All at once, so that they end beside each other. */

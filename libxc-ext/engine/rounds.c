@@ -124,6 +124,7 @@ static void step_policy(struct xcx_rounds *rounds, bool round_end,
         .costs = rounds->costs,
     };
 
+    rounds->nr_unsent = nr_dirty + nr_left;
     xcx_policy_step(&rounds->policy, &sample, &rounds->decision);
 }
 

@@ -55,6 +55,7 @@ struct xcx_rounds {
     bool peeked;         /* the log's bitmap shows what was written since */
     uint64_t next_peek_ns;
     struct xcx_policy_decision decision;
+    uint64_t nr_unsent; /* when the policy was last asked */
 
     /* The batch being filled. */
     unsigned nr_batch;

@@ -144,6 +144,8 @@ static int open_sender(struct session *session, struct xcx_err *err)
     sender->cancel = session->cancel;
     sender->populated = &session->memory.populated;
     sender->todo = &session->memory.todo;
+    sender->log = &session->log;
+    sender->by_gain = session->params->nr_workers == 0;
     xcx_bucket_init(&sender->bucket, limit, limit / BATCHES_PER_S);
     if (!nr_workers ||
         !xcx_sender_init(sender, session->params->out_fd, nr_workers, &why))
@@ -262,7 +264,8 @@ static int save(struct session *session, struct xcx_err *err)
     if (session->live && xcx_rounds_live(&session->rounds, err))
         return -1;
     /* Old workers would be waited for while the guest stands still. */
-    if (xcx_pool_renew(&session->sender.pool, err) || blackout(session, err))
+    if (xcx_sender_settle(&session->sender, session->rounds.nr_unsent, err) ||
+        blackout(session, err))
         return -1;
     return xcx_writer_record(&session->writer, XCX_REC_END, NULL, 0, err);
 }

@@ -12,6 +12,12 @@
 _Static_assert(XCX_WORKER_MAX_PAGES == XCX_PAGE_BATCH_MAX,
                "a ticket's pages fit a worker's area");
 
+/*
+ * The first batches are cut to this size while it is not known whether
+ * workers pay: where they do, the direct way is several times as slow.
+ */
+#define PROBE_PFNS 128
+
 /* In a list of types: leave the pfn out of the record. */
 #define TYPE_LEFT_OUT 0xff
 
@@ -155,11 +161,22 @@ static int add_set(struct xcx_sender *sender, const struct xcx_page_set *set,
     return 0;
 }
 
+static int write_direct(struct xcx_sender *sender,
+                        const struct xcx_page_set *set, const uint8_t *pages,
+                        struct xcx_err *err)
+{
+    if (add_set(sender, set, pages, err) ||
+        pace(sender, sender->batch.nr_pages, err))
+        return -1;
+    return xcx_writer_page_data(sender->writer, &sender->batch, err);
+}
+
 /* Nothing of a worker may be being written. */
 static int send_direct(struct xcx_sender *sender,
                        const struct xcx_page_set *set, struct xcx_err *err)
 {
     const struct xcx_hv *hv = sender->guest->hv;
+    uint64_t start_ns = xcx_clock_ns(), mapped_ns, written_ns, end_ns;
     unsigned nr_mapped = 0;
     uint8_t *pages = NULL;
     int rc;
@@ -173,12 +190,14 @@ static int send_direct(struct xcx_sender *sender,
         if (!pages)
             return map_failed(sender, set, errno, err);
     }
-    rc = add_set(sender, set, pages, err);
-    if (!rc)
-        rc = pace(sender, sender->batch.nr_pages, err);
-    if (!rc)
-        rc = xcx_writer_page_data(sender->writer, &sender->batch, err);
+    mapped_ns = xcx_clock_ns();
+    rc = write_direct(sender, set, pages, err);
+    written_ns = xcx_clock_ns();
     xcx_unmap(hv, pages, nr_mapped);
+    end_ns = xcx_clock_ns();
+    xcx_gain_note(&sender->gain, nr_mapped,
+                  mapped_ns - start_ns + end_ns - written_ns,
+                  written_ns - mapped_ns);
     return rc;
 }
 
@@ -349,6 +368,8 @@ int xcx_sender_init(struct xcx_sender *sender, int out_fd, unsigned nr_workers,
 {
     const struct xcx_hv *hv = sender->guest->hv;
 
+    sender->out_fd = out_fd;
+    sender->nr_workers = nr_workers;
     sender->tickets =
         calloc(nr_workers ? nr_workers : 1, sizeof(*sender->tickets));
     if (sender->guest->ops->types_change)
@@ -358,7 +379,8 @@ int xcx_sender_init(struct xcx_sender *sender, int out_fd, unsigned nr_workers,
         (sender->guest->ops->types_change && !sender->normalised))
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
                            "domain %u: buffers for pages", hv->domid);
-    return xcx_pool_init(&sender->pool, hv, out_fd, nr_workers, err);
+    return xcx_pool_init(&sender->pool, hv, out_fd,
+                         sender->by_gain ? 0 : nr_workers, err);
 }
 
 void xcx_sender_done(struct xcx_sender *sender)
@@ -371,23 +393,50 @@ void xcx_sender_done(struct xcx_sender *sender)
     sender->nr_in_flight = 0;
 }
 
-/* Page tables to the direct set, the rest to the ticket. */
+/* As soon as it is known that they pay. */
+static void start_workers(struct xcx_sender *sender)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (!sender->by_gain || !sender->nr_workers || sender->pool.nr_workers ||
+        !xcx_gain_pays(&sender->gain))
+        return;
+    if (!xcx_pool_init(&sender->pool, sender->guest->hv, sender->out_fd,
+                       sender->nr_workers, &why))
+        return;
+    xcx_pool_done(&sender->pool);
+    sender->nr_workers = 0;
+    xcx_log(sender->log, XCX_LOG_WARN, "going on without workers: %s", why.msg);
+}
+
+static bool is_probing(const struct xcx_sender *sender)
+{
+    return sender->by_gain && sender->nr_workers && !sender->pool.nr_workers &&
+           sender->gain.nr_samples < XCX_GAIN_IN_A_ROW;
+}
+
+/* Page tables, or all of it, to the direct set, the rest to the ticket. */
 static void split(struct xcx_sender *sender, struct xcx_ticket *ticket,
                   const uint64_t *pfns, const uint8_t *types, unsigned nr_pfns)
 {
+    bool all_direct = !sender->pool.nr_workers ||
+                      (sender->by_gain && !sender->nr_in_flight &&
+                       xcx_gain_is_too_few(&sender->gain, nr_pfns));
+
     ticket->set.nr_pfns = ticket->retry.nr_pfns = sender->direct.nr_pfns = 0;
     for (unsigned i = 0; i < nr_pfns; i++) {
         struct xcx_page_set *set = &ticket->set;
 
-        if (!sender->pool.nr_workers || is_page_table(sender, types[i]))
+        if (all_direct || is_page_table(sender, types[i]))
             set = &sender->direct;
         set->pfns[set->nr_pfns] = pfns[i];
         set->types[set->nr_pfns++] = types[i];
     }
 }
 
-int xcx_sender_send(struct xcx_sender *sender, const uint64_t *pfns,
-                    const uint8_t *types, unsigned nr_pfns, struct xcx_err *err)
+static int send_some(struct xcx_sender *sender, const uint64_t *pfns,
+                     const uint8_t *types, unsigned nr_pfns,
+                     struct xcx_err *err)
 {
     unsigned nr_workers = sender->pool.nr_workers, turn = 0;
     struct xcx_ticket *ticket;
@@ -407,6 +456,33 @@ int xcx_sender_send(struct xcx_sender *sender, const uint64_t *pfns,
             return -1;
     }
     return advance_ready(sender, err);
+}
+
+int xcx_sender_send(struct xcx_sender *sender, const uint64_t *pfns,
+                    const uint8_t *types, unsigned nr_pfns, struct xcx_err *err)
+{
+    unsigned done = 0;
+
+    while (done < nr_pfns) {
+        unsigned nr = nr_pfns - done;
+
+        if (nr > PROBE_PFNS && is_probing(sender))
+            nr = PROBE_PFNS;
+        if (send_some(sender, pfns + done, types + done, nr, err))
+            return -1;
+        start_workers(sender);
+        done += nr;
+    }
+    return 0;
+}
+
+int xcx_sender_settle(struct xcx_sender *sender, uint64_t nr_pfns,
+                      struct xcx_err *err)
+{
+    if (!sender->by_gain || !xcx_gain_is_too_few(&sender->gain, nr_pfns))
+        return xcx_pool_renew(&sender->pool, err);
+    xcx_pool_rest(&sender->pool);
+    return 0;
 }
 
 int xcx_sender_drain(struct xcx_sender *sender, struct xcx_err *err)

@@ -7,7 +7,9 @@
  *
  * What needs the parent's own hands goes the direct way, mapped here: a PV
  * guest's page tables (to normalise them), a page whose map failed once, and
- * everything when there are no workers.
+ * everything while there are no workers. With by_gain there are none until
+ * they are known to pay (engine/gain.h), and a batch of a few pages that has
+ * nothing before it goes the direct way too.
  *
  * A page that cannot be sent now stays in todo (it is deferred); with the
  * guest suspended that is an error instead. A page that turns out not to be
@@ -22,6 +24,8 @@
 #include <stdint.h>
 
 #include "base/bitmap.h"
+#include "base/log.h"
+#include "engine/gain.h"
 #include "engine/pool.h"
 #include "guest/guest.h"
 #include "hv/types.h"
@@ -51,6 +55,8 @@ struct xcx_sender {
     struct xcx_cancel cancel;
     struct xcx_bitmap *populated;
     struct xcx_bitmap *todo;
+    const struct xcx_log *log; /* NULL: nobody */
+    bool by_gain;              /* workers only when they pay */
     /* Set by the caller between rounds. */
     bool final; /* the guest is suspended */
     struct xcx_bucket bucket;
@@ -59,6 +65,9 @@ struct xcx_sender {
     uint64_t nr_deferred;
     uint64_t nr_no_data;
 
+    struct xcx_gain gain;
+    int out_fd;
+    unsigned nr_workers; /* to be forked when they pay */
     struct xcx_pool pool;
     struct xcx_ticket *tickets; /* one for each worker */
     unsigned oldest;
@@ -75,8 +84,10 @@ struct xcx_sender {
 };
 
 /*
- * Forks nr_workers (0: none) that write to out_fd. The other fields of the
- * first group are set by the caller before. Errors: RESOURCE; done() is due.
+ * For nr_workers (0: none) that write to out_fd; forks them now, or when they
+ * pay (failing to do so then costs speed only, and is logged). The other fields
+ * of the first group are set by the caller before. Errors: RESOURCE; done() is
+ * due.
  */
 int xcx_sender_init(struct xcx_sender *sender, int out_fd, unsigned nr_workers,
                     struct xcx_err *err);
@@ -89,6 +100,15 @@ void xcx_sender_done(struct xcx_sender *sender); /* idempotent */
 int xcx_sender_send(struct xcx_sender *sender, const uint64_t *pfns,
                     const uint8_t *types, unsigned nr_pfns,
                     struct xcx_err *err);
+
+/*
+ * With nothing in flight, before the guest is suspended: lets all workers go
+ * that have mapped anything, and waits for it, since that takes as long as
+ * unmapping. There are new ones if some nr_pfns are expected to need them.
+ * Errors: RESOURCE.
+ */
+int xcx_sender_settle(struct xcx_sender *sender, uint64_t nr_pfns,
+                      struct xcx_err *err);
 
 /* Until all is in the stream. Before any other record, and each round's end. */
 int xcx_sender_drain(struct xcx_sender *sender, struct xcx_err *err);

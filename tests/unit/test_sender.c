@@ -6,6 +6,7 @@
 #include "engine/sender.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +23,7 @@
 #define FIRST_STUCK  110 /* cannot be mapped, though it is there */
 #define FIRST_PASSES 120 /* cannot be mapped by a worker, then it can */
 #define NR_PFNS      200
+#define PIPE_BYTES   (1 << 20) /* all pages fit */
 
 static pid_t parent;
 
@@ -142,7 +144,8 @@ static void put_start(const struct xcx_guest_ops *ops)
     f.start_bytes = f.writer.bytes;
 }
 
-static void open_fixture(const struct xcx_guest_ops *ops, unsigned nr_workers)
+static void open_fixture_as(const struct xcx_guest_ops *ops,
+                            unsigned nr_workers, bool by_gain)
 {
     struct xcx_err err = XCX_ERR_INIT;
     struct xcx_sink sink = {.writev = xcx_out_writev, .opaque = &f.out};
@@ -150,6 +153,7 @@ static void open_fixture(const struct xcx_guest_ops *ops, unsigned nr_workers)
     memset(&f, 0, sizeof(f));
     parent = getpid();
     assert_int_equal(pipe(f.pipe), 0);
+    assert_int_equal(fcntl(f.pipe[1], F_SETPIPE_SZ, PIPE_BYTES), PIPE_BYTES);
     f.hv.domid = 7;
     f.guest = (struct xcx_guest){.ops = ops, .hv = &f.hv, .nr_pfns = NR_PFNS};
     assert_int_equal(xcx_bitmap_init(&f.populated, NR_PFNS, &err), 0);
@@ -163,9 +167,15 @@ static void open_fixture(const struct xcx_guest_ops *ops, unsigned nr_workers)
     f.sender.cancel = XCX_CANCEL_NONE;
     f.sender.populated = &f.populated;
     f.sender.todo = &f.todo;
+    f.sender.by_gain = by_gain;
     xcx_bucket_init(&f.sender.bucket, 0, 0);
     assert_int_equal(xcx_sender_init(&f.sender, f.pipe[1], nr_workers, &err),
                      0);
+}
+
+static void open_fixture(const struct xcx_guest_ops *ops, unsigned nr_workers)
+{
+    open_fixture_as(ops, nr_workers, false);
 }
 
 static void close_fixture(void)
@@ -191,7 +201,7 @@ static int send_pfns(const uint64_t *pfns, const uint8_t *types, unsigned nr,
  * -type for an entry without contents, or 1000 if it did not come. */
 static void read_stream(int got[NR_PFNS])
 {
-    static uint8_t bytes[1 << 16];
+    static uint8_t bytes[PIPE_BYTES];
     size_t nr;
     uint64_t nr_bytes = f.writer.bytes - f.start_bytes;
     struct xcx_get get;
@@ -335,6 +345,79 @@ static void many_small_batches(void **state)
     }
 }
 
+static uint64_t nr_mapped_by_workers(void)
+{
+    return f.sender.pool.workers[0].nr_pages_mapped +
+           f.sender.pool.workers[1].nr_pages_mapped;
+}
+
+/* Sends one page; whether no worker had a part in it. */
+static bool goes_direct(uint64_t pfn)
+{
+    const uint8_t type = XCX_PAGE_NOTAB;
+    uint64_t before = nr_mapped_by_workers();
+    struct xcx_err err = XCX_ERR_INIT;
+
+    assert_int_equal(send_pfns(&pfn, &type, 1, &err), 0);
+    return before == nr_mapped_by_workers();
+}
+
+/* nr pages that take 10 ms to map, and next to no time to write. */
+static void note_dear_batches(unsigned times, uint64_t nr_pages)
+{
+    for (unsigned i = 0; i < times; i++)
+        xcx_gain_note(&f.sender.gain, nr_pages, 10000000, 1000);
+}
+
+static void workers_come_when_they_pay(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    open_fixture_as(&hvm_ops, 2, true);
+    assert_true(goes_direct(1));
+    assert_int_equal(f.sender.pool.nr_workers, 0);
+    note_dear_batches(XCX_GAIN_IN_A_ROW, XCX_GAIN_MIN_PAGES);
+    assert_true(goes_direct(2));
+    assert_int_equal(f.sender.pool.nr_workers, 2);
+    /* 156 us a page: a single one is not worth waking anybody. */
+    assert_true(goes_direct(3));
+    f.sender.gain.nr_pages = 1; /* but one that takes 10 ms is */
+    assert_false(goes_direct(4));
+    assert_int_equal(xcx_sender_settle(&f.sender, 1, &err), 0);
+    assert_int_not_equal(f.sender.pool.workers[0].pid, 0);
+    assert_int_equal(xcx_sender_settle(&f.sender, 0, &err), 0);
+    assert_int_equal(f.sender.pool.workers[0].pid, 0);
+    assert_false(goes_direct(5)); /* it is back */
+    close_fixture();
+}
+
+static void the_first_batch_is_cut_to_see_whether_they_pay(void **state)
+{
+    static const uint8_t types[NR_PFNS];
+    uint64_t pfns[FIRST_GONE + NR_PFNS - FIRST_PASSES];
+    unsigned nr = 0;
+    int got[NR_PFNS];
+
+    (void)state;
+    for (uint64_t pfn = 0; pfn < NR_PFNS; pfn++)
+        if (pfn < FIRST_GONE || pfn >= FIRST_PASSES)
+            pfns[nr++] = pfn;
+    for (int by_gain = 0; by_gain < 2; by_gain++) {
+        struct xcx_err err = XCX_ERR_INIT;
+        uint64_t nr_records;
+
+        open_fixture_as(&hvm_ops, by_gain ? 2 : 0, by_gain);
+        nr_records = f.writer.nr_records;
+        assert_int_equal(send_pfns(pfns, types, nr, &err), 0);
+        assert_int_equal(f.writer.nr_records - nr_records, by_gain ? 2 : 1);
+        read_stream(got);
+        for (unsigned i = 0; i < nr; i++)
+            assert_int_equal(got[pfns[i]], pfns[i]);
+        close_fixture();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +425,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_mapped_in_the_end),
         cmocka_unit_test(page_tables_go_by_the_parents_hand),
         cmocka_unit_test(many_small_batches),
+        cmocka_unit_test(workers_come_when_they_pay),
+        cmocka_unit_test(the_first_batch_is_cut_to_see_whether_they_pay),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
