@@ -22,6 +22,16 @@ from .instance import Instance, build_dir
 MOVE_LIMIT_S = 300
 HELPER = "/usr/lib/xl-migrate/xl-save-helper"  # where install_helper() puts it
 OURS = f"LIBXL_SAVE_HELPER={HELPER}"
+# Whose helper is at the source, and whose at the target: what the source's xl
+# is given in its environment and as options (dom0/usr/sbin/ssh-ours).
+WAYS = {
+    "ours to stock": (OURS, ""),
+    "stock to ours": ("", "-s ssh-ours"),
+    "ours to ours": (OURS, "-s ssh-ours"),
+}
+STOCK = ("", "")
+# What Xen may have less than before, for its own bookkeeping.
+LEFT_OVER_KIB = 2048
 
 
 class Run:
@@ -99,22 +109,49 @@ class Run:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             errors="replace")
 
-    def move(self, name, source, target, env=None, options=""):
+    def free_memory(self):
+        """What Xen has free on each host, in KiB."""
+        return {name: 1024 * int(self.host(name).out(
+            "xl info free_memory")) for name in self.lab.state["hosts"]}
+
+    def check_nothing_left(self, free_kib):
+        """Fails unless no guest, helper or lost memory is on any host."""
+        for name, before in free_kib.items():
+            host = self.host(name)
+            domains = host.out("xl list | tail -n +3")
+            if domains:
+                raise LabError(f"{name}: domains are left:\n{domains}")
+            left = host.out("pidof xl-save-helper libxl-save-helper || true")
+            if left:
+                raise LabError(f"{name}: save helpers are left: {left}")
+            now = 1024 * int(host.out("xl info free_memory"))
+            if now < before - LEFT_OVER_KIB:
+                raise LabError(f"{name}: Xen had {before} KiB free before, "
+                               f"now {now} KiB")
+
+    def move(self, name, source, target, way=None):
         """Moves a guest by xl migrate and returns what was measured: totals
-        from outside, the rest from the witness. env: shell assignments for
-        the source's xl. Fails unless the guest is at the target alone and
-        clean."""
+        from outside, the rest from the witness. way: one of WAYS; None is
+        stock at both ends. Fails unless the guest is at the target alone,
+        clean and of the same size, and the helpers were whose they should
+        be."""
         source, target = self.host(source), self.host(target)
+        env, options = WAYS[way] if way else STOCK
+        pages = guest_memory_mib(source, name)
         guest.ask(source, name, "mark moving")
         bytes_before = link.bytes_on_link(self.lab)
         started = time.monotonic()
-        said = source.out(f"{env or ''} xl -v migrate {options} {name} "
+        said = source.out(f"{env} xl -v migrate {options} {name} "
                           f"{target.name} 2>&1", timeout_s=MOVE_LIMIT_S)
         total_s = time.monotonic() - started
         nr_bytes = link.bytes_on_link(self.lab) - bytes_before
         here = self.where(name)
         if here.name != target.name:
             raise LabError(f"guest '{name}' is on {here.name}")
+        if guest_memory_mib(here, name) != pages:
+            raise LabError(f"guest '{name}' had {pages} MiB, now "
+                           f"{guest_memory_mib(here, name)}")
+        check_helpers(said, env, options)
         ended = guest.ask(here, name, "mark after")["ended"]
         report = self.check_clean(name)
         return {
@@ -129,6 +166,21 @@ class Run:
             "longest_net_gap_ms": report.get("net", {}).get(
                 "longest_gap_peer_ms"),
         }
+
+
+def guest_memory_mib(host, name):
+    """What `xl list` says a guest has."""
+    return int(host.out(f"xl list {name} | awk 'NR==2{{print $3}}'"))
+
+
+def check_helpers(said, env, options):
+    """From what xl -v printed: that each end was ours if it should be."""
+    for what, wanted in (("saved", env), ("restored", options)):
+        found = any("xl-save-helper" in line and what in line
+                    for line in said.split("\n"))
+        if found != bool(wanted):
+            raise LabError(f"our helper {'' if found else 'did not say it '}"
+                           f"{what}:\n{said}")
 
 
 def save_results(name, results):
