@@ -55,6 +55,7 @@ int xcx_memory_init(struct xcx_memory *memory, struct xcx_guest *guest,
     if (xcx_domain_get_info(guest->hv, &info, err))
         return -1;
     memory->nr_watched = info.nr_pages;
+    memory->again_chunk = UINT64_MAX;
     memory->stops_early =
         !guest->ops->types_change && xcx_domain_nr_on_demand(guest->hv) == 0;
     return 0;
@@ -166,13 +167,27 @@ static bool is_of(const struct xcx_memory *memory, uint64_t chunk,
     return false;
 }
 
-/* Takes note of a page count; a change makes all that is known doubtful. */
+void xcx_memory_doubt(struct xcx_memory *memory, bool have_gone)
+{
+    memory->is_in_doubt = memory->has_ballooned = true;
+    memory->have_gone |= have_gone;
+}
+
+/*
+ * Takes note of a page count; a change makes all that is known doubtful. What
+ * was found since the last look may be new, and so not in the record yet.
+ */
 static void see_count(struct xcx_memory *memory, uint64_t nr_pages)
 {
-    if (nr_pages == memory->nr_watched)
-        return;
+    if (nr_pages != memory->nr_watched) {
+        xcx_memory_doubt(memory, nr_pages < memory->nr_watched);
+        if (nr_pages > memory->nr_watched &&
+            memory->seen_chunk < memory->again_chunk)
+            memory->again_chunk = memory->seen_chunk;
+    }
     memory->nr_watched = nr_pages;
-    memory->is_in_doubt = true;
+    memory->seen_chunk =
+        xcx_memory_is_known(memory) ? UINT64_MAX : memory->next_chunk;
 }
 
 /* Ends the search if all pages that Xen counts have been found. */
@@ -234,24 +249,6 @@ static int recheck_chunk(struct xcx_memory *memory, uint64_t chunk,
     return 0;
 }
 
-static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
-                      struct xcx_err *err)
-{
-    for (uint64_t chunk = 0; chunk < nr_chunks(memory); chunk++) {
-        int rc = 0;
-
-        if (!is_of(memory, chunk, which))
-            continue;
-        if (which == FULL)
-            rc = recheck_chunk(memory, chunk, err);
-        else
-            rc = ask_chunk(memory, chunk, err);
-        if (rc)
-            return -1;
-    }
-    return 0;
-}
-
 /* *ret_more: how many pages Xen counts beyond what is explained. */
 static int count_pages(struct xcx_memory *memory, int64_t *ret_more,
                        struct xcx_err *err)
@@ -263,28 +260,49 @@ static int count_pages(struct xcx_memory *memory, int64_t *ret_more,
     *ret_more =
         (int64_t)(info.nr_pages - xcx_bitmap_count(&memory->populated)) -
         memory->page_count_offset;
-    memory->nr_watched = info.nr_pages;
+    see_count(memory, info.nr_pages);
+    return 0;
+}
+
+/* The count is looked at all the while: a change must not go unnoticed. */
+static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
+                      struct xcx_err *err)
+{
+    struct xcx_domain_info info;
+
+    for (uint64_t chunk = 0; chunk < nr_chunks(memory); chunk++) {
+        int rc = 0;
+
+        if (!is_of(memory, chunk, which))
+            continue;
+        if (which == FULL)
+            rc = recheck_chunk(memory, chunk, err);
+        else
+            rc = ask_chunk(memory, chunk, err);
+        if (rc || xcx_domain_get_info(memory->guest->hv, &info, err))
+            return -1;
+        see_count(memory, info.nr_pages);
+    }
     return 0;
 }
 
 int xcx_memory_watch_balloon(struct xcx_memory *memory, struct xcx_err *err)
 {
-    uint64_t start_ns = xcx_clock_ns(), end_ns, before = memory->nr_watched;
+    uint64_t start_ns = xcx_clock_ns(), end_ns;
     struct xcx_domain_info info;
 
     if (memory->guest->ops->types_change || start_ns < memory->next_watch_ns)
         return 0;
     if (xcx_domain_get_info(memory->guest->hv, &info, err))
         return -1;
+    see_count(memory, info.nr_pages);
     end_ns = xcx_clock_ns();
     memory->next_watch_ns =
         end_ns + WATCH_INTERVAL_NS + WATCH_SHARE * (end_ns - start_ns);
-    if (info.nr_pages < before && end_ns < memory->next_recheck_ns)
-        return 0; /* it stays below until there is time for it */
-    see_count(memory, info.nr_pages);
-    if (info.nr_pages >= before)
+    if (!memory->have_gone || end_ns < memory->next_recheck_ns)
         return 0;
     start_ns = end_ns;
+    memory->have_gone = false;
     if (ask_chunks(memory, FULL, err))
         return -1;
     end_ns = xcx_clock_ns();
@@ -292,7 +310,24 @@ int xcx_memory_watch_balloon(struct xcx_memory *memory, struct xcx_err *err)
     return 0;
 }
 
-int xcx_memory_follow_balloon(struct xcx_memory *memory, bool final,
+/*
+ * Pages that came while the search went on, and that it found: writes to them
+ * were not recorded, so they are sent again, and with them all that cannot be
+ * told from them.
+ */
+static void send_again(struct xcx_memory *memory)
+{
+    uint64_t first = memory->again_chunk;
+
+    memory->again_chunk = UINT64_MAX;
+    if (first >= nr_chunks(memory))
+        return;
+    for (uint64_t i = first * (XCX_CHUNK_PFNS / 64);
+         i < xcx_bitmap_nr_words(memory->populated.nr_bits); i++)
+        memory->todo.words[i] |= memory->populated.words[i];
+}
+
+int xcx_memory_follow_balloon(struct xcx_memory *memory, enum xcx_follow when,
                               struct xcx_err *err)
 {
     int64_t more;
@@ -306,18 +341,26 @@ int xcx_memory_follow_balloon(struct xcx_memory *memory, bool final,
     }
     if (count_pages(memory, &more, err))
         return -1;
-    if (!more && !memory->is_in_doubt)
+    send_again(memory);
+    if (!more && !memory->is_in_doubt &&
+        !(when == XCX_FOLLOW_LAST && memory->has_ballooned))
         return 0;
-    if ((!final || memory->is_in_doubt) && ask_chunks(memory, FULL, err))
-        return -1;
+    /* From here on, what comes or goes brings the doubt back. */
+    memory->is_in_doubt = false;
+    if (when != XCX_FOLLOW_SUSPENDED || memory->have_gone) {
+        memory->have_gone = false;
+        if (ask_chunks(memory, FULL, err))
+            return -1;
+    }
     if (ask_chunks(memory, MIXED, err) || count_pages(memory, &more, err))
         return -1;
-    if (more && ask_chunks(memory, EMPTY, err))
+    /* All that is known is there, and there is no more: nothing is missing. */
+    if (more <= 0)
+        return 0;
+    if (ask_chunks(memory, EMPTY, err) || count_pages(memory, &more, err))
         return -1;
-    if (count_pages(memory, &more, err))
-        return -1;
-    memory->page_count_offset += more; /* what is left has other reasons */
-    memory->is_in_doubt = false;
+    if (!memory->is_in_doubt)
+        memory->page_count_offset += more; /* that has other reasons */
     return 0;
 }
 

@@ -23,6 +23,19 @@
  * that goes and comes back within a round would look as if it had stayed: so
  * watch_balloon() looks often, and when pages are missing, notes which.
  *
+ * The signs of it: a page count that differs from the last one seen (looked
+ * at every 20 ms, and after each query while pages are asked for), a page
+ * whose map fails, a write to an unknown page. After the first of them, the
+ * pages known and the holes among them are asked for once more before the
+ * guest is suspended, and again after it if there was a sign since. When all
+ * known pages are there and the count says no more, none is missing; else the
+ * chunks without pages are asked for, too, however long that takes.
+ *
+ * What is left: as many pages in as out between two looks, and again so in all
+ * other intervals, with none of the other signs; or, in a guest so large that
+ * asking takes long, a page that goes and is back before its turn, and that
+ * the guest writes before the next CLEAN and never after it.
+ *
  * For PV, the guest's own p2m says all this, and costs nothing to read.
  */
 #ifndef XCX_ENGINE_MEMORY_H
@@ -49,7 +62,11 @@ struct xcx_memory {
     uint64_t top_chunk; /* from here on all is known */
     uint64_t nr_found;
     bool stops_early;
-    bool is_in_doubt; /* pages have come or gone since all was known */
+    bool is_in_doubt;   /* pages have come or gone since all was known */
+    bool has_ballooned; /* have ever done so since the search began */
+    bool have_gone;     /* some have gone since all known ones were asked for */
+    uint64_t seen_chunk;  /* next_chunk when the count was last looked at */
+    uint64_t again_chunk; /* what was found from here on is to be sent again */
     /* nr_pages of Xen less ours, when they were last made to agree. */
     int64_t page_count_offset;
     uint64_t nr_watched; /* Xen's page count when last looked at */
@@ -75,12 +92,20 @@ bool xcx_memory_is_known(const struct xcx_memory *memory);
 int xcx_memory_search(struct xcx_memory *memory, uint64_t *ret_pfn,
                       struct xcx_err *err);
 
+/* A sign of ballooning that only the caller sees: pages have gone, or come. */
+void xcx_memory_doubt(struct xcx_memory *memory, bool have_gone);
+
+enum xcx_follow {
+    XCX_FOLLOW_ROUND,     /* a CLEAN comes next, and a live round */
+    XCX_FOLLOW_LAST,      /* the guest is to be suspended */
+    XCX_FOLLOW_SUSPENDED, /* it is: what is found now is all there is */
+};
+
 /*
- * Finds pages that have come since, if the page count says so (PV: always),
- * into populated and todo. final: the guest is suspended, and pages that have
- * gone matter only for the count's sake.
+ * Finds pages that have come since, if there was a sign of it (PV: always),
+ * into populated and todo. Blocks: up to 5 us for each pfn of the p2m.
  */
-int xcx_memory_follow_balloon(struct xcx_memory *memory, bool final,
+int xcx_memory_follow_balloon(struct xcx_memory *memory, enum xcx_follow when,
                               struct xcx_err *err);
 
 /*

@@ -61,6 +61,9 @@ static void sort_out(struct xcx_rounds *rounds)
         uint64_t pfn = rounds->batch[i];
         uint8_t type = rounds->types[i];
 
+        if (!tell && xcx_page_type_has_data(type) &&
+            !xcx_bitmap_test(&memory->populated, pfn))
+            xcx_memory_doubt(memory, false);
         if (xcx_page_type_has_data(type))
             xcx_bitmap_set(&memory->populated, pfn);
         else
@@ -285,11 +288,21 @@ static void add_round_stats(struct xcx_rounds *rounds)
     stats->total_ns = now_ns - rounds->start_ns;
 }
 
+/* All is in the stream; an HVM guest's page that was not there has gone. */
+static int drain(struct xcx_rounds *rounds, struct xcx_err *err)
+{
+    if (xcx_sender_drain(rounds->sender, err))
+        return -1;
+    if (!rounds->memory->guest->ops->types_change && rounds->sender->nr_no_data)
+        xcx_memory_doubt(rounds->memory, true);
+    return 0;
+}
+
 static int end_round(struct xcx_rounds *rounds, struct xcx_err *err)
 {
     uint64_t nr_dirty;
 
-    if (xcx_sender_drain(rounds->sender, err))
+    if (drain(rounds, err))
         return -1;
     report_progress(rounds);
     if (!rounds->final && !rounds->cut) {
@@ -331,7 +344,9 @@ static int take_dirty(struct xcx_rounds *rounds, struct xcx_err *err)
     uint64_t start_ns, nr_dirty;
 
     if (follow_p2m(rounds, err) ||
-        xcx_memory_follow_balloon(rounds->memory, rounds->final, err))
+        xcx_memory_follow_balloon(
+            rounds->memory,
+            rounds->final ? XCX_FOLLOW_SUSPENDED : XCX_FOLLOW_ROUND, err))
         return -1;
     rounds->round_start_ns = start_ns = xcx_clock_ns();
     if (!rounds->log)
@@ -383,7 +398,8 @@ int xcx_rounds_live(struct xcx_rounds *rounds, struct xcx_err *err)
             rounds->stats->predicted_blackout_ns =
                 rounds->decision.predicted_blackout_ns;
             /* What takes long is better done before the guest stands. */
-            return xcx_memory_follow_balloon(rounds->memory, false, err);
+            return xcx_memory_follow_balloon(rounds->memory, XCX_FOLLOW_LAST,
+                                             err);
         case XCX_POLICY_ABORT:
             rounds->stats->stop_reason = rounds->decision.reason;
             xcx_policy_abort_err(&rounds->policy, &rounds->decision, err);
@@ -403,22 +419,37 @@ int xcx_rounds_live(struct xcx_rounds *rounds, struct xcx_err *err)
 
 /* ---- with the guest suspended ------------------------------------------- */
 
+/* Once more, if the search or the sending has shown that pages may lack. */
+static int send_missing(struct xcx_rounds *rounds, bool was_known,
+                        struct xcx_err *err)
+{
+    if (drain(rounds, err))
+        return -1;
+    if (!rounds->log || (was_known && !rounds->memory->is_in_doubt))
+        return 0;
+    return xcx_memory_follow_balloon(rounds->memory, XCX_FOLLOW_SUSPENDED,
+                                     err) ||
+                   send_pass(rounds, PASS_ALL, false, err)
+               ? -1
+               : 0;
+}
+
 int xcx_rounds_final(struct xcx_rounds *rounds, struct xcx_err *err)
 {
     struct xcx_memory *memory = rounds->memory;
     uint64_t scan_ns = xcx_clock_ns(), copy_ns;
-    bool in_chunks = !rounds->log;
+    bool in_chunks = !rounds->log, was_known = xcx_memory_is_known(memory);
 
     rounds->final = rounds->sender->final = true;
     if (take_dirty(rounds, err))
         return -1;
     copy_ns = xcx_clock_ns();
     rounds->stats->final_scan_ns = copy_ns - scan_ns;
-    begin_round(rounds, xcx_memory_is_known(memory)
-                            ? xcx_bitmap_count(&memory->todo)
-                            : rounds->stats->nr_pfns_guest);
+    begin_round(rounds, was_known ? xcx_bitmap_count(&memory->todo)
+                                  : rounds->stats->nr_pfns_guest);
     if (search_and_send(rounds, err) ||
-        send_pass(rounds, PASS_ALL, in_chunks, err) || end_round(rounds, err))
+        send_pass(rounds, PASS_ALL, in_chunks, err) ||
+        send_missing(rounds, was_known, err) || end_round(rounds, err))
         return -1;
     rounds->stats->final_copy_ns = xcx_clock_ns() - copy_ns;
     return 0;

@@ -23,6 +23,8 @@ static struct {
     uint64_t nr_asked;
     uint64_t fail_at; /* the Nth query fails; 0: none */
     uint64_t nr_queries;
+    uint64_t at_query; /* after the Nth query balloon() is called; 0: never */
+    void (*balloon)(void);
 } xen;
 
 int xcx_types_query_range(struct xcx_types *types, uint64_t first,
@@ -35,6 +37,8 @@ int xcx_types_query_range(struct xcx_types *types, uint64_t first,
     xen.nr_asked += nr_frames;
     for (unsigned i = 0; i < nr_frames; i++)
         ret_types[i] = xen.present[first + i] ? 0 : 15;
+    if (xen.nr_queries == xen.at_query)
+        xen.balloon();
     return 0;
 }
 
@@ -175,17 +179,20 @@ static void test_balloon(void **state)
 
     /* Nothing has changed: nothing is asked. */
     xen.nr_asked = 0;
-    assert_int_equal(xcx_memory_follow_balloon(&memory, false, &err), 0);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, XCX_FOLLOW_ROUND, &err),
+                     0);
     assert_true(xen.nr_asked == 0);
 
     /* Gone, noticed, and come back elsewhere and where they were. */
     set_pages(0x100, 50, false);
-    assert_int_equal(xcx_memory_follow_balloon(&memory, false, &err), 0);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, XCX_FOLLOW_ROUND, &err),
+                     0);
     assert_found(&memory);
     assert_true(xcx_bitmap_count(&memory.todo) == 0);
     set_pages(0x100, 20, true);
     set_pages(0x40000, 30, true);
-    assert_int_equal(xcx_memory_follow_balloon(&memory, true, &err), 0);
+    assert_int_equal(
+        xcx_memory_follow_balloon(&memory, XCX_FOLLOW_SUSPENDED, &err), 0);
     assert_found(&memory);
     assert_true(xcx_bitmap_count(&memory.todo) == 50);
     xcx_memory_done(&memory);
@@ -211,7 +218,8 @@ static void test_balloon_there_and_back(void **state)
     assert_int_equal(xcx_memory_watch_balloon(&memory, &err), 0);
     assert_true(xen.nr_asked == 0x4000);
     set_pages(0x1234, 3, true);
-    assert_int_equal(xcx_memory_follow_balloon(&memory, false, &err), 0);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, XCX_FOLLOW_ROUND, &err),
+                     0);
     assert_true(xcx_bitmap_count(&memory.todo) == 3);
     assert_true(xcx_bitmap_test(&memory.todo, 0x1235));
     assert_found(&memory);
@@ -242,10 +250,105 @@ static void test_balloon_during_the_search(void **state)
     set_pages(0x70000, 0x180, true);
     while (!xcx_memory_is_known(&memory))
         assert_int_equal(xcx_memory_search(&memory, &pfn, &err), 0);
-    assert_int_equal(xcx_memory_follow_balloon(&memory, false, &err), 0);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, XCX_FOLLOW_ROUND, &err),
+                     0);
     assert_found(&memory);
     for (pfn = 0; pfn < guest.nr_pfns; pfn++)
         assert_true(!xen.present[pfn] || xcx_bitmap_test(&memory.todo, pfn));
+    xcx_memory_done(&memory);
+}
+
+static void come_low(void)
+{
+    set_pages(0x90, 5, true);
+}
+
+/* Pages that come while it is looked for others, where it was looked. */
+static void test_balloon_while_following(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 0xff000};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    set_pages(0, 0x90, true);
+    set_pages(0x1000, 0x90, true);
+    search_all(&memory, &guest);
+    xcx_bitmap_clear_all(&memory.todo);
+    set_pages(0x1000, 1, false);
+    xen.balloon = come_low;
+    xen.at_query = xen.nr_queries + 4; /* the last chunk of those with pages */
+    assert_int_equal(xcx_memory_follow_balloon(&memory, XCX_FOLLOW_LAST, &err),
+                     0);
+    assert_true(memory.is_in_doubt);
+    assert_int_equal(
+        xcx_memory_follow_balloon(&memory, XCX_FOLLOW_SUSPENDED, &err), 0);
+    assert_found(&memory);
+    assert_true(xcx_bitmap_test(&memory.todo, 0x94));
+    xcx_memory_done(&memory);
+}
+
+/* As many in as out: no count tells, but one sign at any time is enough. */
+static void test_balloon_in_balance(void **state)
+{
+    static const struct {
+        bool sign, have_gone;
+    } cases[] = {{false, false}, {true, false}, {true, true}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct xcx_memory memory;
+        struct xcx_guest guest = {.nr_pfns = 0xff000};
+        struct xcx_err err = XCX_ERR_INIT;
+
+        reset(state);
+        set_pages(0, 0x90, true);
+        search_all(&memory, &guest);
+        xcx_bitmap_clear_all(&memory.todo);
+        if (cases[i].sign)
+            xcx_memory_doubt(&memory, cases[i].have_gone);
+        assert_int_equal(
+            xcx_memory_follow_balloon(&memory, XCX_FOLLOW_ROUND, &err), 0);
+        set_pages(0x10, 3, false);
+        set_pages(0xa0, 3, true);
+        xen.nr_asked = 0;
+        assert_int_equal(
+            xcx_memory_follow_balloon(&memory, XCX_FOLLOW_LAST, &err), 0);
+        if (cases[i].sign)
+            assert_found(&memory);
+        else
+            assert_true(xen.nr_asked == 0);
+        assert_true(xcx_bitmap_count(&memory.todo) == (cases[i].sign ? 3 : 0));
+        xcx_memory_done(&memory);
+    }
+}
+
+/* Writes to a page that came were not recorded before the next CLEAN. */
+static void test_found_in_the_search_but_new(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 0x8000, .ops = &ops};
+    struct xcx_err err = XCX_ERR_INIT;
+    uint64_t pfn;
+
+    (void)state;
+    set_pages(0, 0x4000, true);
+    assert_int_equal(xcx_memory_init(&memory, &guest, NULL, &err), 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(xcx_memory_search(&memory, &pfn, &err), 0);
+    assert_int_equal(xcx_memory_watch_balloon(&memory, &err), 0);
+    set_pages(0x5000, 2, true);
+    while (!xcx_memory_is_known(&memory))
+        assert_int_equal(xcx_memory_search(&memory, &pfn, &err), 0);
+    assert_found(&memory);
+    xcx_bitmap_clear_all(&memory.todo); /* sent, and then written again */
+    assert_int_equal(xcx_memory_follow_balloon(&memory, XCX_FOLLOW_ROUND, &err),
+                     0);
+    assert_true(xcx_bitmap_test(&memory.todo, 0x5001));
+    assert_false(xcx_bitmap_test(&memory.todo, 0xfff));
+    xcx_bitmap_clear_all(&memory.todo);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, XCX_FOLLOW_ROUND, &err),
+                     0);
+    assert_true(xcx_bitmap_count(&memory.todo) == 0); /* once is enough */
     xcx_memory_done(&memory);
 }
 
@@ -263,7 +366,8 @@ static void test_grow(void **state)
     assert_int_equal(xcx_memory_grow(&memory, &err), 0);
     assert_true(xcx_memory_is_known(&memory));
     assert_true(xcx_bitmap_count(&memory.todo) == 4000);
-    assert_int_equal(xcx_memory_follow_balloon(&memory, true, &err), 0);
+    assert_int_equal(
+        xcx_memory_follow_balloon(&memory, XCX_FOLLOW_SUSPENDED, &err), 0);
     assert_found(&memory);
     assert_true(xcx_bitmap_count(&memory.todo) == 4010);
     xcx_memory_done(&memory);
@@ -325,6 +429,9 @@ int main(void)
         cmocka_unit_test_setup(test_balloon, reset),
         cmocka_unit_test_setup(test_balloon_there_and_back, reset),
         cmocka_unit_test_setup(test_balloon_during_the_search, reset),
+        cmocka_unit_test_setup(test_balloon_while_following, reset),
+        cmocka_unit_test_setup(test_balloon_in_balance, reset),
+        cmocka_unit_test_setup(test_found_in_the_search_but_new, reset),
         cmocka_unit_test_setup(test_grow, reset),
         cmocka_unit_test_setup(test_query_fails, reset),
         cmocka_unit_test_setup(test_take_dirty, reset),
