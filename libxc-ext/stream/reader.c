@@ -28,6 +28,13 @@ void xcx_reader_init(struct xcx_reader *reader,
     enter(reader, XCX_READER_IMAGE_HEADER, XCX_IMAGE_HEADER_BYTES);
 }
 
+void xcx_reader_set_offset(struct xcx_reader *reader, uint64_t offset)
+{
+    reader->offset = offset;
+    if (reader->state == XCX_READER_IMAGE_HEADER)
+        reader->record_offset = offset;
+}
+
 void xcx_reader_done(struct xcx_reader *reader)
 {
     free(reader->buf);
@@ -42,10 +49,11 @@ int xcx_reader_fail(struct xcx_reader *reader, struct xcx_err *err)
 
     reader->state = XCX_READER_FAILED;
     if (state == XCX_READER_IMAGE_HEADER)
-        return xcx_err_prefix(err, "image header at byte 0");
+        return xcx_err_prefix(err, "image header at byte %" PRIu64,
+                              reader->record_offset);
     if (state == XCX_READER_DOMAIN_HEADER)
-        return xcx_err_prefix(err, "domain header at byte %d",
-                              XCX_IMAGE_HEADER_BYTES);
+        return xcx_err_prefix(err, "domain header at byte %" PRIu64,
+                              reader->record_offset);
     if (state == XCX_READER_RECORD_HEADER && reader->left)
         return xcx_err_prefix(err,
                               "header of record %" PRIu64 " at byte %" PRIu64,
@@ -67,6 +75,7 @@ static int take_image_header(struct xcx_reader *reader, const void *bytes,
 {
     if (xcx_image_header_get(bytes, &reader->headers.version, err))
         return -1;
+    reader->record_offset = reader->offset;
     enter(reader, XCX_READER_DOMAIN_HEADER, XCX_DOMAIN_HEADER_BYTES);
     return 0;
 }
@@ -129,7 +138,9 @@ static int take_record_header(struct xcx_reader *reader, const void *bytes,
     if (xcx_order_infers_static_data_end(&reader->order, reader->type) &&
         CALL(reader, static_data_end, true, err))
         return -1;
-    if (xcx_order_next(&reader->order, reader->type, XCX_ERR_STREAM, err))
+    if (xcx_order_next(&reader->order, reader->type, XCX_ERR_STREAM, err) ||
+        CALL(reader, record, reader->type, reader->body_bytes,
+             reader->record_offset, err))
         return -1;
 
     padded = reader->body_bytes + xcx_record_padding(reader->body_bytes);

@@ -30,8 +30,9 @@
  *
  * Errors: STREAM for what the peer did wrong, with "record N (NAME) at byte
  * OFFSET: " before the message (N from 0, offsets from the stream's first
- * byte); RESOURCE; and whatever a callback sets, with the same prefix. After
- * an error the reader takes nothing more: later calls fail with BUG.
+ * byte, or as xcx_reader_set_offset() says); RESOURCE; and whatever a callback
+ * sets, with the same prefix. After an error the reader takes nothing more:
+ * later calls fail with BUG.
  *
  * Threads: one at a time; callbacks come on the thread that feeds.
  */
@@ -51,6 +52,9 @@
  */
 struct xcx_reader_ops {
     void *opaque;
+    /* Each record, before all else of it: type, length and order are legal. */
+    int (*record)(void *opaque, uint32_t type, uint32_t body_bytes,
+                  uint64_t offset, struct xcx_err *err);
     int (*headers)(void *opaque, const struct xcx_stream_headers *headers,
                    struct xcx_err *err);
     int (*pv_info)(void *opaque, const struct xcx_pv_info *info,
@@ -120,8 +124,8 @@ struct xcx_reader {
     struct xcx_order order;
     unsigned guest_width; /* of a PV guest, once X86_PV_INFO was there */
     enum xcx_reader_state state;
-    uint64_t offset;        /* bytes taken so far */
-    uint64_t record_offset; /* of the current record's header */
+    uint64_t offset;        /* of the next byte: bytes taken so far */
+    uint64_t record_offset; /* of the current header, or record's header */
     uint64_t nr_records;    /* whose header was taken; the last is current */
     uint32_t type, body_bytes;
     uint32_t left; /* bytes to come in the current state */
@@ -134,6 +138,12 @@ struct xcx_reader {
 void xcx_reader_init(struct xcx_reader *reader,
                      const struct xcx_reader_ops *ops,
                      const struct xcx_reader_limits *limits);
+
+/*
+ * Where the next byte lies in a larger stream that this one is a part of;
+ * offsets count on from there. Before the first byte or behind a CHECKPOINT.
+ */
+void xcx_reader_set_offset(struct xcx_reader *reader, uint64_t offset);
 
 /* Idempotent. */
 void xcx_reader_done(struct xcx_reader *reader);
