@@ -211,4 +211,110 @@ int xcx_restore(const struct xcx_restore_params *params,
                 struct xcx_restore_results *ret_results,
                 struct xcx_restore_stats *ret_stats, struct xcx_err *err);
 
+/* ---- inspecting ------------------------------------------------------- */
+
+/* The spec's record types in their order; the last: optional, of no name. */
+#define XCX_INSPECT_NR_KINDS       20
+#define XCX_INSPECT_NR_PAGE_TYPES  16
+#define XCX_INSPECT_MAX_HVM_PARAMS 256
+
+struct xcx_inspect_kind {
+    const char *name; /* static text, as in the spec */
+    uint64_t nr_records;
+    uint64_t bytes;        /* on the wire: header, body and padding */
+    uint64_t first_offset; /* of the first one's header */
+};
+
+/*
+ * Entries of the pfn lists of PAGE_DATA. What follows VERIFY is the same
+ * memory once more, and counts in nr_pfns_verify only.
+ */
+struct xcx_inspect_pages {
+    uint64_t nr_pfns;
+    uint64_t nr_pfns_data;   /* of them, those with contents */
+    uint64_t nr_pfns_verify; /* behind VERIFY */
+    uint64_t by_type[XCX_INSPECT_NR_PAGE_TYPES];
+    uint64_t nr_pfns_distinct;    /* different pfns with contents */
+    uint64_t nr_pfns_repeated;    /* of them, sent more than once */
+    uint64_t nr_pfns_uncounted;   /* contents whose pfn found no counter */
+    unsigned max_times;           /* that one pfn was sent; 255: or more */
+    uint64_t nr_passes;           /* ascending runs, each about one round */
+    uint64_t nr_superpages;       /* aligned 2 MiB, new, whole and in order */
+    uint64_t first_pfn, last_pfn; /* lowest and highest in a list */
+};
+
+/* One libxc stream, as far as it was read. Offsets as in xcx_inspector_new. */
+struct xcx_inspect {
+    bool has_headers; /* the next four are known */
+    bool hvm;
+    uint32_t version;
+    uint32_t xen_major, xen_minor; /* major 0: converted from legacy */
+    uint64_t offset;               /* of the image header */
+    uint64_t end_offset;           /* behind the last byte taken */
+    bool complete;                 /* END is behind */
+    uint64_t nr_records;
+    struct xcx_inspect_kind kinds[XCX_INSPECT_NR_KINDS];
+    struct xcx_inspect_pages pages;
+    unsigned nr_vcpus;               /* 0: none seen, or not understood */
+    unsigned guest_width, pt_levels; /* PV; 0 before X86_PV_INFO */
+    bool has_p2m;
+    uint64_t p2m_first_pfn, p2m_last_pfn; /* PV: the last P2M_FRAMES */
+    unsigned nr_hvm_params;               /* the last HVM_PARAMS */
+    struct {
+        uint64_t index, value;
+    } hvm_params[XCX_INSPECT_MAX_HVM_PARAMS];
+    uint64_t hvm_context_bytes; /* the last one's */
+    uint64_t nr_cpuid_leaves, nr_msr_entries;
+    bool has_tsc;
+    uint32_t tsc_mode, tsc_khz, tsc_incarnation;
+    uint64_t tsc_elapsed_ns;
+    /* The record being read, or its header: where a failure happened. */
+    const char *record_name; /* "" in a header */
+    uint64_t record_index;   /* from 0 */
+    uint64_t record_offset;
+};
+
+enum xcx_inspector_state {
+    XCX_INSPECTOR_READING,
+    XCX_INSPECTOR_CHECKPOINT, /* behind one; others' bytes may come here */
+    XCX_INSPECTOR_END,
+    XCX_INSPECTOR_FAILED,
+};
+
+/*
+ * Reads a libxc stream without a domain and without keeping page contents.
+ * Memory is bounded, and follows the bytes that came, not what they claim:
+ * one record's body other than pages (128 MiB at most), and a byte for each
+ * pfn that had contents, in blocks of 4096 (256 MiB at most). offset: where
+ * the stream begins in the caller's file; all offsets count from there.
+ */
+struct xcx_inspector;
+int xcx_inspector_new(uint64_t offset, struct xcx_inspector **ret_inspector,
+                      struct xcx_err *err);
+void xcx_inspector_free(struct xcx_inspector *inspector); /* NULL: nothing */
+
+/*
+ * Takes bytes until they are used up, or END or a CHECKPOINT is behind; how
+ * many is in *ret_used. Errors: STREAM, naming record and offset, and
+ * RESOURCE; untouched *ret_used and nothing more to feed then.
+ */
+int xcx_inspector_feed(struct xcx_inspector *inspector, const void *bytes,
+                       size_t nr_bytes, size_t *ret_used, struct xcx_err *err);
+
+/* Goes on behind a CHECKPOINT; the next byte lies at offset. */
+void xcx_inspector_resume(struct xcx_inspector *inspector, uint64_t offset);
+
+/* The input has ended: 0 if the stream is complete, else STREAM. */
+int xcx_inspector_finish(const struct xcx_inspector *inspector,
+                         struct xcx_err *err);
+
+enum xcx_inspector_state
+xcx_inspector_state(const struct xcx_inspector *inspector);
+
+/* What was seen so far; valid until the inspector is freed. */
+const struct xcx_inspect *xcx_inspector_report(struct xcx_inspector *inspector);
+
+/* "NOTAB", "L1TAB", … "XTAB"; NULL for a type that is reserved. */
+const char *xcx_inspect_page_type_name(unsigned type);
+
 #endif

@@ -6,6 +6,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)
 test_policy_model_LIBS := -lm
 test_stream_reader_SRC := tests/unit/stream_sample.c
 test_stream_malformed_SRC := tests/unit/stream_sample.c
+test_stream_inspect_SRC := tests/unit/stream_sample.c tests/unit/saved_sample.c
 
 define unit_rule
 $(BUILD)/tests/unit/$(1): $$(call objs,tests/unit/$(1).c $$($(1)_SRC)) $$(LIB)
