@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * command: what each subcommand of xl-migrate is. main.c has the table; each
+ * lives in its own cmd_NAME.c and declares itself here.
+ *
+ * A command prints its errors itself, one line each on standard error with
+ * "xl-migrate NAME: " before it, and returns the exit status of the program.
+ */
+#ifndef XL_MIGRATE_COMMAND_H
+#define XL_MIGRATE_COMMAND_H
+
+/* The numbers are what the manual promises. */
+enum exit_status {
+    EXIT_STATUS_DONE = 0,
+    EXIT_STATUS_BROKEN = 1, /* inspect: the stream breaks its format */
+    EXIT_STATUS_USAGE = 2,  /* wrong arguments, or this host's I/O failed */
+};
+
+/* argv[0] is the command's own name. */
+typedef int command_fn(int argc, char **argv);
+
+command_fn cmd_inspect;
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xl-migrate: finds the subcommand and runs it. */
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SEE_HELP "; see xl-migrate --help"
+
+static const struct command {
+    const char *name;
+    const char *help; /* one line */
+    command_fn *run;
+} commands[] = {
+    {"inspect", "print what is in a saved domain or stream", cmd_inspect},
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int help(void)
+{
+    printf("usage: xl-migrate COMMAND [ARGUMENTS]\n"
+           "       xl-migrate --help | --version\n\n");
+    for (size_t i = 0; i < NR_COMMANDS; i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].help);
+    printf("\nxl-migrate COMMAND --help says more; so does xl-migrate(8).\n");
+    return EXIT_STATUS_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+
+    if (!name) {
+        fprintf(stderr, "xl-migrate: no command given" SEE_HELP "\n");
+        return EXIT_STATUS_USAGE;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return help();
+    if (strcmp(name, "--version") == 0) {
+        printf("xl-migrate %s\n", XL_MIGRATE_VERSION);
+        return EXIT_STATUS_DONE;
+    }
+    for (size_t i = 0; i < NR_COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "xl-migrate: unknown command \"%.40s\"" SEE_HELP "\n",
+            name);
+    return EXIT_STATUS_USAGE;
+}

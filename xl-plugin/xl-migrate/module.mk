@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# xl-migrate: the command of administrators.
+XL_MIGRATE_VERSION ?= 0.1
+XL_MIGRATE_DIR := xl-plugin/xl-migrate
+XL_MIGRATE_SRC := $(sort $(wildcard $(XL_MIGRATE_DIR)/*.c))
+
+PROGS += xl-migrate
+xl-migrate_SRC := $(XL_MIGRATE_SRC)
+xl-migrate_DIR := sbin
+
+$(BUILD)/obj/$(XL_MIGRATE_DIR)/main.o: EXTRA_CFLAGS = \
+    -DXL_MIGRATE_VERSION='"$(XL_MIGRATE_VERSION)"'
+
+migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
+test_xl_header_SRC := $(call migrate_src,xl_header.c) \
+    tests/unit/saved_sample.c tests/unit/stream_sample.c
+test_xl_config_SRC := $(call migrate_src,xl_config.c) \
+    tests/unit/saved_sample.c tests/unit/stream_sample.c
+test_libxl_stream_SRC := $(call migrate_src,libxl_stream.c) \
+    tests/unit/saved_sample.c tests/unit/stream_sample.c
+# All that inspects, without the program around it.
+INSPECT_SRC := $(call migrate_src,inspect.c inspect_json.c inspect_names.c \
+    inspect_text.c json.c libxl_stream.c xl_config.c xl_header.c)
+test_inspect_SRC := $(INSPECT_SRC) \
+    tests/unit/saved_sample.c tests/unit/stream_sample.c
