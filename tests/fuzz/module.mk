@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Fuzz targets: tests/fuzz/fuzz_NAME.c, built with the sanitizers from the
-# pure rooms' sources, apart from all other objects. tests/fuzz/run-fuzz runs
-# each for FUZZ_SECONDS.
+# pure rooms' sources, apart from all other objects. A target that needs more
+# lists it in fuzz_NAME_SRC and fuzz_NAME_LIBS. tests/fuzz/run-fuzz runs each
+# for FUZZ_SECONDS.
 FUZZ_TESTS += tests/fuzz/run-fuzz
 FUZZ_TARGETS := $(filter-out fuzz_main,$(patsubst tests/fuzz/%.c,%,$(sort \
     $(wildcard tests/fuzz/fuzz_*.c))))
@@ -17,11 +18,17 @@ $(BUILD)/fuzz/obj/%.o: %.c
 	$(Q)$(CC) $(CFLAGS_ALL) $(FUZZ_FLAGS) -Ilibxc-ext/include -Ilibxc-ext \
 	    -c -o $@ $<
 
-$(FUZZ_BINS): $(BUILD)/fuzz/bin/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o \
-    $(FUZZ_COMMON:%.c=$(BUILD)/fuzz/obj/%.o)
-	$(call say,LINK,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS_ALL) $(FUZZ_FLAGS) -o $@ $^
+fuzz_inspect_SRC := $(INSPECT_SRC) tests/unit/saved_sample.c
+fuzz_inspect_LIBS = $(call pkglibs,yajl)
+
+define fuzz_rule
+$(BUILD)/fuzz/bin/$(1): $$(patsubst %.c,$(BUILD)/fuzz/obj/%.o, \
+    tests/fuzz/$(1).c $$(FUZZ_COMMON) $$($(1)_SRC))
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) $$(FUZZ_FLAGS) -o $$@ $$^ $$($(1)_LIBS)
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_rule,$(t))))
 
 .PHONY: fuzz fuzz-built
 fuzz-built: deps-check
