@@ -46,7 +46,8 @@ test_sim_world_SRC := $(SIM_COMMON) tests/sim/compare.c \
               tests/sim/compare_state.c
 
 QUICK_TESTS += tests/sim/test-stock tests/sim/test-misuse \
-               tests/sim/test-ours tests/sim/test-sweep
+               tests/sim/test-ours tests/sim/test-sweep \
+               tests/sim/test-inspect
 
 SLOW_TESTS += tests/sim/test-soak tests/sim/test-huge
 
