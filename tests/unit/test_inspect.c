@@ -160,6 +160,21 @@ static void any_split_gives_the_same(void **state)
     }
 }
 
+/* In the header of a record, nothing is known of it but where it begins. */
+static void check_place_of_header(struct inspect *inspect)
+{
+    static const char words[] = ", in the header of record ";
+    const char *where = strstr(inspect->err.msg, words);
+    struct inspect_place place = inspect_place(inspect);
+
+    if (!where)
+        return;
+    assert_string_equal(place.record_name, "");
+    assert_int_equal(place.record_index,
+                     strtoul(where + strlen(words), NULL, 10));
+    assert_in_range(place.offset - place.record_offset, 0, 7);
+}
+
 /* Every byte of the small layers, some of the large one. */
 static void every_truncation_names_its_offset(void **state)
 {
@@ -179,6 +194,7 @@ static void every_truncation_names_its_offset(void **state)
             snprintf(expect, sizeof(expect), "truncated at byte %zu,", at);
             assert_non_null(strstr(inspect.err.msg, expect));
             assert_int_equal(inspect_place(&inspect).offset, at);
+            check_place_of_header(&inspect);
             text = print(&inspect);
             assert_non_null(strstr(text, expect));
             free(text);
