@@ -37,9 +37,14 @@ bool xcx_gain_pays(const struct xcx_gain *gain)
     return gain->pays;
 }
 
+uint64_t xcx_gain_map_ns(const struct xcx_gain *gain, uint64_t nr_pages)
+{
+    return gain->nr_pages ? nr_pages * gain->map_ns / gain->nr_pages : 0;
+}
+
 bool xcx_gain_is_too_few(const struct xcx_gain *gain, uint64_t nr_pages)
 {
     if (!gain->nr_pages)
         return nr_pages < XCX_GAIN_MIN_PAGES;
-    return nr_pages * gain->map_ns / gain->nr_pages < FEW_NS;
+    return xcx_gain_map_ns(gain, nr_pages) < FEW_NS;
 }

@@ -44,6 +44,9 @@ void xcx_gain_note(struct xcx_gain *gain, uint64_t nr_pages, uint64_t map_ns,
 /* Whether workers pay. False until enough was noted. */
 bool xcx_gain_pays(const struct xcx_gain *gain);
 
+/* How long map and unmap of so many would take; 0 while that is not known. */
+uint64_t xcx_gain_map_ns(const struct xcx_gain *gain, uint64_t nr_pages);
+
 /*
  * Whether so few pages are sent sooner the direct way, workers or not: waking
  * one, or starting it, takes longer than mapping them. With nothing noted:

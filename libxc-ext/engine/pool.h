@@ -6,7 +6,8 @@
  *   ──▶ [writing] [mapped] [mapping] [idle] ──▶   turn goes round
  *
  * A worker is replaced after XCX_POOL_LIFE_PAGES: what it mapped is held
- * until it exits, so pages that the guest gives back would stay allocated.
+ * until it exits, so pages that the guest gives back would stay allocated, and
+ * before the guest is suspended all that is held is waited for (renew()).
  * Old ones exit beside the new ones; how many may be doing so is bounded.
  */
 #ifndef XCX_ENGINE_POOL_H
@@ -15,7 +16,7 @@
 #include "engine/worker.h"
 
 #define XCX_POOL_MAX_WORKERS 8
-#define XCX_POOL_LIFE_PAGES  (16 * XCX_WORKER_MAX_PAGES)
+#define XCX_POOL_LIFE_PAGES  (4 * XCX_WORKER_MAX_PAGES)
 
 struct xcx_pool {
     const struct xcx_hv *hv;

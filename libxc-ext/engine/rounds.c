@@ -93,6 +93,16 @@ static void report_progress(struct xcx_rounds *rounds)
     ops->progress(ops->opaque, what, done, rounds->nr_total);
 }
 
+static int watch_balloon(struct xcx_rounds *rounds, struct xcx_err *err)
+{
+    uint64_t start_ns = xcx_clock_ns();
+
+    if (xcx_memory_watch_balloon(rounds->memory, err))
+        return -1;
+    rounds->other_ns += xcx_clock_ns() - start_ns;
+    return 0;
+}
+
 static int flush(struct xcx_rounds *rounds, struct xcx_err *err)
 {
     if (!rounds->nr_batch)
@@ -106,7 +116,7 @@ static int flush(struct xcx_rounds *rounds, struct xcx_err *err)
         return -1;
     rounds->nr_batch = 0;
     report_progress(rounds);
-    return rounds->final ? 0 : xcx_memory_watch_balloon(rounds->memory, err);
+    return rounds->final ? 0 : watch_balloon(rounds, err);
 }
 
 /* ---- looking at what is written meanwhile ------------------------------- */
@@ -123,10 +133,11 @@ static void step_policy(struct xcx_rounds *rounds, bool round_end,
         .nr_pfns_dirty = nr_dirty,
         .nr_pfns_left = nr_left,
         .nr_pfns_sent = rounds->sender->nr_sent,
-        .send_ns = now_ns - rounds->round_start_ns,
+        .send_ns = now_ns - rounds->round_start_ns - rounds->other_ns,
         .costs = rounds->costs,
     };
 
+    sample.costs.settle_ns = xcx_sender_settle_ns(rounds->sender);
     rounds->nr_unsent = nr_dirty + nr_left;
     xcx_policy_step(&rounds->policy, &sample, &rounds->decision);
 }
@@ -141,6 +152,7 @@ static int peek(struct xcx_rounds *rounds, struct xcx_err *err)
         return -1;
     rounds->peeked = true;
     end_ns = xcx_clock_ns();
+    rounds->other_ns += end_ns - start_ns;
     rounds->next_peek_ns = end_ns + (end_ns - start_ns) * PEEK_SHARE;
     if (rounds->next_peek_ns < end_ns + PEEK_INTERVAL_NS)
         rounds->next_peek_ns = end_ns + PEEK_INTERVAL_NS;
@@ -254,6 +266,7 @@ static void begin_round(struct xcx_rounds *rounds, uint64_t nr_total)
     rounds->nr_total = nr_total;
     rounds->nr_handled = 0;
     rounds->nr_skipped = 0;
+    rounds->other_ns = 0;
     rounds->cut = false;
     rounds->peeked = false;
     rounds->round_bytes = rounds->writer->bytes;
@@ -298,6 +311,21 @@ static int drain(struct xcx_rounds *rounds, struct xcx_err *err)
     return 0;
 }
 
+/* How long that takes says something of what suspending will. */
+static int count_dirty(struct xcx_rounds *rounds, uint64_t *ret_nr_dirty,
+                       struct xcx_err *err)
+{
+    uint64_t start_ns = xcx_clock_ns(), took_ns;
+
+    if (xcx_logdirty_count(rounds->memory->guest->hv, ret_nr_dirty, err))
+        return -1;
+    took_ns = xcx_clock_ns() - start_ns;
+    if (!rounds->count_ns || took_ns < rounds->count_ns)
+        rounds->count_ns = took_ns;
+    rounds->costs.suspend_ns = xcx_policy_suspend_guess(rounds->count_ns);
+    return 0;
+}
+
 static int end_round(struct xcx_rounds *rounds, struct xcx_err *err)
 {
     uint64_t nr_dirty;
@@ -306,7 +334,7 @@ static int end_round(struct xcx_rounds *rounds, struct xcx_err *err)
         return -1;
     report_progress(rounds);
     if (!rounds->final && !rounds->cut) {
-        if (xcx_logdirty_count(rounds->memory->guest->hv, &nr_dirty, err))
+        if (count_dirty(rounds, &nr_dirty, err))
             return -1;
         step_policy(rounds, true, nr_dirty,
                     xcx_bitmap_count(&rounds->memory->todo));

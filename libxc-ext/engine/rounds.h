@@ -50,11 +50,13 @@ struct xcx_rounds {
     uint64_t round_bytes;    /* of the stream when it began */
     uint64_t nr_total;       /* pages it set out to send, for progress */
     uint64_t nr_handled;
+    uint64_t other_ns;   /* of its time, for what a blackout has not */
     uint64_t nr_skipped; /* written again: left to the next round */
     bool cut;            /* the policy ended the live phase within it */
     bool peeked;         /* the log's bitmap shows what was written since */
     uint64_t next_peek_ns;
     struct xcx_policy_decision decision;
+    uint64_t count_ns;  /* the shortest that counting dirty pages took */
     uint64_t nr_unsent; /* when the policy was last asked */
 
     /* The batch being filled. */

@@ -485,6 +485,17 @@ int xcx_sender_settle(struct xcx_sender *sender, uint64_t nr_pfns,
     return 0;
 }
 
+/* They end beside each other, and each takes half of what unmapping would. */
+uint64_t xcx_sender_settle_ns(const struct xcx_sender *sender)
+{
+    uint64_t nr_pages = 0;
+
+    for (unsigned i = 0; i < sender->pool.nr_workers; i++)
+        if (sender->pool.workers[i].nr_pages_mapped > nr_pages)
+            nr_pages = sender->pool.workers[i].nr_pages_mapped;
+    return xcx_gain_map_ns(&sender->gain, nr_pages) / 2;
+}
+
 int xcx_sender_drain(struct xcx_sender *sender, struct xcx_err *err)
 {
     while (sender->nr_in_flight)

@@ -110,6 +110,9 @@ int xcx_sender_send(struct xcx_sender *sender, const uint64_t *pfns,
 int xcx_sender_settle(struct xcx_sender *sender, uint64_t nr_pfns,
                       struct xcx_err *err);
 
+/* About how long it would take now. */
+uint64_t xcx_sender_settle_ns(const struct xcx_sender *sender);
+
 /* Until all is in the stream. Before any other record, and each round's end. */
 int xcx_sender_drain(struct xcx_sender *sender, struct xcx_err *err);
 

@@ -5,6 +5,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
+#define PS_PER_NS 1000
 
 /* A page on the wire: its contents and its eight bytes of pfn. */
 #define PAGE_WIRE_BYTES 4104
@@ -17,6 +18,14 @@
 
 /* Rounds at most that are only there to make a downtime that fits shorter. */
 #define MAX_EXTRA_ROUNDS 4
+
+/* Pages here and there may take so many times as long as round 0's. */
+#define ROUND0_DOUBT 3
+
+/* See xcx_policy_suspend_guess(). */
+#define SUSPEND_MIN_NS    (10 * NS_PER_MS)
+#define SUSPEND_MAX_NS    (100 * NS_PER_MS)
+#define SUSPEND_PER_COUNT 100
 
 /* Caps in the order they are tried, in percent. */
 static const unsigned caps_percent[] = {70, 40, 20, 10, 5};
@@ -36,10 +45,19 @@ void xcx_policy_limits_default(struct xcx_policy_limits *ret_limits)
 void xcx_policy_costs_default(struct xcx_policy_costs *ret_costs)
 {
     *ret_costs = (struct xcx_policy_costs){
-        .suspend_ns = 10 * NS_PER_MS,
+        .suspend_ns = SUSPEND_MIN_NS,
         .final_scan_ns = 1 * NS_PER_MS,
         .cpu_state_ns = 5 * NS_PER_MS,
     };
+}
+
+uint64_t xcx_policy_suspend_guess(uint64_t count_ns)
+{
+    if (count_ns >= SUSPEND_MAX_NS / SUSPEND_PER_COUNT)
+        return SUSPEND_MAX_NS;
+    if (count_ns <= SUSPEND_MIN_NS / SUSPEND_PER_COUNT)
+        return SUSPEND_MIN_NS;
+    return count_ns * SUSPEND_PER_COUNT;
 }
 
 void xcx_policy_init(struct xcx_policy *policy,
@@ -105,30 +123,33 @@ static void end_slope(struct xcx_policy *policy)
 static void note_send_rate(struct xcx_policy *policy,
                            const struct xcx_policy_sample *sample)
 {
+    bool is_round0 = sample->nr_rounds <= (sample->round_end ? 1 : 0);
+    bool is_few = sample->nr_pfns_sent < RATE_MIN_PFNS;
+    uint64_t page_ps;
+
     if (sample->nr_pfns_sent == 0 || sample->send_ns == 0)
         return;
-    policy->sum_pfns_sent =
-        add(policy->sum_pfns_sent / 2, sample->nr_pfns_sent);
-    policy->sum_send_ns = add(policy->sum_send_ns / 2, sample->send_ns);
-    if (sample->nr_pfns_sent >= RATE_MIN_PFNS) {
-        policy->last_pfns_sent = sample->nr_pfns_sent;
-        policy->last_send_ns = sample->send_ns;
+    page_ps = mul_div(sample->send_ns, PS_PER_NS, sample->nr_pfns_sent);
+    if (policy->page_ps == 0 || (policy->rate_is_of_few && !is_few) ||
+        (policy->rate_is_of_round0 && !is_few && !is_round0)) {
+        policy->page_ps = page_ps;
+        policy->rate_is_of_few = is_few;
+        policy->rate_is_of_round0 = is_round0;
+    } else if (!is_few || policy->rate_is_of_few) {
+        policy->page_ps = policy->page_ps / 2 + page_ps / 2;
     }
 }
 
-/* How long sending takes: the slowest that any of the rates says. */
+/* How long sending takes. */
 static uint64_t time_to_send(const struct xcx_policy *policy, uint64_t nr_pfns)
 {
     uint64_t ns;
 
     if (nr_pfns == 0)
         return 0;
-    if (policy->sum_pfns_sent == 0)
+    if (policy->page_ps == 0)
         return XCX_POLICY_UNKNOWN_NS;
-    ns = mul_div(nr_pfns, policy->sum_send_ns, policy->sum_pfns_sent);
-    if (policy->last_pfns_sent != 0)
-        ns = max(
-            ns, mul_div(nr_pfns, policy->last_send_ns, policy->last_pfns_sent));
+    ns = mul_div(nr_pfns, policy->page_ps, PS_PER_NS);
     if (policy->limits.bandwidth_bytes_per_s != 0)
         ns = max(ns, mul_div(mul_div(nr_pfns, PAGE_WIRE_BYTES, 1), NS_PER_S,
                              policy->limits.bandwidth_bytes_per_s));
@@ -152,8 +173,10 @@ static uint64_t copy_time(const struct xcx_policy *policy,
     uint64_t meanwhile = 0;
 
     if (policy->dirtied_ns != 0)
-        meanwhile = mul_div(policy->dirtied_pfns, sample->costs.suspend_ns,
-                            policy->dirtied_ns);
+        meanwhile =
+            mul_div(policy->dirtied_pfns,
+                    add(sample->costs.settle_ns, sample->costs.suspend_ns),
+                    policy->dirtied_ns);
     return time_to_send(policy, add(unsent(sample), meanwhile));
 }
 
@@ -271,12 +294,26 @@ static bool used_up(const struct xcx_policy_limits *limits,
     return true;
 }
 
+/* It fits, but only if pages here and there are as fast as round 0's. */
+static bool is_doubtful(const struct xcx_policy *policy, uint64_t fixed_ns,
+                        uint64_t copy_ns)
+{
+    return policy->rate_is_of_round0 &&
+           !fits(policy, fixed_ns, mul_div(copy_ns, ROUND0_DOUBT, 1));
+}
+
 static bool pays(const struct xcx_policy *policy,
                  const struct xcx_policy_sample *sample, uint64_t fixed_ns,
                  uint64_t copy_ns)
 {
-    return policy->nr_extra < MAX_EXTRA_ROUNDS && copy_ns > fixed_ns &&
-           copy_ns <= sample->round_ns / 2;
+    uint64_t might_be_ns = copy_ns;
+
+    if (policy->nr_extra >= MAX_EXTRA_ROUNDS)
+        return false;
+    if (policy->rate_is_of_round0)
+        might_be_ns = mul_div(copy_ns, ROUND0_DOUBT, 1);
+    return is_doubtful(policy, fixed_ns, copy_ns) ||
+           (might_be_ns > fixed_ns && copy_ns <= sample->round_ns / 2);
 }
 
 static void decide_at_round_end(struct xcx_policy *policy,

@@ -14,13 +14,15 @@
  * The forecast. If the guest were suspended now, it would be stopped for
  *
  *   suspend + final scan + cpu state                (the costs given)
- *   + (dirty + left + dirtying rate * suspend) / send rate
+ *   + (dirty + left + dirtying rate * (settle + suspend)) / send rate
  *
- * The send rate is the slower of a decaying average over all rounds and the
- * last round that was large enough to tell, and never above the bandwidth
- * limit. The dirtying rate is the slope between the last two samples of the
- * round: the same bitmap goes on growing until the guest has stopped, and it
- * grows slower the more of the working set it holds.
+ * The send rate is a decaying average over the rounds that were large enough
+ * to tell, each worth as much as all before it, and never above the bandwidth
+ * limit. Round 0 sends long runs in order, and may ask for types or search
+ * for holes, which later rounds need not: what it says is forgotten as soon
+ * as there is another. The dirtying rate is the slope between the last two
+ * samples of the round: the same bitmap goes on growing until the guest has
+ * stopped, and it grows slower the more of the working set it holds.
  *
  * The decision at a round's end, first match:
  *
@@ -48,7 +50,10 @@
  * that of the stock helper for a guest that writes a fifth of the link's rate.
  * So it goes on while the pages, not the fixed costs, are most of the forecast
  * and the next round is to take half of this one's time or less; four times
- * at most, and not past the limits.
+ * at most, and not past the limits. Pages here and there may take longer than
+ * round 0's runs (four times was seen in the simulator): while only round 0's
+ * rate is known they count as three times as long in this, and what would then
+ * not fit waits for another round, too.
  *
  * "No longer shrinks": two rounds in a row that did not bring the dirty set
  * an eighth below the smallest that counted; one noisy round is forgiven.
@@ -73,10 +78,19 @@ struct xcx_policy_costs {
     uint64_t suspend_ns;    /* asking until the guest has stopped */
     uint64_t final_scan_ns; /* one CLEAN of the whole bitmap */
     uint64_t cpu_state_ns;  /* vCPUs, platform state, END */
+    uint64_t settle_ns;     /* before asking: no blackout, but pages */
 };
 
-/* What to assume of costs before any was measured: 10, 1 and 5 ms. */
+/* What to assume of costs before any was measured: 10, 1, 5 and 0 ms. */
 void xcx_policy_costs_default(struct xcx_policy_costs *ret_costs);
+
+/*
+ * What to assume of suspend_ns, which is never measured in time: 10 ms, and
+ * more on a host where a count of the dirty pages (which pauses the guest,
+ * too) takes long: 100 times that, 100 ms at most. Seen in the lab: 0.2 to
+ * 0.7 ms a count, 50 to 100 ms a suspend.
+ */
+uint64_t xcx_policy_suspend_guess(uint64_t count_ns);
 
 /* One look at the migration, at a peek or at a round's end. */
 struct xcx_policy_sample {
@@ -88,7 +102,8 @@ struct xcx_policy_sample {
     uint64_t nr_pfns_left;  /* others unsent: deferred; at a peek the rest of
                                the round, too */
     uint64_t nr_pfns_sent;  /* with data, in this round so far */
-    uint64_t send_ns;       /* time that sending them took, pauses included */
+    uint64_t send_ns;       /* time that sending them took, pauses included,
+                               peeks not */
     struct xcx_policy_costs costs;
 };
 
@@ -112,12 +127,10 @@ struct xcx_policy_decision {
 /* Owned by the caller, used by one thread; fields are the policy's own. */
 struct xcx_policy {
     struct xcx_policy_limits limits;
-    /* Decaying sums for the average send rate. */
-    uint64_t sum_pfns_sent;
-    uint64_t sum_send_ns;
-    /* The last round that was large enough to tell a rate. */
-    uint64_t last_pfns_sent;
-    uint64_t last_send_ns;
+    /* The send rate: picoseconds a page. 0: not known. */
+    uint64_t page_ps;
+    bool rate_is_of_few;    /* of a round too small to tell */
+    bool rate_is_of_round0; /* and of nothing else */
     /* Dirtying rate: the last slope of the round, and where it ended. */
     uint64_t dirtied_pfns;
     uint64_t dirtied_ns;

@@ -34,78 +34,87 @@ static void idle_guest_stops_after_round_0(void **state)
 }
 
 /* 100,000 pages a second: 30,000 take just 300 ms. */
+static const struct {
+    const char *what;
+    uint64_t dirty, left;
+    struct xcx_policy_costs costs;
+    uint64_t bandwidth;
+    uint64_t predicted_ns;
+    enum xcx_policy_action action;
+} forecasts[] = {
+    {"just fits",
+     30000,
+     0,
+     {0, 0, 0, 0},
+     0,
+     300 * MS,
+     XCX_POLICY_STOP_AND_COPY},
+    {"one page too many",
+     30001,
+     0,
+     {0, 0, 0, 0},
+     0,
+     300 * MS + 10000,
+     XCX_POLICY_ABORT},
+    {"deferred pages count",
+     29999,
+     2,
+     {0, 0, 0, 0},
+     0,
+     300 * MS + 10000,
+     XCX_POLICY_ABORT},
+    {"scan and state count",
+     20000,
+     0,
+     {0, 40 * MS, 61 * MS, 0},
+     0,
+     301 * MS,
+     XCX_POLICY_ABORT},
+    /* 50 ms of suspend dirty another 5 % of a second's 20,000 pages. */
+    {"suspend dirties more",
+     20000,
+     0,
+     {50 * MS, 0, 0, 0},
+     0,
+     260 * MS,
+     XCX_POLICY_STOP_AND_COPY},
+    /* So does what comes before it, which is no blackout. */
+    {"settling dirties more",
+     20000,
+     0,
+     {0, 0, 0, 50 * MS},
+     0,
+     210 * MS,
+     XCX_POLICY_STOP_AND_COPY},
+    {"a bandwidth limit", 1000, 0, {0, 0, 0, 0}, 4104000, S, XCX_POLICY_ABORT},
+    {"a limit above the rate",
+     1000,
+     0,
+     {0, 0, 0, 0},
+     41040000000,
+     10 * MS,
+     XCX_POLICY_STOP_AND_COPY},
+};
+
 static void forecast_adds_up(void **state)
 {
-    static const struct {
-        const char *what;
-        uint64_t dirty, left;
-        struct xcx_policy_costs costs;
-        uint64_t bandwidth;
-        uint64_t predicted_ns;
-        enum xcx_policy_action action;
-    } cases[] = {
-        {"just fits",
-         30000,
-         0,
-         {0, 0, 0},
-         0,
-         300 * MS,
-         XCX_POLICY_STOP_AND_COPY},
-        {"one page too many",
-         30001,
-         0,
-         {0, 0, 0},
-         0,
-         300 * MS + 10000,
-         XCX_POLICY_ABORT},
-        {"deferred pages count",
-         29999,
-         2,
-         {0, 0, 0},
-         0,
-         300 * MS + 10000,
-         XCX_POLICY_ABORT},
-        {"scan and state count",
-         20000,
-         0,
-         {0, 40 * MS, 61 * MS},
-         0,
-         301 * MS,
-         XCX_POLICY_ABORT},
-        /* 50 ms of suspend dirty another 5 % of a second's 20,000 pages. */
-        {"suspend dirties more",
-         20000,
-         0,
-         {50 * MS, 0, 0},
-         0,
-         260 * MS,
-         XCX_POLICY_STOP_AND_COPY},
-        {"a bandwidth limit", 1000, 0, {0, 0, 0}, 4104000, S, XCX_POLICY_ABORT},
-        {"a limit above the rate",
-         1000,
-         0,
-         {0, 0, 0},
-         41040000000,
-         10 * MS,
-         XCX_POLICY_STOP_AND_COPY},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(forecasts) / sizeof(forecasts[0]); i++) {
         struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_THROTTLE);
-        struct xcx_policy_sample sample = round_of(1, cases[i].dirty);
+        struct xcx_policy_sample sample = round_of(1, forecasts[i].dirty);
         struct xcx_policy policy;
         struct xcx_policy_decision decision;
 
         limits.max_rounds = 1; /* so it stops or it aborts */
-        limits.bandwidth_bytes_per_s = cases[i].bandwidth;
-        sample.nr_pfns_left = cases[i].left;
-        sample.costs = cases[i].costs;
+        limits.bandwidth_bytes_per_s = forecasts[i].bandwidth;
+        sample.nr_pfns_left = forecasts[i].left;
+        sample.costs = forecasts[i].costs;
         xcx_policy_init(&policy, &limits);
         decision = step(&policy, sample);
-        print_message("%s\n", cases[i].what);
-        assert_int_equal(decision.predicted_blackout_ns, cases[i].predicted_ns);
-        assert_int_equal(decision.action, cases[i].action);
+        print_message("%s\n", forecasts[i].what);
+        assert_int_equal(decision.predicted_blackout_ns,
+                         forecasts[i].predicted_ns);
+        assert_int_equal(decision.action, forecasts[i].action);
     }
 }
 
@@ -147,7 +156,7 @@ static void a_tiny_round_does_not_set_the_rate(void **state)
     assert_in_range(decision.predicted_blackout_ns, 200 * MS, 210 * MS);
 }
 
-/* Tiny rounds are all there is: each counts half of the next. */
+/* Tiny rounds are all there is: each counts as much as all before it. */
 static void old_rounds_fade_from_the_average(void **state)
 {
     struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_THROTTLE);
@@ -160,8 +169,12 @@ static void old_rounds_fade_from_the_average(void **state)
     sample.send_ns = 100 * MS; /* 1,000 pages a second */
     assert_int_equal(step(&policy, sample).predicted_blackout_ns, 100 * MS);
     sample.nr_rounds = 2;
-    sample.send_ns = 400 * MS; /* 250: in all 150 pages in 450 ms */
-    assert_int_equal(step(&policy, sample).predicted_blackout_ns, 300 * MS);
+    sample.send_ns = 400 * MS; /* 250 */
+    assert_int_equal(step(&policy, sample).predicted_blackout_ns, 250 * MS);
+    sample.nr_rounds = 3;
+    sample.nr_pfns_sent = 1000;
+    sample.send_ns = 20 * MS; /* the first that is large enough to tell */
+    assert_int_equal(step(&policy, sample).predicted_blackout_ns, 2 * MS);
 }
 
 static void a_slower_round_counts_at_once(void **state)
@@ -176,6 +189,80 @@ static void a_slower_round_counts_at_once(void **state)
     slower.nr_pfns_sent = 1000;
     slower.send_ns = 100 * MS; /* 10,000 pages a second */
     assert_int_equal(step(&policy, slower).predicted_blackout_ns, 2 * S);
+}
+
+/* Round 0 sends runs; a guest's writes are here and there. */
+static void round_0_is_forgotten(void **state)
+{
+    static const struct {
+        uint64_t round0_ms, round1_ms, round2_ms;
+        uint64_t predicted_ns; /* for 20,000 pages */
+    } cases[] = {
+        {1000, 10, 10, 20 * MS}, /* round 0 was slow: not too high a forecast */
+        {10, 1000, 1000, 2 * S}, /* it was fast: not too low a one */
+        {1, 100, 300, 400 * MS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_STOP);
+        struct xcx_policy policy;
+        const uint64_t ms[] = {cases[i].round0_ms, cases[i].round1_ms,
+                               cases[i].round2_ms};
+        struct xcx_policy_decision decision = {0};
+
+        xcx_policy_init(&policy, &limits);
+        for (unsigned round = 0; round < 3; round++) {
+            struct xcx_policy_sample sample = round_of(round + 1, 20000);
+
+            sample.nr_pfns_sent = 10000;
+            sample.send_ns = ms[round] * MS;
+            decision = step(&policy, sample);
+        }
+        assert_int_equal(decision.predicted_blackout_ns, cases[i].predicted_ns);
+    }
+}
+
+/* 100 ms or more for pages by round 0's rate might as well be 300. */
+static void round_0_alone_is_in_doubt(void **state)
+{
+    static const struct {
+        unsigned nr_rounds;
+        uint64_t dirty;
+        unsigned max_rounds;
+        enum xcx_policy_action action;
+    } cases[] = {
+        {1, 10000, 0, XCX_POLICY_STOP_AND_COPY},
+        {1, 10001, 0, XCX_POLICY_CONTINUE},
+        {1, 10001, 1, XCX_POLICY_STOP_AND_COPY},
+        {2, 10001, 0, XCX_POLICY_STOP_AND_COPY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_STOP);
+        struct xcx_policy_sample sample =
+            round_of(cases[i].nr_rounds, cases[i].dirty);
+        struct xcx_policy policy;
+
+        limits.max_rounds = cases[i].max_rounds;
+        sample.round_ns = 110 * MS; /* another round does not pay */
+        xcx_policy_init(&policy, &limits);
+        assert_int_equal(step(&policy, sample).action, cases[i].action);
+    }
+}
+
+static void a_slow_host_suspends_slowly(void **state)
+{
+    static const uint64_t cases[][2] = {
+        {0, 10 * MS},        {20000, 10 * MS},       {100000, 10 * MS},
+        {200000, 20 * MS},   {700000, 70 * MS},      {1 * MS, 100 * MS},
+        {31 * MS, 100 * MS}, {UINT64_MAX, 100 * MS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(xcx_policy_suspend_guess(cases[i][0]), cases[i][1]);
 }
 
 static void the_last_slope_is_the_dirtying_rate(void **state)
@@ -239,7 +326,7 @@ static void extreme_numbers_saturate(void **state)
     sample.nr_pfns_left = UINT64_MAX;
     sample.nr_pfns_sent = 1;
     sample.send_ns = UINT64_MAX;
-    sample.costs = (struct xcx_policy_costs){MS, MS, MS};
+    sample.costs = (struct xcx_policy_costs){MS, MS, MS, MS};
     xcx_policy_init(&policy, &limits);
     for (unsigned i = 1; i < 4; i++) {
         sample.nr_rounds = i;
@@ -259,6 +346,9 @@ int main(void)
         cmocka_unit_test(a_tiny_round_does_not_set_the_rate),
         cmocka_unit_test(old_rounds_fade_from_the_average),
         cmocka_unit_test(a_slower_round_counts_at_once),
+        cmocka_unit_test(round_0_is_forgotten),
+        cmocka_unit_test(round_0_alone_is_in_doubt),
+        cmocka_unit_test(a_slow_host_suspends_slowly),
         cmocka_unit_test(the_last_slope_is_the_dirtying_rate),
         cmocka_unit_test(slopes_do_not_cross_rounds),
         cmocka_unit_test(extreme_numbers_saturate),

@@ -20,7 +20,7 @@ static void it_goes_on_while_that_pays(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_THROTTLE);
-        struct xcx_policy_sample sample = round_of(1, cases[i].dirty);
+        struct xcx_policy_sample sample = round_of(2, cases[i].dirty);
         struct xcx_policy policy;
 
         print_message("%s\n", cases[i].what);
