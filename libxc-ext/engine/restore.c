@@ -60,7 +60,7 @@ static int on_headers(void *opaque, const struct xcx_stream_headers *headers,
 
     if (hvm != session->info.hvm)
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
-                           "the stream has an %s guest, domain %u is %s",
+                           "the guest of the stream is %s, domain %u is %s",
                            name_of(hvm), session->hv.domid,
                            name_of(session->info.hvm));
     xcx_log(&session->log, XCX_LOG_INFO,
