@@ -46,9 +46,10 @@ test_sim_world_SRC := $(SIM_COMMON) tests/sim/compare.c \
               tests/sim/compare_state.c
 
 QUICK_TESTS += tests/sim/test-stock tests/sim/test-misuse \
-               tests/sim/test-ours tests/sim/test-sweep \
-               tests/sim/test-inspect
+               tests/sim/test-ours tests/sim/test-restore \
+               tests/sim/test-sweep tests/sim/test-inspect
 
-SLOW_TESTS += tests/sim/test-soak tests/sim/test-huge
+SLOW_TESTS += tests/sim/test-soak tests/sim/test-restore-soak \
+              tests/sim/test-huge
 
 -include $(shell [ -d $(BUILD)/sim ] && find $(BUILD)/sim -name '*.d')
