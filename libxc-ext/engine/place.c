@@ -140,30 +140,38 @@ static void note_spare(struct xcx_place *place, uint64_t range, unsigned first,
     place->nr_spare += XCX_SUPERPAGE_PFNS - nr;
 }
 
-/*
- * One superpage for nr wanted pages of one range, whose bits are set. 0 if it
- * could be had, 1 if single pages have to do.
- */
-static int populate_range(struct xcx_place *place,
-                          const struct xcx_page_list *list, unsigned first,
-                          unsigned nr)
+/* Whether nr wanted pages of one range, whose bits are set, deserve one. */
+static bool wants_superpage(const struct xcx_place *place,
+                            const struct xcx_page_list *list, uint64_t range,
+                            unsigned nr)
 {
     const struct xcx_incoming *guest = place->guest;
+
+    return guest->info.hvm && nr >= SUPERPAGE_MIN_PFNS &&
+           place->nr_left >= XCX_SUPERPAGE_PFNS &&
+           range + XCX_SUPERPAGE_PFNS <= guest->nr_pfns &&
+           xcx_bitmap_count_range(&place->populated, range,
+                                  XCX_SUPERPAGE_PFNS) == nr &&
+           !names_hole(list, range);
+}
+
+/* *ret_done: they have their memory; else single pages have to do. */
+static int populate_range(struct xcx_place *place,
+                          const struct xcx_page_list *list, unsigned first,
+                          unsigned nr, bool *ret_done, struct xcx_err *err)
+{
     uint64_t range = range_of(place->wanted[first]), extent = range;
-    struct xcx_err why = XCX_ERR_INIT;
     unsigned nr_done = 0;
 
-    if (!guest->info.hvm || nr < SUPERPAGE_MIN_PFNS ||
-        place->nr_left < XCX_SUPERPAGE_PFNS ||
-        range + XCX_SUPERPAGE_PFNS > guest->nr_pfns ||
-        xcx_bitmap_count_range(&place->populated, range, XCX_SUPERPAGE_PFNS) !=
-            nr ||
-        names_hole(list, range))
-        return 1;
-    if (xcx_populate(guest->hv, &extent, 1, XCX_SUPERPAGE_ORDER, &nr_done,
-                     &why) ||
-        nr_done != 1)
-        return 1;
+    *ret_done = false;
+    if (!wants_superpage(place, list, range, nr))
+        return 0;
+    if (xcx_populate(place->guest->hv, &extent, 1, XCX_SUPERPAGE_ORDER,
+                     &nr_done, err))
+        return -1;
+    if (!nr_done)
+        return 0; /* Xen's free memory is in smaller pieces */
+    *ret_done = true;
     note_spare(place, range, first, nr);
     place->nr_left -= XCX_SUPERPAGE_PFNS;
     place->stats->nr_superpages++;
@@ -181,11 +189,14 @@ static int populate_wanted(struct xcx_place *place,
     while (first < nr_wanted) {
         uint64_t range = range_of(place->wanted[first]);
         unsigned nr = 1;
+        bool done;
 
         while (first + nr < nr_wanted &&
                range_of(place->wanted[first + nr]) == range)
             nr++;
-        if (!populate_range(place, list, first, nr)) {
+        if (populate_range(place, list, first, nr, &done, err))
+            return -1;
+        if (done) {
             if (populate_pages(place, from, first - from, err))
                 return -1;
             from = first + nr;
@@ -398,8 +409,14 @@ int xcx_place_receive(struct xcx_place *place, uint32_t *ret_bytes,
     return 0;
 }
 
-int xcx_place_finish(struct xcx_place *place, struct xcx_err *err)
+void xcx_place_finish(struct xcx_place *place)
 {
+    struct xcx_err why = XCX_ERR_INIT;
+
     xcx_pool_done(&place->pool);
-    return give_back_spare(place, err);
+    if (give_back_spare(place, &why))
+        xcx_log(place->log, XCX_LOG_WARN,
+                "the guest keeps %" PRIu64 " pages that it had not at the "
+                "source: %s",
+                place->nr_spare, why.msg);
 }

@@ -81,7 +81,10 @@ int xcx_place_verify(struct xcx_place *place, struct xcx_err *err);
 int xcx_place_populate(struct xcx_place *place, const uint64_t *pfns,
                        unsigned nr_pfns, struct xcx_err *err);
 
-/* No more contents will come: ends the workers, gives spare pages back. */
-int xcx_place_finish(struct xcx_place *place, struct xcx_err *err);
+/*
+ * No more contents will come: ends the workers, gives spare pages back. If
+ * Xen does not take them, a warning says so: the guest does not notice.
+ */
+void xcx_place_finish(struct xcx_place *place);
 
 #endif
