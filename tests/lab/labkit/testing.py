@@ -20,6 +20,7 @@ from .host import Host
 from .instance import Instance, build_dir
 
 MOVE_LIMIT_S = 300
+GUEST_MIB = 128
 HELPER = "/usr/lib/xl-migrate/xl-save-helper"  # where install_helper() puts it
 OURS = f"LIBXL_SAVE_HELPER={HELPER}"
 # Whose helper is at the source, and whose at the target: what the source's xl
@@ -67,7 +68,7 @@ class Run:
     def start_guest(self, name, kind, host="host1", **spec):
         """Starts a guest and waits for its witness."""
         guest.start(self.lab, self.host(host), name, {
-            "type": kind, "mib": spec.pop("mib", 128),
+            "type": kind, "mib": spec.pop("mib", GUEST_MIB),
             "vcpus": spec.pop("vcpus", 1),
             "workload": spec.pop("workload", guest.DEFAULT_WORKLOAD), **spec})
 
