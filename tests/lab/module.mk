@@ -27,4 +27,5 @@ SLOW_TESTS += tests/lab/test-helper-workloads
 .PHONY: bench-lab
 bench-lab: deps-lab
 	$(Q)$(MAKE) --no-print-directory all-built lab-built
+	$(Q)tests/lab/bench-workers
 	$(Q)tests/lab/bench-migrate
