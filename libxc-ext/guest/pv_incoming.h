@@ -40,7 +40,7 @@ struct xcx_pv_incoming {
     unsigned nr_vcpus;
     struct xcx_pv_vcpu *vcpus;
     bool has_shared_info;
-    uint8_t shared_info[XCX_PAGE_BYTES];
+    _Alignas(uint64_t) uint8_t shared_info[XCX_PAGE_BYTES];
 };
 
 static inline struct xcx_pv_incoming *

@@ -21,6 +21,13 @@ $(BUILD)/fuzz/obj/%.o: %.c
 fuzz_inspect_SRC := $(INSPECT_SRC) tests/unit/saved_sample.c
 fuzz_inspect_LIBS = $(call pkglibs,yajl)
 
+# With the engine on a made-up hypervisor; the libraries fill in what a save
+# would call.
+fuzz_restore_SRC := tests/unit/restore_sample.c tests/unit/fake_xen.c \
+    $(filter-out libxc-ext/base/% libxc-ext/stream/%,$(LIB_SRC))
+fuzz_restore_LIBS = $(call pkglibs,$(XCEXT_PKGS)) -lpthread
+fuzz_pagetable_SRC := libxc-ext/guest/pv_pagetable.c
+
 define fuzz_rule
 $(BUILD)/fuzz/bin/$(1): $$(patsubst %.c,$(BUILD)/fuzz/obj/%.o, \
     tests/fuzz/$(1).c $$(FUZZ_COMMON) $$($(1)_SRC))

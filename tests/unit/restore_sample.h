@@ -23,7 +23,7 @@ struct restore_sample {
     size_t contents_from, contents_to; /* of the last PAGE_DATA */
 };
 
-#define SAMPLE_ROOM (16u << 20)
+#define SAMPLE_ROOM (6u << 20)
 
 void sample_start(struct restore_sample *sample, bool hvm);
 void sample_done(struct restore_sample *sample);
