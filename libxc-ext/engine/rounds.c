@@ -10,6 +10,9 @@
 #define PEEK_INTERVAL_NS (200 * XCX_NS_PER_MS)
 #define PEEK_SHARE       20
 
+/* Each one wakes the caller's process, and somebody has to read it. */
+#define PROGRESS_INTERVAL_NS (200 * XCX_NS_PER_MS)
+
 /* ---- batches ------------------------------------------------------------ */
 
 /* An HVM page's type is asked once, when it is first heard of. */
@@ -84,6 +87,7 @@ static void report_progress(struct xcx_rounds *rounds)
 
     if (!ops->progress)
         return;
+    rounds->next_progress_ns = xcx_clock_ns() + PROGRESS_INTERVAL_NS;
     if (done > rounds->nr_total)
         done = rounds->nr_total;
     if (rounds->final)
@@ -115,7 +119,8 @@ static int flush(struct xcx_rounds *rounds, struct xcx_err *err)
                         rounds->nr_batch, err))
         return -1;
     rounds->nr_batch = 0;
-    report_progress(rounds);
+    if (xcx_clock_ns() >= rounds->next_progress_ns)
+        report_progress(rounds);
     return rounds->final ? 0 : watch_balloon(rounds, err);
 }
 

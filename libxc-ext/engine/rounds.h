@@ -55,6 +55,7 @@ struct xcx_rounds {
     bool cut;            /* the policy ended the live phase within it */
     bool peeked;         /* the log's bitmap shows what was written since */
     uint64_t next_peek_ns;
+    uint64_t next_progress_ns;
     struct xcx_policy_decision decision;
     uint64_t count_ns;  /* the shortest that counting dirty pages took */
     uint64_t nr_unsent; /* when the policy was last asked */
