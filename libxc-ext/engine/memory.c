@@ -10,7 +10,7 @@
 _Static_assert(XCX_CHUNK_PFNS <= XCX_TYPES_MAX_BATCH, "one query a chunk");
 
 /* Looking at the page count: this often, and for 5 % of the time at most. */
-#define WATCH_INTERVAL_NS (20 * XCX_NS_PER_MS)
+#define WATCH_INTERVAL_NS XCX_NS_PER_MS
 #define WATCH_SHARE       20
 
 /* Asking for the type of every page: a fifth of the time at most. */
@@ -173,17 +173,27 @@ void xcx_memory_doubt(struct xcx_memory *memory, bool have_gone)
     memory->have_gone |= have_gone;
 }
 
+static void again_from(struct xcx_memory *memory, uint64_t chunk)
+{
+    if (chunk < memory->again_chunk)
+        memory->again_chunk = chunk;
+}
+
 /*
- * Takes note of a page count; a change makes all that is known doubtful. What
- * was found since the last look may be new, and so not in the record yet.
+ * Takes note of a page count; a change makes all that is known doubtful. More
+ * pages: what the search has found since the last look may be new, and if
+ * pages have gone before and it is not known which, any may be back.
  */
 static void see_count(struct xcx_memory *memory, uint64_t nr_pages)
 {
-    if (nr_pages != memory->nr_watched) {
+    if (nr_pages != memory->nr_watched)
         xcx_memory_doubt(memory, nr_pages < memory->nr_watched);
-        if (nr_pages > memory->nr_watched &&
-            memory->seen_chunk < memory->again_chunk)
-            memory->again_chunk = memory->seen_chunk;
+    if (nr_pages > memory->nr_watched) {
+        again_from(memory, memory->seen_chunk);
+        if (memory->have_gone)
+            again_from(memory, 0);
+        else if (memory->is_rechecking)
+            again_from(memory, memory->recheck_chunk);
     }
     memory->nr_watched = nr_pages;
     memory->seen_chunk =
@@ -275,6 +285,7 @@ static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
 
         if (!is_of(memory, chunk, which))
             continue;
+        memory->recheck_chunk = chunk;
         if (which == FULL)
             rc = recheck_chunk(memory, chunk, err);
         else
@@ -284,6 +295,18 @@ static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
         see_count(memory, info.nr_pages);
     }
     return 0;
+}
+
+/* Which of the pages known have gone. */
+static int find_gone(struct xcx_memory *memory, struct xcx_err *err)
+{
+    int rc;
+
+    memory->is_rechecking = memory->have_gone;
+    memory->have_gone = false;
+    rc = ask_chunks(memory, FULL, err);
+    memory->is_rechecking = false;
+    return rc;
 }
 
 int xcx_memory_watch_balloon(struct xcx_memory *memory, struct xcx_err *err)
@@ -302,8 +325,7 @@ int xcx_memory_watch_balloon(struct xcx_memory *memory, struct xcx_err *err)
     if (!memory->have_gone || end_ns < memory->next_recheck_ns)
         return 0;
     start_ns = end_ns;
-    memory->have_gone = false;
-    if (ask_chunks(memory, FULL, err))
+    if (find_gone(memory, err))
         return -1;
     end_ns = xcx_clock_ns();
     memory->next_recheck_ns = end_ns + RECHECK_SHARE * (end_ns - start_ns);
@@ -311,47 +333,38 @@ int xcx_memory_watch_balloon(struct xcx_memory *memory, struct xcx_err *err)
 }
 
 /*
- * Pages that came while the search went on, and that it found: writes to them
- * were not recorded, so they are sent again, and with them all that cannot be
- * told from them.
+ * Pages that came while the search went on, and that it found, or that were
+ * away for a while: writes to them were not recorded, so they are sent again,
+ * and with them all that cannot be told from them.
  */
 static void send_again(struct xcx_memory *memory)
 {
     uint64_t first = memory->again_chunk;
 
     memory->again_chunk = UINT64_MAX;
-    if (first >= nr_chunks(memory))
+    memory->sends_again = first < nr_chunks(memory);
+    if (!memory->sends_again)
         return;
     for (uint64_t i = first * (XCX_CHUNK_PFNS / 64);
          i < xcx_bitmap_nr_words(memory->populated.nr_bits); i++)
         memory->todo.words[i] |= memory->populated.words[i];
 }
 
-int xcx_memory_follow_balloon(struct xcx_memory *memory, enum xcx_follow when,
-                              struct xcx_err *err)
+static int look_again(struct xcx_memory *memory, enum xcx_follow when,
+                      struct xcx_err *err)
 {
     int64_t more;
 
-    if (!xcx_memory_is_known(memory))
-        return 0;
-    if (memory->guest->ops->types_change) {
-        for (uint64_t chunk = 0; chunk < nr_chunks(memory); chunk++)
-            read_chunk(memory, chunk);
-        return 0;
-    }
     if (count_pages(memory, &more, err))
         return -1;
-    send_again(memory);
     if (!more && !memory->is_in_doubt &&
         !(when == XCX_FOLLOW_LAST && memory->has_ballooned))
         return 0;
     /* From here on, what comes or goes brings the doubt back. */
     memory->is_in_doubt = false;
-    if (when != XCX_FOLLOW_SUSPENDED || memory->have_gone) {
-        memory->have_gone = false;
-        if (ask_chunks(memory, FULL, err))
-            return -1;
-    }
+    if ((when != XCX_FOLLOW_SUSPENDED || memory->have_gone) &&
+        find_gone(memory, err))
+        return -1;
     if (ask_chunks(memory, MIXED, err) || count_pages(memory, &more, err))
         return -1;
     /* All that is known is there, and there is no more: nothing is missing. */
@@ -361,6 +374,22 @@ int xcx_memory_follow_balloon(struct xcx_memory *memory, enum xcx_follow when,
         return -1;
     if (!memory->is_in_doubt)
         memory->page_count_offset += more; /* that has other reasons */
+    return 0;
+}
+
+int xcx_memory_follow_balloon(struct xcx_memory *memory, enum xcx_follow when,
+                              struct xcx_err *err)
+{
+    if (!xcx_memory_is_known(memory))
+        return 0;
+    if (memory->guest->ops->types_change) {
+        for (uint64_t chunk = 0; chunk < nr_chunks(memory); chunk++)
+            read_chunk(memory, chunk);
+        return 0;
+    }
+    if (look_again(memory, when, err))
+        return -1;
+    send_again(memory);
     return 0;
 }
 

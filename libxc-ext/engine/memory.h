@@ -24,17 +24,21 @@
  * watch_balloon() looks often, and when pages are missing, notes which.
  *
  * The signs of it: a page count that differs from the last one seen (looked
- * at every 20 ms, and after each query while pages are asked for), a page
+ * at every millisecond, and after each query while pages are asked for), a page
  * whose map fails, a write to an unknown page. After the first of them, the
  * pages known and the holes among them are asked for once more before the
  * guest is suspended, and again after it if there was a sign since. When all
  * known pages are there and the count says no more, none is missing; else the
  * chunks without pages are asked for, too, however long that takes.
  *
+ * When the count rises before it is known which pages have gone, any page may
+ * have been away, written unrecorded: all that cannot be ruled out is sent
+ * again, while the guest runs if possible.
+ *
  * What is left: as many pages in as out between two looks, and again so in all
- * other intervals, with none of the other signs; or, in a guest so large that
- * asking takes long, a page that goes and is back before its turn, and that
- * the guest writes before the next CLEAN and never after it.
+ * other intervals, with none of the other signs; or a page that goes and is
+ * back between two looks, and that the guest writes before the next CLEAN and
+ * never after it.
  *
  * For PV, the guest's own p2m says all this, and costs nothing to read.
  */
@@ -66,7 +70,10 @@ struct xcx_memory {
     bool has_ballooned; /* have ever done so since the search began */
     bool have_gone;     /* some have gone since all known ones were asked for */
     uint64_t seen_chunk;  /* next_chunk when the count was last looked at */
-    uint64_t again_chunk; /* what was found from here on is to be sent again */
+    uint64_t again_chunk; /* what is known from here on is to be sent again */
+    bool sends_again;     /* the last follow_balloon() has put it into todo */
+    bool is_rechecking;   /* finding out which have gone; has come to ... */
+    uint64_t recheck_chunk;
     /* nr_pages of Xen less ours, when they were last made to agree. */
     int64_t page_count_offset;
     uint64_t nr_watched; /* Xen's page count when last looked at */

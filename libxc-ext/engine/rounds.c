@@ -13,6 +13,9 @@
 /* Each one wakes the caller's process, and somebody has to read it. */
 #define PROGRESS_INTERVAL_NS (200 * XCX_NS_PER_MS)
 
+/* Rounds at most because ballooning made all that was sent doubtful. */
+#define MAX_AGAIN 8
+
 /* ---- batches ------------------------------------------------------------ */
 
 /* An HVM page's type is asked once, when it is first heard of. */
@@ -420,19 +423,44 @@ static int throttle(struct xcx_rounds *rounds, struct xcx_err *err)
                                   err);
 }
 
+/*
+ * What takes long is better done before the guest stands. *ret_again: another
+ * live round is due, since memory is to be sent again.
+ */
+static int prepare_stop(struct xcx_rounds *rounds, bool *ret_again,
+                        struct xcx_err *err)
+{
+    struct xcx_memory *memory = rounds->memory;
+
+    if (xcx_memory_follow_balloon(memory, XCX_FOLLOW_LAST, err))
+        return -1;
+    *ret_again = memory->sends_again && !rounds->cut;
+    if (*ret_again && rounds->nr_again++ == MAX_AGAIN)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "domain %u gives memory back and takes it again "
+                           "too fast to be followed: leave its memory target "
+                           "as it is while it is moved",
+                           memory->guest->hv->domid);
+    rounds->stats->stop_reason = rounds->decision.reason;
+    rounds->stats->predicted_blackout_ns =
+        rounds->decision.predicted_blackout_ns;
+    return 0;
+}
+
 int xcx_rounds_live(struct xcx_rounds *rounds, struct xcx_err *err)
 {
+    bool again;
+
     if (round_zero(rounds, err))
         return -1;
     for (;;) {
         switch (rounds->decision.action) {
         case XCX_POLICY_STOP_AND_COPY:
-            rounds->stats->stop_reason = rounds->decision.reason;
-            rounds->stats->predicted_blackout_ns =
-                rounds->decision.predicted_blackout_ns;
-            /* What takes long is better done before the guest stands. */
-            return xcx_memory_follow_balloon(rounds->memory, XCX_FOLLOW_LAST,
-                                             err);
+            if (prepare_stop(rounds, &again, err))
+                return -1;
+            if (!again)
+                return 0;
+            break;
         case XCX_POLICY_ABORT:
             rounds->stats->stop_reason = rounds->decision.reason;
             xcx_policy_abort_err(&rounds->policy, &rounds->decision, err);

@@ -45,6 +45,7 @@ struct xcx_rounds {
 
     /* The round. */
     unsigned nr_rounds; /* begun so far */
+    unsigned nr_again;  /* stops put off, since memory was to be sent again */
     bool final;
     uint64_t round_start_ns; /* of its CLEAN */
     uint64_t round_bytes;    /* of the stream when it began */

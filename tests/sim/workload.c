@@ -9,6 +9,7 @@
 #define CALL_NS      1000000ULL
 #define MAX_CATCH_UP 200000 /* pages; a guest that fast is throttled */
 #define PER_PAGE     512U
+#define BALLOON_RUN  64U /* pages one way */
 
 static uint64_t *rng(struct sim_world *w)
 {
@@ -45,7 +46,9 @@ static void write_page(struct sim_world *w, uint64_t pfn)
         sim_fill_page(page, SIM_RANDOM, seq, pfn);
         sim_frames(w)[f].undefined = 0;
     }
-    sim_dirty_mark(w, pfn);
+    /* Xen 4.17 lets a new page of an HVM guest be written until a CLEAN. */
+    if (sim_frames(w)[f].born != w->nr_cleans + 1)
+        sim_dirty_mark(w, pfn);
     w->work.nr_writes++;
 }
 
@@ -79,13 +82,30 @@ static void pv_note(struct sim_world *w, uint64_t pfn)
     sim_dirty_mark(w, l1_pfn);
 }
 
-/* One page of the second half of memory goes or comes. */
+/*
+ * A page of the second half of memory. A balloon driver follows a target: an
+ * HVM guest's moves one way for a while, and then the other.
+ */
+static uint64_t pick_balloon_pfn(struct sim_world *w)
+{
+    uint64_t half = w->spec.nr_pages / 2, pfn = 0;
+    uint64_t nr_moves = w->work.nr_balloon_out + w->work.nr_balloon_in;
+    bool out = nr_moves / BALLOON_RUN % 2 == 0;
+
+    for (unsigned i = 0; i < 64; i++) {
+        pfn = sim_nth_pfn(&w->spec, half + sim_random(rng(w)) %
+                                               (w->spec.nr_pages - half));
+        if (w->spec.kind == SIM_PV ||
+            (sim_pfn_frame(w, pfn) != SIM_NO_FRAME) == out)
+            break;
+    }
+    return pfn;
+}
+
+/* One such page goes or comes. */
 static void balloon(struct sim_world *w)
 {
-    uint64_t half = w->spec.nr_pages / 2;
-    uint64_t pfn = sim_nth_pfn(&w->spec, half + sim_random(rng(w)) %
-                                                    (w->spec.nr_pages - half));
-    uint64_t f = sim_pfn_frame(w, pfn);
+    uint64_t pfn = pick_balloon_pfn(w), f = sim_pfn_frame(w, pfn);
 
     if (f != SIM_NO_FRAME) {
         if (data_frame(w, pfn) == SIM_NO_FRAME)
@@ -96,6 +116,8 @@ static void balloon(struct sim_world *w)
         f = sim_pfn_frame(w, pfn);
         sim_fill_page(sim_ram(w, f), SIM_RANDOM, w->work.rng, pfn);
         sim_frames(w)[f].undefined = 1;
+        if (w->spec.kind == SIM_HVM)
+            sim_frames(w)[f].born = w->nr_cleans + 1;
         w->work.nr_balloon_in++;
     } else {
         return;

@@ -64,7 +64,7 @@ struct sim_frame {
     uint8_t type;      /* 0, or 1 to 4: a validated page table */
     uint8_t pinned;    /* one of nr_refs is a pin */
     uint8_t undefined; /* ballooned in and not written by the guest yet */
-    uint32_t unused;
+    uint32_t born;     /* nr_cleans + 1 when it was ballooned in (HVM) */
 };
 
 /* An entry of p2m: 0, or a frame's index + 1, with these flags. */

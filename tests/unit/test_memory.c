@@ -226,6 +226,36 @@ static void test_balloon_there_and_back(void **state)
     xcx_memory_done(&memory);
 }
 
+/* Out and in again before it was found out which: any page may be new. */
+static void test_balloon_back_too_soon(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 0xff000};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    set_pages(0, 0x4000, true);
+    search_all(&memory, &guest);
+    xcx_bitmap_clear_all(&memory.todo);
+    set_pages(0x1234, 3, false);
+    memory.next_recheck_ns = UINT64_MAX; /* no time for it yet */
+    assert_int_equal(xcx_memory_watch_balloon(&memory, &err), 0);
+    set_pages(0x1234, 3, true);
+    memory.next_watch_ns = 0;
+    assert_int_equal(xcx_memory_watch_balloon(&memory, &err), 0);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, XCX_FOLLOW_LAST, &err),
+                     0);
+    assert_true(memory.sends_again);
+    assert_true(xcx_bitmap_count(&memory.todo) == 0x4000);
+
+    xcx_bitmap_clear_all(&memory.todo);
+    assert_int_equal(
+        xcx_memory_follow_balloon(&memory, XCX_FOLLOW_SUSPENDED, &err), 0);
+    assert_false(memory.sends_again);
+    assert_true(xcx_bitmap_count(&memory.todo) == 0);
+    xcx_memory_done(&memory);
+}
+
 /*
  * While the search goes on, pages leave what was searched and come to what
  * was not, and the other way round; Xen's count may be the same in the end.
@@ -428,6 +458,7 @@ int main(void)
         cmocka_unit_test_setup(test_asks_all_when_in_doubt, reset),
         cmocka_unit_test_setup(test_balloon, reset),
         cmocka_unit_test_setup(test_balloon_there_and_back, reset),
+        cmocka_unit_test_setup(test_balloon_back_too_soon, reset),
         cmocka_unit_test_setup(test_balloon_during_the_search, reset),
         cmocka_unit_test_setup(test_balloon_while_following, reset),
         cmocka_unit_test_setup(test_balloon_in_balance, reset),
