@@ -13,6 +13,12 @@
 /* Of 512: fewer would have more given back again than it is worth. */
 #define SUPERPAGE_MIN_PFNS 384
 
+/*
+ * The last worker's exit is waited for while the guest stands still, and
+ * takes some 4 us a page in a PV Dom0; a fork costs as much as 150 pages.
+ */
+#define WORKER_LIFE_PAGES (4 * XCX_WORKER_MAX_PAGES)
+
 /* Each warning is one line in xl's log; a broken verify has thousands. */
 #define MAX_WARNINGS 16
 
@@ -36,7 +42,10 @@ int xcx_place_init(struct xcx_place *place, struct xcx_incoming *guest,
     if (xcx_bitmap_init(&place->populated, guest->max_nr_pfns, err) ||
         xcx_bitmap_init(&place->spare, guest->max_nr_pfns, err))
         return -1;
-    return xcx_pool_init(&place->pool, guest->hv, in_fd, use_worker, err);
+    if (xcx_pool_init(&place->pool, guest->hv, in_fd, use_worker, err))
+        return -1;
+    place->pool.life_pages = WORKER_LIFE_PAGES;
+    return 0;
 }
 
 void xcx_place_done(struct xcx_place *place)
@@ -85,11 +94,27 @@ static int too_much(struct xcx_place *place, struct xcx_err *err)
                        place->guest->hv->domid, place->guest->info.max_pages);
 }
 
+static int populate_some(struct xcx_place *place, unsigned first, unsigned nr,
+                         unsigned *ret_nr_done, struct xcx_err *err)
+{
+    struct xcx_incoming *guest = place->guest;
+
+    memcpy(place->frames, &place->wanted[first], nr * sizeof(uint64_t));
+    if (xcx_populate(guest->hv, place->frames, nr, 0, ret_nr_done, err))
+        return -1;
+    for (unsigned i = 0; i < *ret_nr_done; i++)
+        guest->ops->set_frame(guest, place->wanted[first + i],
+                              place->frames[i]);
+    place->nr_left -= *ret_nr_done;
+    place->stats->nr_pfns_populated += *ret_nr_done;
+    return 0;
+}
+
 /* wanted[first] to wanted[first + nr - 1] by single pages. */
 static int populate_pages(struct xcx_place *place, unsigned first, unsigned nr,
                           struct xcx_err *err)
 {
-    struct xcx_incoming *guest = place->guest;
+    const struct xcx_hv *hv = place->guest->hv;
     unsigned nr_done;
 
     if (!nr)
@@ -98,20 +123,20 @@ static int populate_pages(struct xcx_place *place, unsigned first, unsigned nr,
         return -1;
     if (place->nr_left < nr)
         return too_much(place, err);
-    memcpy(place->frames, &place->wanted[first], nr * sizeof(uint64_t));
-    if (xcx_populate(guest->hv, place->frames, nr, 0, &nr_done, err))
+    if (populate_some(place, first, nr, &nr_done, err))
         return -1;
+    /* The host may be short of memory before the domain is at its limit. */
+    if (nr_done != nr && place->nr_spare) {
+        if (give_back_spare(place, err))
+            return -1;
+        return populate_pages(place, first + nr_done, nr - nr_done, err);
+    }
     if (nr_done != nr)
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
                            "domain %u: Xen gave %u of %u pages, from pfn "
                            "%#" PRIx64 " on none",
-                           guest->hv->domid, nr_done, nr,
+                           hv->domid, nr_done, nr,
                            place->wanted[first + nr_done]);
-    for (unsigned i = 0; i < nr; i++)
-        guest->ops->set_frame(guest, place->wanted[first + i],
-                              place->frames[i]);
-    place->nr_left -= nr;
-    place->stats->nr_pfns_populated += nr;
     return 0;
 }
 

@@ -29,7 +29,8 @@ static void retire(struct xcx_pool *pool, unsigned worker_index)
 int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int stream_fd,
                   unsigned nr_workers, struct xcx_err *err)
 {
-    *pool = (struct xcx_pool){.hv = hv, .stream_fd = stream_fd};
+    *pool = (struct xcx_pool){
+        .hv = hv, .stream_fd = stream_fd, .life_pages = XCX_POOL_LIFE_PAGES};
     for (unsigned i = 0; i < XCX_POOL_MAX_WORKERS; i++)
         pool->workers[i] = XCX_WORKER_INIT;
     for (unsigned i = 0; i < nr_workers && i < XCX_POOL_MAX_WORKERS; i++) {
@@ -55,7 +56,7 @@ int xcx_pool_ready(struct xcx_pool *pool, unsigned worker_index,
 {
     const struct xcx_worker *worker = &pool->workers[worker_index];
 
-    if (worker->pid && worker->nr_pages_mapped < XCX_POOL_LIFE_PAGES)
+    if (worker->pid && worker->nr_pages_mapped < pool->life_pages)
         return 0;
     return replace(pool, worker_index, err);
 }

@@ -22,6 +22,7 @@ struct xcx_pool {
     const struct xcx_hv *hv;
     int stream_fd;
     unsigned nr_workers; /* 0: there are none, the caller maps itself */
+    uint64_t life_pages; /* XCX_POOL_LIFE_PAGES, unless the caller says else */
     struct xcx_worker workers[XCX_POOL_MAX_WORKERS];
     pid_t retired[XCX_POOL_MAX_WORKERS]; /* told to exit, not yet reaped */
 };

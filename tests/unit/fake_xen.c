@@ -92,8 +92,10 @@ void fake_xen_reset(bool hvm, uint64_t max_pages)
         free(mapping->addr);
         free(mapping);
     }
-    fake_xen = (struct fake_xen){
-        .hvm = hvm, .address_bits = 36, .max_pages = max_pages};
+    fake_xen = (struct fake_xen){.hvm = hvm,
+                                 .address_bits = 36,
+                                 .max_pages = max_pages,
+                                 .host_pages = UINT64_MAX};
 }
 
 void *fake_xen_page(uint64_t pfn)
@@ -148,6 +150,8 @@ int xc_domain_populate_physmap(xc_interface *xch, uint32_t domid,
                    (unsigned long long)fake_xen.max_pages);
             return (int)i;
         }
+        if (fake_xen.nr_pages + nr > fake_xen.host_pages)
+            return (int)i;
         for (uint64_t j = 0; j < nr; j++)
             if (find(pfn + j) || pfn % nr) {
                 misuse("pfn %#llx populated again",

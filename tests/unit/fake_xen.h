@@ -26,6 +26,7 @@ struct fake_xen {
     bool hvm;
     unsigned address_bits;
     uint64_t max_pages;
+    uint64_t host_pages; /* that there are for it */
     bool no_superpages;
     unsigned max_vcpu_id;
 

@@ -207,6 +207,30 @@ static void never_more_than_the_domain_may_have(void **state)
     }
 }
 
+/* The domain may have more, but the host has not got it. */
+static void a_host_short_of_memory(void **state)
+{
+    const struct record records[] = {
+        {0, 512, 8, false, false}, {1024, 64, 0, false, false}, {0}};
+    struct run run;
+
+    (void)state;
+    fake_xen_reset(true, 2048);
+    fake_xen.host_pages = 520; /* enough, once spare pages are back */
+    restore(&run, records);
+    assert_string_equal(run.run.err.msg, "");
+    assert_int_equal(fake_xen.nr_pages, 512);
+    assert_int_equal(fake_xen.nr_given_back, 64);
+    assert_true(sample_page_is_right(fake_xen_page(1087), 1087));
+
+    fake_xen_reset(true, 2048);
+    fake_xen.host_pages = 500;
+    restore(&run, records);
+    assert_int_equal(run.run.err.kind, XCX_ERR_RESOURCE);
+    assert_non_null(strstr(run.run.err.msg, "domain 7: Xen gave 52 of 64 pages,"
+                                            " from pfn 0x434 on none"));
+}
+
 /* The same page twice in a record, and again: the last one counts. */
 static void a_page_may_come_again(void **state)
 {
@@ -267,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(superpages_where_the_stream_allows),
         cmocka_unit_test(never_more_than_the_domain_may_have),
+        cmocka_unit_test(a_host_short_of_memory),
         cmocka_unit_test(a_page_may_come_again),
         cmocka_unit_test(verify_compares),
     };
