@@ -112,7 +112,7 @@ static bool next_tables(struct work *work, bool pinned_only, uint64_t *pfn)
     const struct xcx_pv_incoming *pv = work->pv;
 
     work->nr = 0;
-    for (; *pfn < pv->guest.nr_pfns && work->nr < BATCH; ++*pfn) {
+    for (; *pfn < pv->tables_end && work->nr < BATCH; ++*pfn) {
         unsigned type = pv->types[*pfn];
 
         if (!is_table(type) || (pinned_only && !(type & XCX_PAGE_PIN)))

@@ -33,9 +33,10 @@ struct xcx_pv_vcpu {
 struct xcx_pv_incoming {
     struct xcx_incoming guest; /* first: the engine knows only this */
     struct xcx_pv_table p2m_table, types_table, leaves_table;
-    uint64_t *p2m;    /* by pfn: its mfn */
-    uint8_t *types;   /* by pfn: enum xcx_page_type, the last word */
-    uint64_t *leaves; /* by pfn / 512: a p2m frame's pfn + 1 */
+    uint64_t *p2m;       /* by pfn: its mfn */
+    uint8_t *types;      /* by pfn: enum xcx_page_type, the last word */
+    uint64_t tables_end; /* no page table at this pfn or above */
+    uint64_t *leaves;    /* by pfn / 512: a p2m frame's pfn + 1 */
     uint64_t nr_leaves;
     unsigned nr_vcpus;
     struct xcx_pv_vcpu *vcpus;

@@ -43,7 +43,11 @@ static void pv_set_frame(struct xcx_incoming *guest, uint64_t pfn,
 
 static void pv_set_type(struct xcx_incoming *guest, uint64_t pfn, unsigned type)
 {
-    xcx_pv_incoming_of(guest)->types[pfn] = (uint8_t)type;
+    struct xcx_pv_incoming *pv = xcx_pv_incoming_of(guest);
+
+    pv->types[pfn] = (uint8_t)type;
+    if (type != XCX_PAGE_NOTAB && pfn >= pv->tables_end)
+        pv->tables_end = pfn + 1;
 }
 
 /* ---- the p2m ------------------------------------------------------------ */
