@@ -107,7 +107,7 @@ uninstall:
 # tests/harness/run-tests runs them, adds up, and prints one closing line.
 # QUICK_TESTS needs neither root nor the lab; LAB_TESTS is the lab's standard
 # suite; SLOW_TESTS only run in check-all.
-TEST_TIMEOUT_S ?= 7200
+TEST_TIMEOUT_S ?= 1800
 run-tests = tests/harness/run-tests --timeout $(TEST_TIMEOUT_S) \
             --logs $(BUILD)/tests/logs --build $(BUILD)
 
@@ -128,6 +128,7 @@ check: deps-check deps-lab
 	$(Q)$(MAKE) --no-print-directory tests-built lab-built
 	$(Q)$(run-tests) $(UNIT_BINS) $(QUICK_TESTS) $(FUZZ_TESTS) $(LAB_TESTS)
 
+check-all: TEST_TIMEOUT_S = 14400
 check-all: deps-check deps-lab
 	$(Q)$(MAKE) --no-print-directory tests-built lab-built
 	$(Q)$(run-tests) $(UNIT_BINS) $(QUICK_TESTS) $(FUZZ_TESTS) $(LAB_TESTS) \
