@@ -15,10 +15,43 @@ void xcx_unwind_init(struct xcx_unwind *unwind, const struct xcx_hv *hv,
     *unwind = (struct xcx_unwind){.hv = hv, .ops = ops, .lock = XCX_LOCK_INIT};
 }
 
+/*
+ * Whoever had the lock before may have died with the guest throttled. Only
+ * the very cap that it had set is replaced: another one is somebody's will, or
+ * another domain's.
+ */
+static void undo_leftover_cap(struct xcx_unwind *unwind)
+{
+    const struct xcx_log log = {.emit = unwind->ops->log,
+                                .opaque = unwind->ops->opaque};
+    struct xcx_lock *lock = &unwind->lock;
+    struct xcx_err why = XCX_ERR_INIT;
+    uint32_t cap;
+
+    if (!lock->has_cap)
+        return;
+    if (xcx_sched_cap_get(unwind->hv, &cap, &why) ||
+        (cap == lock->cap_set &&
+         xcx_sched_cap_set(unwind->hv, lock->cap, &why)) ||
+        xcx_lock_forget_cap(lock, &why))
+        xcx_log(&log, XCX_LOG_WARN,
+                "domain %u: a save that died has left its scheduler cap at "
+                "%u, it was %u: %s",
+                unwind->hv->domid, lock->cap_set, lock->cap, why.msg);
+    else if (cap == lock->cap_set)
+        xcx_log(&log, XCX_LOG_WARN,
+                "domain %u: a save that died had set its scheduler cap to %u; "
+                "it is back at %u",
+                unwind->hv->domid, lock->cap_set, lock->cap);
+}
+
 int xcx_unwind_do_lock(struct xcx_unwind *unwind, const char *lock_dir,
                        struct xcx_err *err)
 {
-    return xcx_lock_take(&unwind->lock, lock_dir, unwind->hv->domid, err);
+    if (xcx_lock_take(&unwind->lock, lock_dir, unwind->hv->domid, err))
+        return -1;
+    undo_leftover_cap(unwind);
+    return 0;
 }
 
 int xcx_unwind_do_qemu_log_dirty(struct xcx_unwind *unwind, struct xcx_err *err)
@@ -89,6 +122,8 @@ int xcx_unwind_do_throttle(struct xcx_unwind *unwind, unsigned percent,
     }
     if (unwind->cap && cap >= unwind->cap)
         return 0; /* its administrator is stricter already */
+    if (xcx_lock_note_cap(&unwind->lock, unwind->cap, cap ? cap : 1, err))
+        return -1;
     return xcx_sched_cap_set(unwind->hv, cap ? cap : 1, err);
 }
 
@@ -147,9 +182,11 @@ void xcx_unwind_all(struct xcx_unwind *unwind, struct xcx_err *err)
 
     if (unwind->throttled &&
         undo(unwind, undo_cap, UNDO_TRIES,
-             "its scheduler cap could not be set back", err) &&
-        ops->journal_cap)
-        ops->journal_cap(ops->opaque, unwind->cap, true, NULL);
+             "its scheduler cap could not be set back", err)) {
+        xcx_lock_forget_cap(&unwind->lock, NULL);
+        if (ops->journal_cap)
+            ops->journal_cap(ops->opaque, unwind->cap, true, NULL);
+    }
     unwind->throttled = false;
 
     if (unwind->log_dirty &&

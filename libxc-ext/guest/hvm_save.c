@@ -8,12 +8,31 @@
 #include "guest/common_records.h"
 #include "hv/hvm.h"
 
+#define HVM_MAX_PFNS (UINT64_C(1) << 32) /* 16 TiB */
+
 _Static_assert(XCX_HVM_MAX_PARAMS <= XCX_HVM_PARAMS_MAX,
                "all parameters fit in one record");
 
+/* A guest may put a page anywhere: bitmaps are not to grow with its whims. */
+static int p2m_size(const struct xcx_hv *hv, uint64_t *ret_nr_pfns,
+                    struct xcx_err *err)
+{
+    uint64_t nr_pfns;
+
+    if (xcx_domain_p2m_size(hv, &nr_pfns, err))
+        return -1;
+    if (nr_pfns > HVM_MAX_PFNS)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "domain %u has a page at pfn %#llx: above 16 TiB "
+                           "it cannot be saved",
+                           hv->domid, (unsigned long long)nr_pfns - 1);
+    *ret_nr_pfns = nr_pfns;
+    return 0;
+}
+
 static int hvm_setup(struct xcx_guest *guest, struct xcx_err *err)
 {
-    return xcx_domain_p2m_size(guest->hv, &guest->nr_pfns, err);
+    return p2m_size(guest->hv, &guest->nr_pfns, err);
 }
 
 static int hvm_static_records(struct xcx_guest *guest,
@@ -34,11 +53,11 @@ static int hvm_start_records(struct xcx_guest *guest, struct xcx_writer *writer,
 static int hvm_refresh(struct xcx_guest *guest, struct xcx_writer *writer,
                        bool final, struct xcx_err *err)
 {
-    uint64_t nr_pfns;
+    uint64_t nr_pfns = 0;
 
     (void)writer;
     (void) final;
-    if (xcx_domain_p2m_size(guest->hv, &nr_pfns, err))
+    if (p2m_size(guest->hv, &nr_pfns, err))
         return -1;
     /* It may shrink as well; what was sent from above stays valid. */
     if (nr_pfns > guest->nr_pfns)

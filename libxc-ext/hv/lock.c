@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,10 +42,40 @@ static int refuse(int fd, const char *path, uint32_t domid, struct xcx_err *err)
                        domid, pid, path);
 }
 
+/* A file of somebody else's, or another name of one, must not be written. */
+static int check_file(int fd, const char *path, uint32_t domid,
+                      struct xcx_err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st))
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "domain %u: cannot open the lock %s", domid, path);
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
+        return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                           "domain %u: the lock %s is not a file of ours: "
+                           "remove it, or set lock_dir",
+                           domid, path);
+    return 0;
+}
+
+static void read_leftovers(struct xcx_lock *lock)
+{
+    char line[LINE_BYTES];
+    const char *cap;
+
+    read_line(lock->fd, line);
+    lock->leftover = lock->log_dirty = strstr(line, " log-dirty") != NULL;
+    cap = strstr(line, " cap ");
+    if (cap && sscanf(cap, " cap %" SCNu32 " %" SCNu32, &lock->cap,
+                      &lock->cap_set) == 2)
+        lock->has_cap = true;
+}
+
 int xcx_lock_take(struct xcx_lock *lock, const char *dir, uint32_t domid,
                   struct xcx_err *err)
 {
-    char path[PATH_MAX], line[LINE_BYTES];
+    char path[PATH_MAX];
     XCX_AUTO_CLOSE int fd = -1;
 
     if (!dir)
@@ -55,19 +86,16 @@ int xcx_lock_take(struct xcx_lock *lock, const char *dir, uint32_t domid,
     if (fd < 0)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
                            "domain %u: cannot open the lock %s", domid, path);
+    if (check_file(fd, path, domid, err))
+        return -1;
     if (flock(fd, LOCK_EX | LOCK_NB)) {
         if (errno == EWOULDBLOCK)
             return refuse(fd, path, domid, err);
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
                            "domain %u: cannot lock %s", domid, path);
     }
-    read_line(fd, line);
-    *lock = (struct xcx_lock){
-        .fd = -1,
-        .domid = domid,
-        .leftover = strstr(line, " log-dirty") != NULL,
-    };
-    lock->fd = xcx_steal_fd(&fd);
+    *lock = (struct xcx_lock){.fd = xcx_steal_fd(&fd), .domid = domid};
+    read_leftovers(lock);
     /* The note of a leftover must outlive us too until it is dealt with. */
     if (xcx_lock_note(lock, lock->leftover, err)) {
         xcx_lock_release(lock);
@@ -76,17 +104,41 @@ int xcx_lock_take(struct xcx_lock *lock, const char *dir, uint32_t domid,
     return 0;
 }
 
-int xcx_lock_note(struct xcx_lock *lock, bool log_dirty, struct xcx_err *err)
+static int write_note(const struct xcx_lock *lock, struct xcx_err *err)
 {
-    char line[LINE_BYTES];
-    int bytes = snprintf(line, sizeof(line), "%ld %s\n", (long)getpid(),
-                         log_dirty ? "log-dirty" : "idle");
+    char line[LINE_BYTES], cap[LINE_BYTES / 2] = "";
+    int bytes;
 
+    if (lock->has_cap)
+        snprintf(cap, sizeof(cap), " cap %" PRIu32 " %" PRIu32, lock->cap,
+                 lock->cap_set);
+    bytes = snprintf(line, sizeof(line), "%ld %s%s\n", (long)getpid(),
+                     lock->log_dirty ? "log-dirty" : "idle", cap);
     if (ftruncate(lock->fd, 0) || pwrite(lock->fd, line, bytes, 0) != bytes)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
                            "domain %u: cannot write its lock", lock->domid);
-    lock->log_dirty = log_dirty;
     return 0;
+}
+
+int xcx_lock_note(struct xcx_lock *lock, bool log_dirty, struct xcx_err *err)
+{
+    lock->log_dirty = log_dirty;
+    return write_note(lock, err);
+}
+
+int xcx_lock_note_cap(struct xcx_lock *lock, uint32_t cap, uint32_t cap_set,
+                      struct xcx_err *err)
+{
+    lock->has_cap = true;
+    lock->cap = cap;
+    lock->cap_set = cap_set;
+    return write_note(lock, err);
+}
+
+int xcx_lock_forget_cap(struct xcx_lock *lock, struct xcx_err *err)
+{
+    lock->has_cap = false;
+    return write_note(lock, err);
 }
 
 void xcx_lock_release(struct xcx_lock *lock)
@@ -94,7 +146,7 @@ void xcx_lock_release(struct xcx_lock *lock)
     if (lock->fd < 0)
         return;
     /* Failing leaves a line that the next holder reads as ours: harmless. */
-    if (!lock->log_dirty)
+    if (!lock->log_dirty && !lock->has_cap)
         (void)!ftruncate(lock->fd, 0);
     close(lock->fd);
     lock->fd = -1;

@@ -5,10 +5,11 @@
  * The lock is a flock on DIR/xl-migrate.DOMID.lock, which stays behind empty
  * when it is released. While held it contains one line,
  *
- *     PID WHAT\n         WHAT: "idle" or "log-dirty"
+ *     PID WHAT[ cap ORIGINAL SET]\n         WHAT: "idle" or "log-dirty"
  *
  * so that a refusal can name the holder, and so that whoever gets the lock
- * after its holder died knows that log-dirty was left on. It ends with the
+ * after its holder died knows that log-dirty was left on, and which scheduler
+ * cap had been replaced by which. It ends with the
  * last process that has the fd: forked workers hold it too while they live.
  */
 #ifndef XCX_HV_LOCK_H
@@ -26,12 +27,17 @@ struct xcx_lock {
     uint32_t domid;
     bool log_dirty; /* what the file says now */
     bool leftover;  /* the holder before died with log-dirty on */
+    /* What the file says of a throttle; after take(): a dead holder's. */
+    bool has_cap;
+    uint32_t cap;     /* the original one */
+    uint32_t cap_set; /* the one in its place */
 };
 
 #define XCX_LOCK_INIT ((struct xcx_lock){.fd = -1})
 
 /*
- * Takes the lock or fails at once. dir NULL: the default. Errors: RESOURCE;
+ * Takes the lock or fails at once. dir NULL: the default. Errors: RESOURCE,
+ * also for something in its place that is not a plain file of this user's;
  * GUEST when it is held, with the holder's pid in the message.
  */
 int xcx_lock_take(struct xcx_lock *lock, const char *dir, uint32_t domid,
@@ -40,9 +46,14 @@ int xcx_lock_take(struct xcx_lock *lock, const char *dir, uint32_t domid,
 /* Notes in the file that log-dirty is on, or off again. */
 int xcx_lock_note(struct xcx_lock *lock, bool log_dirty, struct xcx_err *err);
 
+/* Notes a throttle, before it is done, and that it has been undone. */
+int xcx_lock_note_cap(struct xcx_lock *lock, uint32_t cap, uint32_t cap_set,
+                      struct xcx_err *err);
+int xcx_lock_forget_cap(struct xcx_lock *lock, struct xcx_err *err);
+
 /*
- * Idempotent. A note that log-dirty is on stays, for the next holder: that is
- * what switching it off having failed looks like.
+ * Idempotent. A note that log-dirty or a cap is on stays, for the next holder:
+ * that is what undoing it having failed looks like.
  */
 void xcx_lock_release(struct xcx_lock *lock);
 

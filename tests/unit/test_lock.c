@@ -3,12 +3,14 @@
 #include "hv/lock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -113,12 +115,41 @@ static void test_no_directory(void **state)
     assert_non_null(strstr(err.msg, "domain 4: cannot open the lock /proc"));
 }
 
+/* Something else in the lock's place is neither waited for nor written. */
+static void test_not_a_file_of_ours(void **state)
+{
+    struct xcx_lock lock = XCX_LOCK_INIT;
+    char path[64], other[64];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/xl-migrate.5.lock", dir);
+    snprintf(other, sizeof(other), "%s/xl-migrate.6.lock", dir);
+    for (unsigned i = 0; i < 3; i++) {
+        struct xcx_err err = XCX_ERR_INIT;
+
+        if (i == 0)
+            assert_int_equal(mkfifo(path, 0644), 0);
+        else
+            close(open(other, O_CREAT | O_WRONLY, 0644));
+        if (i == 1)
+            assert_int_equal(link(other, path), 0);
+        if (i == 2)
+            assert_int_equal(symlink(other, path), 0);
+        assert_int_equal(xcx_lock_take(&lock, dir, 5, &err), -1);
+        assert_int_equal(err.kind, XCX_ERR_RESOURCE);
+        assert_non_null(strstr(err.msg, i == 2 ? "cannot open the lock"
+                                               : "is not a file of ours"));
+        unlink(path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_second_is_refused_by_name),
         cmocka_unit_test(test_leftover_is_seen_until_dealt_with),
         cmocka_unit_test(test_no_directory),
+        cmocka_unit_test(test_not_a_file_of_ours),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

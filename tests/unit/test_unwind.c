@@ -283,6 +283,33 @@ static void test_cap_is_never_raised(void **state)
     assert_int_equal(xen.cap, 50);
 }
 
+/* Killed while the guest was throttled: the next one sets the cap back. */
+static void test_cap_of_a_dead_holder(void **state)
+{
+    static const struct {
+        uint32_t cap_now, want;
+    } cases[] = {{60, 300}, {250, 250}, {0, 0}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct xcx_err err = XCX_ERR_INIT;
+
+        assert_int_equal(set_up(state), 0);
+        xen.cap = 300;
+        do_all();
+        close(unwind.lock.fd);
+        xen.cap = cases[i].cap_now;
+        for (unsigned once_more = 0; once_more < 2; once_more++) {
+            xcx_unwind_init(&unwind, &hv, &ops);
+            assert_int_equal(xcx_unwind_do_lock(&unwind, dir, &err), 0);
+            assert_int_equal(xen.cap, cases[i].want);
+            assert_false(unwind.lock.has_cap);
+            assert_true(unwind.lock.leftover == !once_more);
+            xcx_lock_note(&unwind.lock, false, NULL);
+            xcx_unwind_all(&unwind, NULL);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +321,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_unsupported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cap_is_never_raised, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_cap_of_a_dead_holder, NULL,
                                         tear_down),
     };
 

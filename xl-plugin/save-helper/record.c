@@ -142,7 +142,8 @@ static int replace(const char *dir, const char *name,
         return -1;
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     snprintf(new_path, sizeof(new_path), "%s/.%s.%d", dir, name, (int)getpid());
-    fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+    unlink(new_path); /* of a dead process with our pid, or not ours at all */
+    fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
               0644);
     if (fd < 0)
         return xcx_err_set(err, XCX_ERR_IO, errno, "%s", new_path);
