@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# make bench: our save side against the stock helper in the simulator.
+# make bench: our helper against the stock one in the simulator.
 # BENCH_ARGS="--pairs 3 --only 'pv-dom0.*1024'" and the like.
 BENCH_ARGS ?=
 
