@@ -58,6 +58,18 @@ static void hear_xen(void *opaque, const char *line)
     xcx_log(opaque, XCX_LOG_DEBUG, "%s", line);
 }
 
+/* To a type query such a page looks like a hole, and would be left out. */
+static int refuse_paged(const struct session *session, struct xcx_err *err)
+{
+    if (!session->info.nr_pages_paged)
+        return 0;
+    return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                       "domain %u has %llu pages paged out, which cannot be "
+                       "sent: let its pager bring them back and end first",
+                       session->params->domid,
+                       (unsigned long long)session->info.nr_pages_paged);
+}
+
 static int probe(struct session *session, struct xcx_err *err)
 {
     uint32_t domid = session->params->domid;
@@ -67,6 +79,8 @@ static int probe(struct session *session, struct xcx_err *err)
         return -1;
     if (session->info.dying)
         return xcx_err_set(err, XCX_ERR_GUEST, 0, "domain %u is dying", domid);
+    if (refuse_paged(session, err))
+        return -1;
     if (xcx_unwind_do_lock(&session->unwind, session->params->lock_dir, err) ||
         xcx_guest_new(&session->hv, &session->info, &session->guest, err) ||
         session->guest->ops->setup(session->guest, err))
@@ -235,7 +249,7 @@ static int suspend(struct session *session, struct xcx_err *err)
         session->info.shutdown_reason != XCX_SHUTDOWN_SUSPEND)
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "domain %u has not been suspended", domid);
-    return 0;
+    return refuse_paged(session, err);
 }
 
 /* From suspending the guest to the last of its state. */

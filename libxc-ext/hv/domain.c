@@ -24,6 +24,7 @@ int xcx_domain_get_info(const struct xcx_hv *hv,
         .nr_pages = (uint64_t)info.nr_pages + info.nr_shared_pages +
                     info.nr_paged_pages,
         .nr_pages_own = info.nr_pages,
+        .nr_pages_paged = info.nr_paged_pages,
         .max_pages = info.max_memkb / KIB_A_PAGE,
         .address_bits = info.gpaddr_bits,
         .max_vcpu_id = info.max_vcpu_id,

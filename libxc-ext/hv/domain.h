@@ -18,6 +18,7 @@ struct xcx_domain_info {
     unsigned shutdown_reason; /* SHUTDOWN_*; meaningful when shutdown */
     uint64_t nr_pages;        /* in the p2m: own, shared and paged out */
     uint64_t nr_pages_own;    /* without those shared and paged out */
+    uint64_t nr_pages_paged;  /* paged out: their contents are not in Xen */
     uint64_t max_pages;       /* that it may own */
     unsigned address_bits;    /* of its physical addresses; 0: not told */
     unsigned max_vcpu_id;

@@ -26,6 +26,7 @@ static long get_info(struct sim_world *w, struct xen_domctl *op)
                                                  << XEN_DOMINF_shutdownshift
                      : XEN_DOMINF_running);
     info->tot_pages = w->nr_pages;
+    info->paged_pages = w->spec.nr_paged;
     info->max_pages = w->max_pages;
     info->shared_info_frame = sim_mfn(w, w->shared_info_frame);
     info->nr_online_vcpus = w->spec.nr_vcpus;

@@ -41,6 +41,7 @@ static const struct field fields[] = {
     {"broken", F_U32, AT(nr_broken), NULL},
     {"special", F_U32, AT(nr_special), NULL},
     {"silent", F_U32, AT(nr_silent), NULL},
+    {"paged", F_U32, AT(nr_paged), NULL},
     {"rate", F_U64, AT(dirty_rate), NULL},
     {"pattern", F_WORD, AT(pattern), "uniform|seq|hot|"},
     {"balloon", F_U64, AT(balloon_rate), NULL},

@@ -16,6 +16,7 @@
  *                         query and map all the same (HVM)
  *   silent=N              pages the hypervisor itself writes: dirty only in
  *                         a CLEAN with the FINAL flag (HVM)
+ *   paged=N               Xen says that so many pages are paged out
  *   rate=N                pages a second that the guest dirties
  *   pattern=uniform|seq|hot
  *   balloon=N             pages a second ballooned out or in
@@ -71,6 +72,7 @@ struct sim_spec {
     uint32_t nr_broken;
     uint32_t nr_special;
     uint32_t nr_silent;
+    uint32_t nr_paged;
     uint64_t dirty_rate; /* pages a second */
     enum sim_pattern pattern;
     uint64_t balloon_rate; /* pages a second */
