@@ -44,6 +44,18 @@ verify_stream() { # verify_stream NAME ARGUMENTS...
     tell $? "$name passes verify-stream-v2" "$out"
 }
 
+# What xl-migrate inspect says of a file: Python expressions over the JSON,
+# one a line, that all must hold (inspect_holds.py).
+holds() { # holds NAME EXPECTED-STATUS FILE < EXPRESSIONS
+    local name=$1 expected=$2 file=$3 out status
+    "$BUILD/bin/xl-migrate" inspect --json - <"$file" >"$work/json" \
+        2>"$work/stderr"
+    status=$?
+    out=$(python3 tests/sim/inspect_holds.py "$work/json" 2>&1)
+    [ $? = 0 ] && [ "$status" = "$expected" ]
+    tell $? "$name" "status $status; $(cat "$work/stderr") $out"
+}
+
 plan() {
     echo "1..$nr_checks"
 }
