@@ -71,7 +71,8 @@ static void put_pages(struct restore_sample *sample, uint64_t *seed)
     uint8_t chosen[64];
     unsigned nr = 1 + pick(seed, 8);
 
-    if (sample->hvm && pick(seed, 4) == 0) {
+    if (sample->hvm && sample->nr_bytes < SAMPLE_ROOM / 2 &&
+        pick(seed, 4) == 0) {
         sample_page_run(sample, 512 * pick(seed, 3), 200 + pick(seed, 400));
         return;
     }
