@@ -4,10 +4,11 @@
  *
  *     fuzz_NAME SECONDS SEED CURRENT [FILE...]
  *
- * First each FILE is run as it is and with mutations, then random inputs
- * until the time is up. The input being run is always in the file CURRENT,
- * which is there to look at, or to run again, when the program dies; it is
- * removed at the end. The same SEED gives the same inputs.
+ * First each FILE is run as it is; then, until the time is up, inputs of the
+ * target's own making and mutations of the files, about as many of each. The
+ * input being run is always in the file CURRENT, which is there to look at, or
+ * to run again, when the program dies; it is removed at the end. The same SEED
+ * and the same FILEs give the same inputs. 0 SECONDS: the files alone.
  */
 #include "fuzz.h"
 
@@ -21,8 +22,12 @@
 #include "base/clock.h"
 #include "../unit/stream_sample.h"
 
-#define MAX_INPUT_BYTES   (1u << 20)
-#define MUTATIONS_OF_FILE 200
+#define MAX_INPUT_BYTES (4u << 20)
+
+struct seed_file {
+    uint8_t *data;
+    size_t bytes;
+};
 
 struct current {
     int fd;
@@ -82,55 +87,73 @@ static void mutate(uint64_t *seed, uint8_t *input, size_t bytes)
     }
 }
 
-static void run_file(struct current *current, const char *path, uint64_t *seed,
-                     uint8_t *input)
+static void read_file(const char *path, struct seed_file *ret_file)
 {
     FILE *file = fopen(path, "rbe");
-    size_t bytes;
-    uint8_t *changed;
 
     if (!file)
         die(path);
-    bytes = fread(input, 1, MAX_INPUT_BYTES, file);
+    ret_file->data = malloc(MAX_INPUT_BYTES);
+    if (!ret_file->data)
+        die("memory");
+    ret_file->bytes = fread(ret_file->data, 1, MAX_INPUT_BYTES, file);
     fclose(file);
-    run(current, input, bytes);
-    changed = malloc(bytes ? bytes : 1);
-    if (!changed)
-        die("malloc");
-    for (unsigned i = 0; i < MUTATIONS_OF_FILE; i++) {
-        memcpy(changed, input, bytes);
-        mutate(seed, changed, bytes);
-        run(current, changed, bytes - (bytes ? pick(seed, bytes) / 8 : 0));
-    }
-    free(changed);
+}
+
+/* A file as it is or cut off somewhere, and a few bytes of it changed. */
+static size_t mutation(uint64_t *seed, const struct seed_file *file,
+                       uint8_t *input)
+{
+    size_t bytes = file->bytes;
+
+    if (bytes && pick(seed, 4) == 0)
+        bytes = 1 + pick(seed, bytes);
+    memcpy(input, file->data, bytes);
+    mutate(seed, input, bytes);
+    return bytes;
+}
+
+static size_t next_input(uint64_t *seed, const struct seed_file *files,
+                         size_t nr_files, uint8_t *input)
+{
+    size_t bytes;
+
+    if (nr_files && pick(seed, 2))
+        return mutation(seed, &files[pick(seed, nr_files)], input);
+    bytes = fuzz_make_input(seed, input, MAX_INPUT_BYTES);
+    if (pick(seed, 3) == 0)
+        mutate(seed, input, bytes);
+    return bytes;
 }
 
 int main(int argc, char **argv)
 {
+    size_t nr_files = argc < 4 ? 0 : (size_t)argc - 4;
+    struct seed_file *files = calloc(nr_files + 1, sizeof(*files));
     uint8_t *input = malloc(MAX_INPUT_BYTES);
     struct current current = {0};
     uint64_t seed, end_ns;
 
-    if (argc < 4 || !input) {
+    if (argc < 4 || !input || !files) {
         fprintf(stderr, "usage: %s SECONDS SEED CURRENT [FILE...]\n", argv[0]);
         return 2;
     }
     end_ns = xcx_clock_ns() + strtoull(argv[1], NULL, 10) * XCX_NS_PER_S;
     seed = strtoull(argv[2], NULL, 10);
     open_current(&current, argv[3]);
-    for (int i = 4; i < argc; i++)
-        run_file(&current, argv[i], &seed, input);
-    do {
-        size_t bytes = fuzz_make_input(&seed, input, MAX_INPUT_BYTES);
-
-        if (pick(&seed, 3) == 0)
-            mutate(&seed, input, bytes);
-        run(&current, input, bytes);
-    } while (xcx_clock_ns() < end_ns);
+    for (size_t i = 0; i < nr_files; i++) {
+        read_file(argv[4 + i], &files[i]);
+        run(&current, files[i].data, files[i].bytes);
+    }
+    while (xcx_clock_ns() < end_ns)
+        run(&current, input, next_input(&seed, files, nr_files, input));
     printf("%lu inputs\n", current.nr_inputs);
     munmap(current.map, MAX_INPUT_BYTES);
     close(current.fd);
     unlink(argv[3]);
+    for (size_t i = 0; i < nr_files; i++)
+        free(files[i].data);
+    free(files);
     free(input);
     return 0;
 }

@@ -17,8 +17,8 @@
 #include "guest/pv_pagetable.h"
 #include "../unit/stream_sample.h"
 
-#define NR_PFNS  64
-#define NR_MFNS  256
+#define NR_PFNS  256 /* as the golden streams have */
+#define NR_MFNS  1024
 #define MFN(pfn) (100 + 2 * (pfn)) /* each other frame is somebody else's */
 
 static void must(bool holds, const char *what)

@@ -2,7 +2,7 @@
 # Fuzz targets: tests/fuzz/fuzz_NAME.c, built with the sanitizers from the
 # pure rooms' sources, apart from all other objects. A target that needs more
 # lists it in fuzz_NAME_SRC and fuzz_NAME_LIBS. tests/fuzz/run-fuzz runs each
-# for FUZZ_SECONDS.
+# for FUZZ_SECONDS, from a corpus of the golden streams on.
 FUZZ_TESTS += tests/fuzz/run-fuzz
 FUZZ_TARGETS := $(filter-out fuzz_main,$(patsubst tests/fuzz/%.c,%,$(sort \
     $(wildcard tests/fuzz/fuzz_*.c))))
@@ -37,9 +37,16 @@ $(BUILD)/fuzz/bin/$(1): $$(patsubst %.c,$(BUILD)/fuzz/obj/%.o, \
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call fuzz_rule,$(t))))
 
+FUZZ_GOLDEN := $(sort $(wildcard tests/data/*.gz))
+FUZZ_CORPUS := $(BUILD)/fuzz/corpus/.made
+$(FUZZ_CORPUS): tests/fuzz/make-corpus $(FUZZ_GOLDEN)
+	$(call say,CORPUS,$(@D))
+	$(Q)rm -rf $(@D) && tests/fuzz/make-corpus $(FUZZ_GOLDEN) $(@D)
+	$(Q)touch $@
+
 .PHONY: fuzz fuzz-built
 fuzz-built: deps-check
-	$(Q)$(MAKE) --no-print-directory $(FUZZ_BINS)
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_BINS) $(FUZZ_CORPUS)
 
 fuzz: fuzz-built
 	$(Q)$(run-tests) $(FUZZ_TESTS)
