@@ -15,7 +15,7 @@ say         = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' $(1) $(2))
 # ---- what Debian must provide ------------------------------------------
 # Lists by purpose; `make deps` installs what is missing of all of them.
 DEB_BUILD := gcc libc6-dev make pkg-config libxen-dev libyajl-dev
-DEB_CHECK := libcmocka-dev python3
+DEB_CHECK := libcmocka-dev python3 spin
 DEB_LINT  := clang-format cppcheck shellcheck pyflakes3 universal-ctags
 DEB_LAB   := qemu-system-x86 openssh-client dpkg-dev flex bison libelf-dev \
              xz-utils cpio
@@ -172,7 +172,8 @@ format: deps-lint
 clean:
 	$(Q)if [ -x tests/lab/lab ] && [ -d $(BUILD)/lab ]; then \
 	    tests/lab/lab down --all; fi
-	rm -rf $(addprefix $(BUILD)/,obj lib bin tests fuzz sim asan coverage)
+	rm -rf $(addprefix $(BUILD)/,obj lib bin tests fuzz model sim asan \
+	    coverage)
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -190,6 +191,7 @@ help:
 ## make bench        measure against stock in the simulator
 ## make bench-lab    measure against stock in the lab
 ## make fuzz         run the fuzzers
+## make model        search the handover's models with spin
 ## make coverage     line coverage of check-quick
 ## make deps         install what is missing from Debian's packages
 ## make clean        remove what was built (downloads are kept)
