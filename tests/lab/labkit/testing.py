@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -161,8 +162,7 @@ class Run:
             "downtime_ms": ended["longest_stall_ms"],
             "link_bytes": nr_bytes,
             "dirtied_pages_per_s": ended["dirtied_pages_per_s"],
-            "said": [line for line in said.split("\n")
-                     if "xl-save-helper" in line],
+            "said": re.findall(r"(?:saved|restored) \d+ MiB in [^\n]*", said),
             "lost_datagrams": report.get("net", {}).get("lost"),
             "longest_net_gap_ms": report.get("net", {}).get(
                 "longest_gap_peer_ms"),
@@ -176,10 +176,10 @@ def guest_memory_mib(host, name):
 
 def check_helpers(said, env, options):
     """From what xl -v printed: that each end was ours if it should be."""
+    # Both ends print to one terminal, and not line by line.
     for what, wanted in (("saved", env), ("restored", options)):
-        found = any("xl-save-helper" in line and what in line
-                    for line in said.split("\n"))
-        if found != bool(wanted):
+        found = re.search(rf"\b{what} \d+ MiB in ", said)
+        if bool(found) != bool(wanted):
             raise LabError(f"our helper {'' if found else 'did not say it '}"
                            f"{what}:\n{said}")
 
