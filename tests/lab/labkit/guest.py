@@ -20,7 +20,8 @@ KINDS = ("pv", "pvh", "hvm")
 BOOT_LIMIT_S = 240
 FIRST_ADDRESS = 20
 ECHO_PORT = 7007
-DEFAULT_WORKLOAD = "uniform,size=16M,rate=1M,verify=2M,tick=5"
+# Light: guest and Dom0 share one emulated processor.
+DEFAULT_WORKLOAD = "uniform,size=8M,rate=256K,verify=512K,tick=10"
 REPLY = re.compile(r"@witness (\{.*\}) #([0-9a-f]{8})\s*$")
 TAGS = itertools.count(time.time_ns() // 1000000 % 100000000)
 
