@@ -26,6 +26,8 @@ fuzz_inspect_LIBS = $(call pkglibs,yajl)
 fuzz_restore_SRC := tests/unit/restore_sample.c tests/unit/fake_xen.c \
     $(filter-out libxc-ext/base/% libxc-ext/stream/%,$(LIB_SRC))
 fuzz_restore_LIBS = $(call pkglibs,$(XCEXT_PKGS)) -lpthread
+fuzz_parent_SRC := xl-plugin/save-helper/parent.c \
+    xl-plugin/save-helper/message.c tests/sim/protocol.c
 fuzz_pagetable_SRC := libxc-ext/guest/pv_pagetable.c
 
 define fuzz_rule
