@@ -18,6 +18,8 @@ test_xl_config_SRC := $(call migrate_src,xl_config.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
 test_libxl_stream_SRC := $(call migrate_src,libxl_stream.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
+test_handover_SRC := $(call migrate_src,handover.c)
+test_handover_world_SRC := $(call migrate_src,handover.c)
 # All that inspects, without the program around it.
 INSPECT_SRC := $(call migrate_src,inspect.c inspect_json.c inspect_names.c \
     inspect_text.c json.c libxl_stream.c xl_config.c xl_header.c)

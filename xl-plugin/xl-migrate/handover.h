@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * handover: which end's copy of a guest may run. Pure: what the journal said
+ * last, what a look at the domain shows and what just happened come in; what
+ * to write, do and say comes out. No journal, domain or connection is touched
+ * here; send, receive and recover do that, all three by the same steps.
+ *
+ *   source  NONE -> OFFERED -> GO -> DONE        then destroys its copy
+ *                      |        |--> RESUMED     then resumes its copy
+ *                      |        |--> FENCED      the same, unasked
+ *                      |        '--> LOST        its copy is gone
+ *                      '-----------> RESUMED, LOST
+ *   target  NONE -> READY -> STARTING -> STARTED unpauses after STARTING
+ *            '--------'-------------> ABORTED    then destroys its copy
+ *
+ * A step is carried out in this order, under the case's lock:
+ *   1. append write to the journal and fsync it, and whatever was there
+ *      before it, even if another process wrote that;
+ *   2. act on the domain;
+ *   3. look at the domain and take a HANDOVER_LOOK step, until a step neither
+ *      writes nor acts;
+ *   4. say the word, again on each new connection.
+ * A crash between any two of these is made good by a HANDOVER_LOOK step with
+ * nothing but the journal. tests/model/handover.pml is the same protocol and
+ * shows which of these rules cannot be left out.
+ *
+ * A look at the domain means the very domain of the case (its domid and UUID),
+ * and a case is asked about only until it is settled at both ends: a guest
+ * that moved on or was shut down later would else be taken for a lost one.
+ *
+ * Threads: any; there is no state.
+ */
+#ifndef XL_MIGRATE_HANDOVER_H
+#define XL_MIGRATE_HANDOVER_H
+
+#include "xcext.h"
+
+enum handover_entry {
+    HANDOVER_NONE, /* no entry yet; in a step: nothing to write */
+    /* the source's */
+    HANDOVER_OFFERED, /* may resume at will */
+    HANDOVER_GO,      /* the target may start it: only its word counts */
+    HANDOVER_DONE,    /* the target has it, for good */
+    HANDOVER_RESUMED, /* the source has it, for good */
+    HANDOVER_FENCED,  /* the same, by the administrator's word */
+    HANDOVER_LOST,    /* neither has it; the source had it last */
+    /* the target's */
+    HANDOVER_READY,    /* a whole copy, paused: may be the only one left */
+    HANDOVER_STARTING, /* may run from here on */
+    HANDOVER_STARTED,
+    HANDOVER_ABORTED, /* never runs here */
+    HANDOVER_NR_ENTRIES
+};
+
+/* What a look at the domain shows. */
+enum handover_copy {
+    HANDOVER_ABSENT,
+    HANDOVER_BUILDING, /* target: not whole */
+    HANDOVER_PAUSED,   /* whole; at the source: suspended */
+    HANDOVER_RUNNING,
+    HANDOVER_NR_COPIES
+};
+
+enum handover_event {
+    HANDOVER_LOOK, /* nothing new: what does the journal ask for? */
+    /* at the source */
+    HANDOVER_OFFER,    /* send begins */
+    HANDOVER_WITHDRAW, /* cancel, a failure, a lost link, recover */
+    HANDOVER_FENCE,    /* recover --target-is-fenced */
+    HANDOVER_HEARD_READY,
+    HANDOVER_HEARD_STARTING,
+    HANDOVER_HEARD_ABORTED,
+    HANDOVER_HEARD_FAILED,
+    /* at the target */
+    HANDOVER_COMPLETE,     /* the copy is whole and paused */
+    HANDOVER_GIVE_UP,      /* a failure, a lost link, recover */
+    HANDOVER_CANNOT_START, /* STARTING cannot be written, say */
+    HANDOVER_HEARD_GO,
+    HANDOVER_HEARD_ABORT,
+    HANDOVER_NR_EVENTS
+};
+
+enum handover_act {
+    HANDOVER_DO_NOTHING,
+    HANDOVER_DO_RESUME,
+    HANDOVER_DO_UNPAUSE,
+    HANDOVER_DO_DESTROY
+};
+
+enum handover_word {
+    HANDOVER_SAY_NOTHING,
+    HANDOVER_SAY_GO,
+    HANDOVER_SAY_ABORT, /* answered by ABORTED, or by STARTING */
+    HANDOVER_SAY_DONE,
+    HANDOVER_SAY_READY,
+    HANDOVER_SAY_STARTING,
+    HANDOVER_SAY_ABORTED,
+    HANDOVER_SAY_FAILED /* not started, and not aborted either */
+};
+
+/* Where the guest is once the step is done, as far as this end knows. */
+enum handover_place {
+    HANDOVER_UNDECIDED,  /* the other end must be heard */
+    HANDOVER_HERE,       /* runs here, or is about to */
+    HANDOVER_THERE,      /* the other end has it, or knows what became of it */
+    HANDOVER_LAST_HERE,  /* lost with this host's power: start it cold here */
+    HANDOVER_LAST_EITHER /* lost, and by fencing nobody knows where it ran */
+};
+
+struct handover_step {
+    enum handover_entry write;
+    enum handover_act act;
+    enum handover_word say;
+    enum handover_place place;
+};
+
+/*
+ * The step of the source or the target whose journal ends with entry. Errors,
+ * upon which nothing must be written, done or said, *ret untouched:
+ * USAGE: asked for by the user and refused (fencing after DONE, say).
+ * PEER: the word contradicts the journal; GUEST: the domain does.
+ * BUG: entry or event is none of this end's.
+ */
+int handover_source_step(enum handover_entry entry, enum handover_copy copy,
+                         enum handover_event event, struct handover_step *ret,
+                         struct xcx_err *err);
+int handover_target_step(enum handover_entry entry, enum handover_copy copy,
+                         enum handover_event event, struct handover_step *ret,
+                         struct xcx_err *err);
+
+/* As written in journals and messages ("GO"); BUG's answer is "?". */
+const char *handover_entry_name(enum handover_entry entry);
+const char *handover_event_name(enum handover_event event);
+
+#endif
