@@ -20,6 +20,8 @@ test_libxl_stream_SRC := $(call migrate_src,libxl_stream.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
 test_handover_SRC := $(call migrate_src,handover.c)
 test_handover_world_SRC := $(call migrate_src,handover.c)
+test_journal_SRC := $(call migrate_src,journal.c journal_line.c handover.c)
+test_journal_LIBS := -Wl,--wrap=fsync
 # All that inspects, without the program around it.
 INSPECT_SRC := $(call migrate_src,inspect.c inspect_json.c inspect_names.c \
     inspect_text.c json.c libxl_stream.c xl_config.c xl_header.c)

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * journal: what one end of a case promised, in a file that outlives processes
+ * and power. send, receive and recover write it; handover.h says what an entry
+ * means and when it is written.
+ *
+ * DIR/ID.source.journal or DIR/ID.target.journal, a JSON object a line:
+ *
+ *   {"version":1,"id":ID,"side":"source","uuid":...,"name":...,"peer":...,
+ *    "boot":...}
+ *   {"entry":"OFFERED","domid":5,"time_s":1767225600}
+ *   {"entry":"GO","domid":5,"time_s":1767225601}
+ *
+ * - The first line is on disk before the file has its name; each entry and the
+ *   directory are, before journal_append() or journal_open() returns. What a
+ *   dead process wrote and nobody synced is therefore never acted upon.
+ * - Bytes behind the last newline are an append cut short: never acted upon
+ *   either, and cut off by journal_open().
+ * - An fd that is open holds the lock (flock): one process a case and end.
+ * - Entries only go forward (enum handover_entry's order).
+ *
+ * Blocking: on the disk. Threads: one at a time for a journal.
+ */
+#ifndef XL_MIGRATE_JOURNAL_H
+#define XL_MIGRATE_JOURNAL_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "handover.h"
+#include "xcext.h"
+
+#define JOURNAL_ID_BYTES   40 /* lower-case hexadecimal digits, and NUL */
+#define JOURNAL_UUID_BYTES 40 /* as in Linux's boot_id, and NUL */
+#define JOURNAL_TEXT_BYTES 256
+#define JOURNAL_MAX_BYTES  8192 /* of a whole file */
+
+enum journal_side { JOURNAL_SOURCE, JOURNAL_TARGET };
+
+/* Who the case is about; texts are UTF-8. */
+struct journal_case {
+    char id[JOURNAL_ID_BYTES];
+    enum journal_side side;
+    char uuid[JOURNAL_UUID_BYTES]; /* the domain's */
+    char name[JOURNAL_TEXT_BYTES]; /* the domain's, for people */
+    char peer[JOURNAL_TEXT_BYTES]; /* the other host, as the user named it */
+    /* The host's boot_id: after another boot the case's domain is gone. */
+    char boot[JOURNAL_UUID_BYTES];
+};
+
+struct journal {
+    int fd; /* -1: not open */
+    int dir_fd;
+    bool broken; /* what is on disk is not known: open it again */
+    struct journal_case about;
+    enum handover_entry entry; /* the last one; NONE: none yet */
+    uint32_t domid;            /* as of the last entry; 0: none */
+    uint64_t whole_bytes;      /* of the file, all lines whole */
+    char path[PATH_MAX];       /* for messages */
+};
+
+#define JOURNAL_INIT ((struct journal){.fd = -1, .dir_fd = -1})
+
+/*
+ * A new case; dir must exist. Errors: USAGE for a case whose texts do not
+ * fit or that there is already; RESOURCE (a full disk, no such directory).
+ * Nothing is left behind on failure.
+ */
+int journal_create(struct journal *journal, const char *dir,
+                   const struct journal_case *about, struct xcx_err *err);
+
+/*
+ * One that exists. Errors: USAGE, no such case; RESOURCE: held by another
+ * process, not a plain file of this user that only he can write, or the disk;
+ * STREAM: not a journal, with the line's number.
+ */
+int journal_open(struct journal *journal, const char *dir, const char *id,
+                 enum journal_side side, struct xcx_err *err);
+
+/*
+ * Appends and syncs an entry later than the last one. After an error nothing
+ * may be done or said of it. RESOURCE: not written, and may be tried again;
+ * IO: perhaps written, perhaps not, and only opening it again tells; BUG.
+ */
+int journal_append(struct journal *journal, enum handover_entry entry,
+                   uint32_t domid, struct xcx_err *err);
+
+/* The case is settled at both ends: removes the file and closes. */
+int journal_remove(struct journal *journal, struct xcx_err *err);
+
+/* Idempotent; gives up the lock. */
+void journal_close(struct journal *journal);
+
+#endif
