@@ -211,6 +211,10 @@ int xcx_restore(const struct xcx_restore_params *params,
                 struct xcx_restore_results *ret_results,
                 struct xcx_restore_stats *ret_stats, struct xcx_err *err);
 
+/* The statistics as one JSON object; *ret_json is malloc'ed, the caller's. */
+int xcx_restore_stats_json(const struct xcx_restore_stats *stats,
+                           char **ret_json, struct xcx_err *err);
+
 /* ---- inspecting ------------------------------------------------------- */
 
 /* The spec's record types in their order; the last: optional, of no name. */

@@ -129,30 +129,74 @@ static void put_stats(struct writer *writer, const struct xcx_save_stats *stats)
     check(writer, yajl_gen_map_close(writer->gen));
 }
 
-int xcx_save_stats_json(const struct xcx_save_stats *stats, char **ret_json,
-                        struct xcx_err *err)
+static void put_restore_stats(struct writer *writer,
+                              const struct xcx_restore_stats *stats)
 {
-    struct writer writer = {.failed = false};
+    check(writer, yajl_gen_map_open(writer->gen));
+    put_count(writer, "version", 1);
+    put_count(writer, "domid", stats->domid);
+    put_text(writer, "kind", stats->hvm ? "hvm" : "pv");
+    put_count(writer, "nr_records", stats->nr_records);
+    put_count(writer, "nr_pages_placed", stats->nr_pages_placed);
+    put_count(writer, "nr_pfns_populated", stats->nr_pfns_populated);
+    put_count(writer, "nr_superpages", stats->nr_superpages);
+    put_count(writer, "nr_pfns_given_back", stats->nr_pfns_given_back);
+    put_count(writer, "nr_pages_verified", stats->nr_pages_verified);
+    put_count(writer, "nr_pages_not_as_sent", stats->nr_pages_not_as_sent);
+    put_count(writer, "total_bytes", stats->total_bytes);
+    put_count(writer, "total_ns", stats->total_ns);
+    put_count(writer, "complete_ns", stats->complete_ns);
+    check(writer, yajl_gen_map_close(writer->gen));
+}
+
+static int begin(struct writer *writer, struct xcx_err *err)
+{
+    *writer = (struct writer){.gen = yajl_gen_alloc(NULL)};
+    if (!writer->gen)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "statistics");
+    yajl_gen_config(writer->gen, yajl_gen_beautify, 1);
+    yajl_gen_config(writer->gen, yajl_gen_indent_string, "  ");
+    return 0;
+}
+
+static int end(struct writer *writer, char **ret_json, struct xcx_err *err)
+{
     const unsigned char *text = NULL;
     size_t nr_bytes = 0;
     char *json = NULL;
+
+    check(writer, yajl_gen_get_buf(writer->gen, &text, &nr_bytes));
+    if (!writer->failed)
+        json = strndup((const char *)text, nr_bytes);
+    yajl_gen_free(writer->gen);
+    if (!json)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "statistics");
+    *ret_json = json;
+    return 0;
+}
+
+int xcx_save_stats_json(const struct xcx_save_stats *stats, char **ret_json,
+                        struct xcx_err *err)
+{
+    struct writer writer;
 
     if (stats->nr_rounds > XCX_STATS_MAX_ROUNDS)
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
                            "statistics of %u rounds, %d at most",
                            stats->nr_rounds, XCX_STATS_MAX_ROUNDS);
-    writer.gen = yajl_gen_alloc(NULL);
-    if (!writer.gen)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "statistics");
-    yajl_gen_config(writer.gen, yajl_gen_beautify, 1);
-    yajl_gen_config(writer.gen, yajl_gen_indent_string, "  ");
+    if (begin(&writer, err) < 0)
+        return -1;
     put_stats(&writer, stats);
-    check(&writer, yajl_gen_get_buf(writer.gen, &text, &nr_bytes));
-    if (!writer.failed)
-        json = strndup((const char *)text, nr_bytes);
-    yajl_gen_free(writer.gen);
-    if (!json)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "statistics");
-    *ret_json = json;
-    return 0;
+    return end(&writer, ret_json, err);
+}
+
+int xcx_restore_stats_json(const struct xcx_restore_stats *stats,
+                           char **ret_json, struct xcx_err *err)
+{
+    struct writer writer;
+
+    if (begin(&writer, err) < 0)
+        return -1;
+    put_restore_stats(&writer, stats);
+    return end(&writer, ret_json, err);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * stats: keeping the counters of a save; xcext.h has the structs and
- * xcx_save_stats_json().
+ * stats: keeping the counters of a save; xcext.h has the structs, and
+ * xcx_save_stats_json() and xcx_restore_stats_json().
  *
- * The JSON is one object. Quantities carry their unit in the key, as in the
- * structs; what is not known is null; keys are only ever added:
+ * The JSON of a save is one object. Quantities carry their unit in the key, as
+ * in the structs; what is not known is null; keys are only ever added:
  *
  *   { "version": 1, "domid": 7, "kind": "hvm",
  *     "nr_pfns_p2m": ..., "nr_pfns_guest": ...,
@@ -14,6 +14,10 @@
  *                   "total_ns": ..., "predicted_ns": ... or null },
  *     "throttle_percent_min": 100, "stop_reason": "..." or null,
  *     "rounds": [ { "round": 0, "final": false, ... }, ... ] }
+ *
+ * That of a restore has the counters of struct xcx_restore_stats by name:
+ *
+ *   { "version": 1, "domid": 8, "kind": "hvm", "nr_records": ..., ... }
  *
  * No thread may write a struct while another reads it.
  */

@@ -191,6 +191,52 @@ static void too_many_rounds_are_refused(void **state)
     assert_null(json);
 }
 
+static void a_restore_has_all_its_counters(void **state)
+{
+    static const struct xcx_restore_stats stats = {
+        .domid = 1,
+        .hvm = true,
+        .nr_records = 2,
+        .nr_pages_placed = 3,
+        .nr_pfns_populated = 4,
+        .nr_superpages = 5,
+        .nr_pfns_given_back = 6,
+        .nr_pages_verified = 7,
+        .nr_pages_not_as_sent = 8,
+        .total_bytes = 9,
+        .total_ns = 10,
+        .complete_ns = 11,
+    };
+    static const char *const keys[] = {
+        "domid",
+        "nr_records",
+        "nr_pages_placed",
+        "nr_pfns_populated",
+        "nr_superpages",
+        "nr_pfns_given_back",
+        "nr_pages_verified",
+        "nr_pages_not_as_sent",
+        "total_bytes",
+        "total_ns",
+        "complete_ns",
+    };
+    struct xcx_err err = XCX_ERR_INIT;
+    char message[256] = "";
+    char *json = NULL;
+    yajl_val tree;
+
+    (void)state;
+    assert_int_equal(xcx_restore_stats_json(&stats, &json, &err), 0);
+    tree = yajl_tree_parse(json, message, sizeof(message));
+    assert_string_equal(message, "");
+    free(json);
+    assert_int_equal(count(tree, "version", NULL), 1);
+    assert_string_equal(YAJL_GET_STRING(member(tree, "kind", NULL)), "hvm");
+    for (size_t i = 0; i < NR(keys); i++)
+        assert_int_equal(count(tree, keys[i], NULL), i + 1);
+    yajl_tree_free(tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +245,7 @@ int main(void)
         cmocka_unit_test(a_round_has_all_its_counters),
         cmocka_unit_test(rounds_without_room_are_added_to_the_last),
         cmocka_unit_test(too_many_rounds_are_refused),
+        cmocka_unit_test(a_restore_has_all_its_counters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
