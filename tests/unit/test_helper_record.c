@@ -35,8 +35,8 @@ static int set_up(void **state)
         return -1;
     snprintf(fixture->stats_dir, 64, "%s/a", fixture->dir);
     snprintf(fixture->run_dir, 64, "%s/b/c", fixture->dir);
-    record_init(&fixture->record, fixture->stats_dir, fixture->run_dir, 7,
-                &started);
+    record_init(&fixture->record, RECORD_SAVE, fixture->stats_dir,
+                fixture->run_dir, 7, &started);
     *state = fixture;
     return 0;
 }
@@ -142,6 +142,7 @@ static void running_is_renewed_and_then_replaced_by_the_end(void **state)
     assert_null(only_file(fixture->run_dir, "7.json"));
     tree = only_file(fixture->stats_dir, FINAL_NAME);
     is_text(tree, "state", "done");
+    is_text(tree, "direction", "save");
     is_text(tree, "what", NULL);
     is_text(tree, "error", NULL);
     is_count(tree, NULL, "domid", 7);
@@ -165,6 +166,27 @@ static void a_failure_is_written_down(void **state)
     yajl_tree_free(tree);
 }
 
+static void a_restore_has_its_own_statistics(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct xcx_restore_stats stats = {.domid = 7, .nr_superpages = 5};
+    const struct xcx_err well = XCX_ERR_INIT;
+    struct xcx_err err = XCX_ERR_INIT;
+    struct record record;
+    yajl_val tree;
+
+    record_init(&record, RECORD_RESTORE, fixture->stats_dir, "", 7, &started);
+    assert_int_equal(record_restore_stats(&record, &stats, &err), 0);
+    assert_int_equal(record_restore_stats(&record, &stats, &err), 0);
+    assert_int_equal(record_end(&record, &well, &err), 0);
+    record_done(&record);
+    tree = only_file(fixture->stats_dir, FINAL_NAME);
+    is_text(tree, "direction", "restore");
+    is_text(tree, "state", "done");
+    is_count(tree, "stats", "nr_superpages", 5);
+    yajl_tree_free(tree);
+}
+
 static void empty_directories_mean_no_files(void **state)
 {
     struct fixture *fixture = *state;
@@ -172,7 +194,7 @@ static void empty_directories_mean_no_files(void **state)
     struct xcx_err err = XCX_ERR_INIT;
     struct record record;
 
-    record_init(&record, "", "", 7, &started);
+    record_init(&record, RECORD_SAVE, "", "", 7, &started);
     assert_int_equal(record_running(&record, "x", 0, 0, &err), 0);
     assert_int_equal(record_end(&record, &well, &err), 0);
     assert_null(only_file(fixture->dir, ""));
@@ -216,6 +238,8 @@ int main(void)
             running_is_renewed_and_then_replaced_by_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failure_is_written_down, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_restore_has_its_own_statistics,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(empty_directories_mean_no_files, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_named, set_up,

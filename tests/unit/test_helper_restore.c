@@ -29,15 +29,18 @@ static void start(struct fake_libxl *libxl, const char *line,
     fake_libxl_start(libxl, program, line, environment);
 }
 
+/* No record is wanted but where a test says so. */
 static int set_up(void **state)
 {
     (void)state;
-    return setenv("XL_MIGRATE_CONF", "/dev/null", 1);
+    return setenv("XL_MIGRATE_CONF", "/dev/null", 1) ||
+           setenv("XL_MIGRATE_STATS_DIR", "", 1);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    unsetenv("XL_MIGRATE_STATS_DIR");
     unsetenv("XL_MIGRATE_RESTORE");
     unsetenv("XL_MIGRATE_STOCK_HELPER");
     return 0;
@@ -70,6 +73,40 @@ static void a_restore_runs_through(void **state)
                "given back; 3 ms after the end of the stream");
     expect_results(&libxl, 0x1000000000005, 6);
     expect_complete(&libxl, 0, 0);
+    assert_int_equal(fake_libxl_end(&libxl), 0);
+}
+
+static void a_restore_leaves_a_record(void **state)
+{
+    char dir[] = "/tmp/test-restore-XXXXXX", command[256];
+    struct fake_libxl libxl;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    setenv("XL_MIGRATE_STATS_DIR", dir, 1);
+    start(&libxl, RESTORE, "fail");
+    expect_log(&libxl, 8, "record 3 is bad");
+    expect_results(&libxl, 0, 0);
+    snprintf(command, sizeof(command),
+             "grep -q '\"direction\": \"restore\"' %s/*-dom7.json && "
+             "grep -q 'record 3 is bad' %s/*-dom7.json && rm -r %s",
+             dir, dir, dir);
+    assert_int_equal(system(command), 0);
+    expect_complete(&libxl, -1, EBADMSG);
+    assert_int_equal(fake_libxl_end(&libxl), 0);
+}
+
+static void a_record_that_cannot_be_written_is_a_warning(void **state)
+{
+    struct fake_libxl libxl;
+
+    (void)state;
+    setenv("XL_MIGRATE_STATS_DIR", "/dev/null/x", 1);
+    start(&libxl, RESTORE, "fail");
+    expect_log(&libxl, 8, "record 3 is bad");
+    expect_log(&libxl, 7, "no statistics: /dev/null/x: Not a directory");
+    expect_results(&libxl, 0, 0);
+    expect_complete(&libxl, -1, EBADMSG);
     assert_int_equal(fake_libxl_end(&libxl), 0);
 }
 
@@ -157,6 +194,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_restore_runs_through),
+        TEST(a_restore_leaves_a_record),
+        TEST(a_record_that_cannot_be_written_is_a_warning),
         TEST(static_data_refused_fails_the_restore),
         TEST(a_restore_without_callbacks_asks_nothing),
         TEST(a_failed_restore_is_one_line_and_an_errno),

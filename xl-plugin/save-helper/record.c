@@ -14,11 +14,12 @@
 
 #define PATH_BYTES 1200 /* a directory of the configuration and a name */
 
-void record_init(struct record *record, const char *stats_dir,
-                 const char *run_dir, uint32_t domid,
+void record_init(struct record *record, enum record_direction direction,
+                 const char *stats_dir, const char *run_dir, uint32_t domid,
                  const struct timespec *started)
 {
     *record = (struct record){
+        .direction = direction,
         .stats_dir = stats_dir,
         .run_dir = run_dir,
         .domid = domid,
@@ -38,6 +39,19 @@ int record_stats(struct record *record, const struct xcx_save_stats *stats,
     char *json;
 
     if (xcx_save_stats_json(stats, &json, err) < 0)
+        return -1;
+    free(record->stats_json);
+    record->stats_json = json;
+    return 0;
+}
+
+int record_restore_stats(struct record *record,
+                         const struct xcx_restore_stats *stats,
+                         struct xcx_err *err)
+{
+    char *json;
+
+    if (xcx_restore_stats_json(stats, &json, err) < 0)
         return -1;
     free(record->stats_json);
     record->stats_json = json;
@@ -81,6 +95,8 @@ static void put_head(yajl_gen gen, const struct record *record,
 {
     yajl_gen_map_open(gen);
     put_count(gen, "version", 1);
+    put_text(gen, "direction",
+             record->direction == RECORD_RESTORE ? "restore" : "save");
     put_count(gen, "domid", record->domid);
     put_count(gen, "pid", (uint64_t)getpid());
     put_started(gen, record);

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * record: what is written down about a save, for people and `status`.
+ * record: what is written down about a save or a restore, for people and
+ * `status`.
  *
- *   RUN_DIR/DOMID.json            while it runs, renewed about every second
+ *   RUN_DIR/DOMID.json            while a save runs, renewed about every second
  *   STATS_DIR/TIME-domDOMID.json  when it has ended, however it did
  *
  * Each file is replaced by rename, so a reader sees the old or the new one.
  * A running file whose pid is gone is left over from a crash. Both are one
  * JSON object; keys are only ever added, "stats" is as in libxcext:
  *
- *   { "version": 1, "domid": 7, "pid": 4711, "started": "2026-01-31T...Z",
+ *   { "version": 1, "direction": "save" | "restore",
+ *     "domid": 7, "pid": 4711, "started": "2026-01-31T...Z",
  *     "state": "running" | "done" | "failed",
  *     "what": "round 1", "done": 5, "total": 10,            while running
  *     "error_kind": "GUEST", "error": "...",                when failed
  *     "stats": { ... } or null }
  *
- * Failing to write is never a reason to fail a save: the caller warns.
+ * Failing to write is never a reason to fail: the caller warns.
  */
 #ifndef SAVE_HELPER_RECORD_H
 #define SAVE_HELPER_RECORD_H
@@ -26,7 +28,10 @@
 
 #include "xcext.h"
 
+enum record_direction { RECORD_SAVE, RECORD_RESTORE };
+
 struct record {
+    enum record_direction direction;
     const char *stats_dir; /* the caller's; "": no file */
     const char *run_dir;   /* the caller's; "": no file */
     uint32_t domid;
@@ -34,13 +39,16 @@ struct record {
     char *stats_json;        /* the newest; owned */
 };
 
-void record_init(struct record *record, const char *stats_dir,
-                 const char *run_dir, uint32_t domid,
+void record_init(struct record *record, enum record_direction direction,
+                 const char *stats_dir, const char *run_dir, uint32_t domid,
                  const struct timespec *started);
 
 /* Keeps the newest statistics for what is written next. */
 int record_stats(struct record *record, const struct xcx_save_stats *stats,
                  struct xcx_err *err);
+int record_restore_stats(struct record *record,
+                         const struct xcx_restore_stats *stats,
+                         struct xcx_err *err);
 
 /* Writes the running file. */
 int record_running(struct record *record, const char *what, uint64_t done,

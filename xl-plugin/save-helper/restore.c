@@ -4,6 +4,9 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
+
+#include "record.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -95,6 +98,25 @@ static void summarise(struct session *session,
     on_log(session, XCX_LOG_INFO, line);
 }
 
+/* A record that cannot be written is worth a warning, never a failure. */
+static void write_record(struct session *session,
+                         const struct timespec *started,
+                         const struct xcx_restore_stats *stats,
+                         const struct xcx_err *outcome)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct record record;
+
+    record_init(&record, RECORD_RESTORE, session->config->stats_dir, "",
+                session->arguments->domid, started);
+    if (record_restore_stats(&record, stats, &err) < 0 ||
+        record_end(&record, outcome, &err) < 0) {
+        xcx_err_prefix(&err, "no statistics");
+        on_log(session, XCX_LOG_WARN, err.msg);
+    }
+    record_done(&record);
+}
+
 /* libxl wants both messages, whatever happened. */
 static int report(struct parent *parent,
                   const struct xcx_restore_results *results,
@@ -139,12 +161,16 @@ int restore_run(const struct arguments *arguments, const struct config *config,
     struct xcx_restore_results results = {0};
     struct xcx_restore_stats stats = {.domid = arguments->domid};
     struct xcx_err outcome = XCX_ERR_INIT;
+    struct timespec started;
 
     let_sigterm_kill();
     signal(SIGPIPE, SIG_IGN);
+    clock_gettime(CLOCK_REALTIME, &started);
     if (engine(&session, &results, &stats, &outcome) == 0)
         summarise(&session, &stats);
     else
         on_log(&session, XCX_LOG_ERROR, outcome.msg);
+    /* First the file, since libxl reads no more after "complete". */
+    write_record(&session, &started, &stats, &outcome);
     return report(parent, &results, &outcome);
 }

@@ -4,10 +4,11 @@
  *
  *   xcx_restore() ── static data done ─▶ libxl, which answers
  *       │         ── log, progress ────▶
- *       └─▶ restore results (0 and 0 after a failure) ─▶ complete ─▶ exit 0
+ *       └─▶ a record in STATS_DIR (record.h)
+ *           ─▶ restore results (0 and 0 after a failure) ─▶ complete ─▶ exit 0
  *
- * SIGTERM kills: a domain that is half restored is worth nothing, and libxl
- * destroys it. Worker processes die with us.
+ * SIGTERM kills, and leaves no record: a domain that is half restored is worth
+ * nothing, and libxl destroys it. Worker processes die with us.
  */
 #ifndef SAVE_HELPER_RESTORE_H
 #define SAVE_HELPER_RESTORE_H

@@ -214,8 +214,8 @@ int save_run(const struct arguments *arguments, const struct config *config,
 
     signal(SIGPIPE, SIG_IGN);
     clock_gettime(CLOCK_REALTIME, &started);
-    record_init(&session.record, config->stats_dir, config->run_dir,
-                arguments->domid, &started);
+    record_init(&session.record, RECORD_SAVE, config->stats_dir,
+                config->run_dir, arguments->domid, &started);
     if (save(&session, &stats, &outcome) == 0)
         summarise(&session, &stats);
     else
