@@ -24,6 +24,16 @@
  * nothing but the journal. tests/model/handover.pml is the same protocol and
  * shows which of these rules cannot be left out.
  *
+ * Nothing is begun at the other end, not even a copy, before OFFERED is on
+ * disk: nobody would know of what is left there.
+ *
+ * A target without the plugin goes by the same steps, with xl list and the
+ * like for words (tests/model/handover_stock.pml, where GO is called START):
+ * READY is heard when xl has named its paused copy; GO is said by xl unpause;
+ * STARTING is heard when the domain runs there or is gone; ABORTED is heard
+ * before GO only, when there is nothing but an --incoming copy that no xl
+ * works on; ABORT is said by xl destroy, and never after GO.
+ *
  * A look at the domain means the very domain of the case (its domid and UUID),
  * and a case is asked about only until it is settled at both ends: a guest
  * that moved on or was shut down later would else be taken for a lost one.
