@@ -215,6 +215,58 @@ int xcx_restore(const struct xcx_restore_params *params,
 int xcx_restore_stats_json(const struct xcx_restore_stats *stats,
                            char **ret_json, struct xcx_err *err);
 
+/* ---- suspending ------------------------------------------------------- */
+
+enum xcx_run_state {
+    XCX_RUNS,      /* or could: not shut down */
+    XCX_SUSPENDED, /* has shut down, to suspend */
+    XCX_SHUT_DOWN, /* for another reason */
+    XCX_GONE,      /* no such domain, or dying */
+};
+
+/*
+ * What of suspending a guest is Xen's part; xenstore's is the caller's.
+ * Errors of all: HYPERCALL unless said otherwise. None blocks for long.
+ */
+struct xcx_suspender;
+
+/* log may be NULL and must outlive it. GUEST: vNUMA, which no stream has. */
+int xcx_suspender_open(uint32_t domid, const struct xcx_log *log,
+                       struct xcx_suspender **ret_suspender,
+                       struct xcx_err *err);
+
+/* Gives back channel and lock; NULL: nothing. */
+void xcx_suspender_close(struct xcx_suspender *suspender);
+
+/*
+ * Binds the suspend event channel that the guest offers at its port, under
+ * libxl's lock file for it. Once. GUEST: another process holds it, or it
+ * cannot be bound.
+ */
+int xcx_suspender_bind(struct xcx_suspender *suspender, unsigned port,
+                       struct xcx_err *err);
+
+/* Readable once Xen or the guest has fired the channel; -1: not bound. */
+int xcx_suspender_fd(const struct xcx_suspender *suspender);
+
+/* Takes what made the fd readable, so that it can be awaited again. */
+int xcx_suspender_take_event(struct xcx_suspender *suspender,
+                             struct xcx_err *err);
+
+/* Asks the guest by the channel. */
+int xcx_suspender_notify(struct xcx_suspender *suspender, struct xcx_err *err);
+
+/* Suspends it without asking: for HVM guests that need not know. */
+int xcx_suspender_force(struct xcx_suspender *suspender, struct xcx_err *err);
+
+/* HVM, PVH: whether it has PV drivers, and sleeps as in ACPI S3. */
+int xcx_suspender_hvm_state(struct xcx_suspender *suspender,
+                            bool *ret_pv_drivers, bool *ret_sleeps,
+                            struct xcx_err *err);
+
+int xcx_suspender_run_state(struct xcx_suspender *suspender,
+                            enum xcx_run_state *ret_state, struct xcx_err *err);
+
 /* ---- inspecting ------------------------------------------------------- */
 
 /* The spec's record types in their order; the last: optional, of no name. */
