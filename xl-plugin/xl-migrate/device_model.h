@@ -7,8 +7,7 @@
  *   lock userdata-l.DOMID.UUID.qmp-socket-lock ─▶ connect qmp-libxl-DOMID
  *     ◀─ greeting ─▶ qmp_capabilities ─▶ command… ─▶ close, unlink, unlock
  *
- * Nothing that QEMU says is trusted: a reply has a bound and a time limit,
- * and answers another command's id at its peril.
+ * What QEMU says is bounded in bytes and time: qmp.h.
  *
  * Blocking: up to timeout_ms a call. Threads: one at a time.
  *
@@ -25,7 +24,7 @@
 #include "xcext.h"
 
 #define DEVICE_MODEL_TIMEOUT_MS      10000
-#define DEVICE_MODEL_MAX_REPLY_BYTES (1U << 20)
+#define DEVICE_MODEL_SAVE_TIMEOUT_MS 60000
 #define DEVICE_MODEL_MAX_STATE_BYTES (128U << 20)
 
 /* Zeroed texts: libxl's own directories. */
@@ -34,7 +33,7 @@ struct device_model {
     char uuid[DOMAIN_UUID_BYTES];
     const char *run_dir;  /* of the socket; NULL: /var/run/xen */
     const char *lock_dir; /* NULL: /var/lib/xen */
-    unsigned timeout_ms;  /* 0: the default */
+    unsigned timeout_ms;  /* of a call; 0: the defaults */
 };
 
 /* For the domain, with the defaults. */

@@ -97,10 +97,9 @@ int domain_destroy(struct host *host, uint32_t domid, struct xcx_err *err);
 
 /*
  * A suspended guest goes on where it was: device model, Xen, xenstored, in
- * this order. Does nothing to one that is not suspended, except that an HVM
- * guest's device model is told to go on. It is tried again for up to
- * timeout_ms where the device model fails, since the images' locks may be
- * held by a target that is about to give up.
+ * this order. Does nothing to one that is not suspended. For an HVM guest it
+ * is tried again for up to timeout_ms, since its disk images may still be held
+ * by the device model of a target that is about to give up.
  */
 int domain_resume(struct host *host, uint32_t domid, unsigned timeout_ms,
                   struct xcx_err *err);
