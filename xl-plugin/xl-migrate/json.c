@@ -5,10 +5,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+int json_init_line(struct json *json, struct xcx_err *err)
+{
+    *json = (struct json){.gen = yajl_gen_alloc(NULL)};
+    if (!json->gen)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "JSON");
+    yajl_gen_config(json->gen, yajl_gen_validate_utf8, 1);
+    return 0;
+}
+
 int json_init(struct json *json, struct xcx_err *err)
 {
-    json->failed = false;
-    json->gen = yajl_gen_alloc(NULL);
+    *json = (struct json){.gen = yajl_gen_alloc(NULL)};
     if (!json->gen)
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "JSON");
     yajl_gen_config(json->gen, yajl_gen_beautify, 1);
@@ -27,6 +35,8 @@ static void check(struct json *json, yajl_gen_status status)
 {
     if (status != yajl_gen_status_ok)
         json->failed = true;
+    if (status == yajl_gen_invalid_string)
+        json->not_utf8 = true;
 }
 
 static void put_string(struct json *json, const char *text)
@@ -94,14 +104,29 @@ void json_null(struct json *json, const char *key)
     check(json, yajl_gen_null(json->gen));
 }
 
-int json_write(struct json *json, FILE *out, struct xcx_err *err)
+int json_get(struct json *json, const char **ret_text, size_t *ret_bytes,
+             struct xcx_err *err)
 {
-    const unsigned char *text;
-    size_t nr_bytes;
+    const unsigned char *text = NULL;
+    size_t nr_bytes = 0;
 
     check(json, yajl_gen_get_buf(json->gen, &text, &nr_bytes));
+    if (json->not_utf8)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0, "a text is not UTF-8");
     if (json->failed)
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "JSON");
+    *ret_text = (const char *)text;
+    *ret_bytes = nr_bytes;
+    return 0;
+}
+
+int json_write(struct json *json, FILE *out, struct xcx_err *err)
+{
+    const char *text;
+    size_t nr_bytes;
+
+    if (json_get(json, &text, &nr_bytes, err))
+        return -1;
     if (fwrite(text, 1, nr_bytes, out) != nr_bytes)
         return xcx_err_set(err, XCX_ERR_IO, errno, "writing JSON");
     return 0;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * json: writing one JSON object. yajl only fails for want of memory here:
- * noted once, told by json_write(). A key of NULL is for what stands in an
- * array. Threads: one at a time.
+ * json: writing one JSON object. yajl only fails for want of memory here, or,
+ * in a line, for a text that is not UTF-8: noted once, told by json_write()
+ * and json_get(). A key of NULL is for what stands in an array.
+ * Threads: one at a time.
  */
 #ifndef XL_MIGRATE_JSON_H
 #define XL_MIGRATE_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -18,10 +20,12 @@
 struct json {
     yajl_gen gen; /* owned */
     bool failed;
+    bool not_utf8;
 };
 
 int json_init(struct json *json, struct xcx_err *err);
-void json_done(struct json *json); /* idempotent */
+int json_init_line(struct json *json, struct xcx_err *err); /* all in one */
+void json_done(struct json *json);                          /* idempotent */
 
 void json_open_map(struct json *json, const char *key);
 void json_close_map(struct json *json);
@@ -32,6 +36,10 @@ void json_bool(struct json *json, const char *key, bool value);
 /* NULL or "" is null. */
 void json_text(struct json *json, const char *key, const char *text);
 void json_null(struct json *json, const char *key);
+
+/* What there is of it, until the next call; RESOURCE, USAGE if not UTF-8. */
+int json_get(struct json *json, const char **ret_text, size_t *ret_bytes,
+             struct xcx_err *err);
 
 /* All of it to out; RESOURCE or IO. */
 int json_write(struct json *json, FILE *out, struct xcx_err *err);

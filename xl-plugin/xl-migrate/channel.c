@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "channel.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ERROR_TEXT_BYTES 512
+
+int channel_init(struct channel *channel, int in_fd, int out_fd,
+                 const char *peer, struct xcx_err *err)
+{
+    struct stat st;
+
+    *channel = CHANNEL_INIT;
+    if (fstat(out_fd, &st))
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "%s", peer);
+    channel->out = malloc(CHANNEL_OUT_BYTES);
+    if (!channel->out)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "%s", peer);
+    channel->peer = peer;
+    channel->out_fd = out_fd;
+    channel->out_is_socket = S_ISSOCK(st.st_mode);
+    if (lines_init(&channel->in, in_fd, CHANNEL_LINE_BYTES, false, err)) {
+        channel_done(channel);
+        return -1;
+    }
+    return 0;
+}
+
+void channel_done(struct channel *channel)
+{
+    free(channel->out);
+    lines_done(&channel->in);
+    *channel = CHANNEL_INIT;
+}
+
+/* ---- hearing ------------------------------------------------------------ */
+
+int channel_fill(struct channel *channel, struct xcx_err *err)
+{
+    if (lines_fill(&channel->in, err))
+        return xcx_err_prefix(err, "%s", channel->peer);
+    return 0;
+}
+
+int channel_next(struct channel *channel, struct message *ret,
+                 struct xcx_err *err)
+{
+    char *line;
+    size_t nr_bytes;
+    int rc;
+
+    while ((rc = lines_next(&channel->in, &line, &nr_bytes, err)) == 1) {
+        if (*line != '{' && !channel->begun) {
+            if (++channel->nr_skipped <= CHANNEL_SKIPPED_LINES)
+                continue;
+            lines_make_plain(line);
+            return xcx_err_set(err, XCX_ERR_PEER, 0,
+                               "%s: says \"%.60s\" instead of a message",
+                               channel->peer, line);
+        }
+        if (message_parse(line, nr_bytes, ret, err))
+            return xcx_err_prefix(err, "%s sent", channel->peer);
+        channel->begun = true;
+        return 1;
+    }
+    if (rc)
+        xcx_err_prefix(err, "%s sent", channel->peer);
+    return rc;
+}
+
+static int wait_for(struct channel *channel, short in_events,
+                    uint64_t deadline_ns, struct xcx_err *err)
+{
+    struct pollfd fds[] = {
+        {.fd = in_events ? channel->in.fd : -1, .events = in_events},
+        {.fd = channel->out_bytes ? channel->out_fd : -1, .events = POLLOUT},
+    };
+    int nr_ready = poll(fds, 2, deadline_left_ms(deadline_ns));
+
+    if (nr_ready < 0 && errno != EINTR)
+        return xcx_err_set(err, XCX_ERR_IO, errno, "%s", channel->peer);
+    if (nr_ready == 0)
+        return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT, "%s", channel->peer);
+    if (nr_ready > 0 && fds[1].revents && channel_flush(channel, err))
+        return -1;
+    return nr_ready > 0 && fds[0].revents ? channel_fill(channel, err) : 0;
+}
+
+int channel_receive(struct channel *channel, uint64_t deadline_ns,
+                    struct message *ret, struct xcx_err *err)
+{
+    for (;;) {
+        int rc = channel_next(channel, ret, err);
+
+        if (rc || channel->in.ended)
+            return rc;
+        if (wait_for(channel, POLLIN, deadline_ns, err))
+            return -1;
+    }
+}
+
+/* ---- saying ------------------------------------------------------------- */
+
+/*
+ * For a blocking pipe: Linux says POLLOUT when a page of it is free, and so
+ * much fits without blocking, as there is no other writer.
+ */
+static ssize_t write_some(struct channel *channel)
+{
+    struct pollfd room = {.fd = channel->out_fd, .events = POLLOUT};
+    size_t nr_bytes = channel->out_bytes;
+
+    if (channel->out_is_socket)
+        return send(channel->out_fd, channel->out, nr_bytes,
+                    MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (poll(&room, 1, 0) <= 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return write(channel->out_fd, channel->out,
+                 nr_bytes < PIPE_BUF ? nr_bytes : PIPE_BUF);
+}
+
+int channel_flush(struct channel *channel, struct xcx_err *err)
+{
+    while (channel->out_bytes) {
+        ssize_t nr_bytes = write_some(channel);
+
+        if (nr_bytes < 0 && (errno == EAGAIN || errno == EINTR))
+            return 0;
+        if (nr_bytes < 0 && (errno == EPIPE || errno == ECONNRESET))
+            return xcx_err_set(err, XCX_ERR_PEER, errno, "%s: gone",
+                               channel->peer);
+        if (nr_bytes < 0)
+            return xcx_err_set(err, XCX_ERR_IO, errno, "%s", channel->peer);
+        channel->out_bytes -= (size_t)nr_bytes;
+        memmove(channel->out, channel->out + nr_bytes, channel->out_bytes);
+    }
+    return 0;
+}
+
+int channel_put(struct channel *channel, struct json *json, struct xcx_err *err)
+{
+    const char *text;
+    size_t nr_bytes;
+
+    json_close_map(json);
+    if (json_get(json, &text, &nr_bytes, err))
+        return xcx_err_prefix(err, "%s", channel->peer);
+    if (nr_bytes + 1 > CHANNEL_LINE_BYTES)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                           "%s: a message of %zu bytes is too long to send",
+                           channel->peer, nr_bytes);
+    if (nr_bytes + 1 > CHANNEL_OUT_BYTES - channel->out_bytes)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                           "%s: does not read what it is sent", channel->peer);
+    memcpy(channel->out + channel->out_bytes, text, nr_bytes);
+    channel->out[channel->out_bytes + nr_bytes] = '\n';
+    channel->out_bytes += nr_bytes + 1;
+    return channel_flush(channel, err);
+}
+
+int channel_offer(struct channel *channel, struct json *json,
+                  struct xcx_err *err)
+{
+    if (channel->out_bytes && channel_flush(channel, err))
+        return -1;
+    return channel->out_bytes ? 0 : channel_put(channel, json, err);
+}
+
+int channel_send(struct channel *channel, struct json *json,
+                 uint64_t deadline_ns, struct xcx_err *err)
+{
+    if (channel_put(channel, json, err))
+        return -1;
+    while (channel->out_bytes) {
+        if (wait_for(channel, 0, deadline_ns, err))
+            return -1;
+    }
+    return 0;
+}
+
+int channel_send_error(struct channel *channel, const char *code,
+                       const char *text, uint64_t deadline_ns,
+                       struct xcx_err *err)
+{
+    struct json json;
+    char plain[ERROR_TEXT_BYTES];
+    int rc = -1;
+
+    snprintf(plain, sizeof(plain), "%s", text);
+    lines_make_plain(plain);
+    if (message_begin(&json, "error", err))
+        return -1;
+    json_text(&json, "code", code);
+    json_text(&json, "text", plain);
+    rc = channel_send(channel, &json, deadline_ns, err);
+    json_done(&json);
+    return rc;
+}
+
+int channel_take_error(const struct channel *channel,
+                       const struct message *message, const char **ret_code,
+                       struct xcx_err *err)
+{
+    struct xcx_err unfit = XCX_ERR_INIT;
+    const char *code = "", *text = "";
+    char plain[ERROR_TEXT_BYTES];
+
+    message_text(message, "code", 0, 64, &code, &unfit);
+    message_text(message, "text", 0, sizeof(plain) - 1, &text, &unfit);
+    snprintf(plain, sizeof(plain), "%s", *text ? text : code);
+    lines_make_plain(plain);
+    if (ret_code)
+        *ret_code = code;
+    return xcx_err_set(err, XCX_ERR_PEER, 0, "%s: %s", channel->peer,
+                       *plain ? plain : "failed, and does not say why");
+}
+
+int channel_unexpected(const struct channel *channel,
+                       const struct message *message, struct xcx_err *err)
+{
+    char plain[64];
+
+    snprintf(plain, sizeof(plain), "%s", message->type);
+    lines_make_plain(plain);
+    return xcx_err_set(err, XCX_ERR_PEER, 0,
+                       "%s sent a message of type \"%s\", which is not "
+                       "expected here",
+                       channel->peer, plain);
+}
