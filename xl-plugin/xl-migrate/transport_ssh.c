@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "transport_ssh.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INPUT_PIPE_BYTES (1 << 20)
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* *ours gets one end of a new pipe, *theirs the other. */
+static int make_pipe(int *reading, int *writing, struct xcx_err *err)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC))
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "pipe");
+    *reading = fds[0];
+    *writing = fds[1];
+    return 0;
+}
+
+static int start(struct transport_ssh *transport, const char *const *argv,
+                 const char *const *env, struct xcx_err *err)
+{
+    struct spawn_order order = {
+        .argv = argv,
+        .env = env,
+        .fds = {-1, -1, -1},
+        .ignore_terminal = true,
+    };
+    int rc = -1;
+
+    if (make_pipe(&order.fds[0], &transport->to_fd, err) ||
+        make_pipe(&transport->from_fd, &order.fds[1], err) ||
+        make_pipe(&transport->err_fd, &order.fds[2], err) ||
+        lines_init(&transport->said, transport->err_fd,
+                   TRANSPORT_SSH_LINE_BYTES - 1, true, err))
+        goto out;
+    /* Only speed hangs on it. */
+    (void)fcntl(transport->to_fd, F_SETPIPE_SZ, INPUT_PIPE_BYTES);
+    rc = spawn_start(&transport->child, &order, err);
+out:
+    for (int i = 0; i < 3; i++)
+        close_fd(&order.fds[i]);
+    return rc;
+}
+
+int transport_ssh_start(struct transport_ssh *transport, const char *ssh,
+                        const char *host, const char *remote,
+                        struct xcx_err *err)
+{
+    char *line = NULL, *told = NULL;
+    int rc = -1;
+
+    *transport = TRANSPORT_SSH_INIT;
+    if ((*ssh ? asprintf(&line, "exec %s %s %s", ssh, host, remote)
+              : asprintf(&line, "%s", host)) < 0 ||
+        asprintf(&told, "XL_MIGRATE_REMOTE_COMMAND=%s", remote) < 0) {
+        xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "%s", host);
+        goto out;
+    }
+    rc = start(transport, (const char *const[]){"sh", "-c", line, NULL},
+               (const char *const[]){told, NULL}, err);
+    if (rc)
+        transport_ssh_done(transport, 0);
+out:
+    free(line);
+    free(told);
+    return rc;
+}
+
+static void note(struct transport_ssh *transport, char *line,
+                 const struct xcx_log *log)
+{
+    lines_make_plain(line);
+    if (!*line)
+        return;
+    snprintf(transport->last, sizeof(transport->last), "%s", line);
+    xcx_log(log, XCX_LOG_INFO, "%s", line);
+}
+
+void transport_ssh_hear(struct transport_ssh *transport,
+                        const struct xcx_log *log)
+{
+    struct lines *said = &transport->said;
+    struct xcx_err unread = XCX_ERR_INIT;
+    char *line;
+    size_t nr_bytes;
+
+    if (said->fd < 0)
+        return;
+    if (lines_fill(said, &unread))
+        said->ended = true;
+    while (lines_next(said, &line, &nr_bytes, &unread) == 1)
+        note(transport, line, log);
+    if (said->ended)
+        said->fd = -1;
+}
+
+void transport_ssh_close_input(struct transport_ssh *transport)
+{
+    close_fd(&transport->to_fd);
+}
+
+/* What was said before the end is in the pipe; others may keep it open. */
+static void hear_the_rest(struct transport_ssh *transport,
+                          const struct xcx_log *log)
+{
+    struct pollfd more = {.fd = transport->said.fd, .events = POLLIN};
+
+    while (more.fd >= 0 && poll(&more, 1, 0) > 0) {
+        transport_ssh_hear(transport, log);
+        more.fd = transport->said.fd;
+    }
+}
+
+bool transport_ssh_wait(struct transport_ssh *transport, uint64_t deadline_ns,
+                        const struct xcx_log *log)
+{
+    while (!spawn_wait(&transport->child, 0)) {
+        struct pollfd fds[] = {
+            {.fd = transport->said.fd, .events = POLLIN},
+            {.fd = transport->child.pid_fd, .events = POLLIN},
+        };
+
+        if (!deadline_left_ms(deadline_ns))
+            return false;
+        if (poll(fds, 2, deadline_left_ms(deadline_ns)) > 0 && fds[0].revents)
+            transport_ssh_hear(transport, log);
+    }
+    hear_the_rest(transport, log);
+    return true;
+}
+
+void transport_ssh_why(const struct transport_ssh *transport, char *ret,
+                       size_t bytes)
+{
+    char status[64];
+
+    spawn_status_text(&transport->child, status, sizeof(status));
+    snprintf(ret, bytes, "%s%s%s", status, *transport->last ? ": " : "",
+             transport->last);
+}
+
+void transport_ssh_done(struct transport_ssh *transport, uint64_t grace_ms)
+{
+    transport_ssh_close_input(transport);
+    spawn_kill(&transport->child, grace_ms);
+    spawn_done(&transport->child);
+    close_fd(&transport->from_fd);
+    close_fd(&transport->err_fd);
+    lines_done(&transport->said);
+}
