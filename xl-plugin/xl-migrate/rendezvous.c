@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rendezvous.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "deadline.h"
+
+#define SAY_DATA         'D'
+#define SAY_YIELD        'Y'
+#define SAY_TAKEN        'T'
+
+#define VISITOR_MS       1000
+#define NR_WAITING       8
+#define CONTROL_FD_BYTES CMSG_SPACE(sizeof(int))
+
+static int fill_address(const char *run_dir, const char *id,
+                        struct sockaddr_un *ret, struct xcx_err *err)
+{
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s.data", run_dir,
+                 id) >= (int)sizeof(ret->sun_path))
+        return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                           "run_dir %.60s: too long for a socket in it",
+                           run_dir);
+    return 0;
+}
+
+static int make_socket(int flags, struct xcx_err *err)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+
+    if (fd < 0)
+        xcx_err_set(err, XCX_ERR_RESOURCE, errno, "socket");
+    return fd;
+}
+
+/* ---- the side that owns the case ---------------------------------------- */
+
+static int listen_at(struct rendezvous *rendezvous,
+                     const struct sockaddr_un *address, struct xcx_err *err)
+{
+    mode_t mask = umask(0177);
+    int rc = bind(rendezvous->fd, (const struct sockaddr *)address,
+                  sizeof(*address));
+
+    umask(mask);
+    if (rc || listen(rendezvous->fd, NR_WAITING))
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "%s",
+                           address->sun_path);
+    return 0;
+}
+
+int rendezvous_open(struct rendezvous *rendezvous, const char *run_dir,
+                    const char *id, struct xcx_err *err)
+{
+    struct sockaddr_un address;
+
+    *rendezvous = RENDEZVOUS_INIT;
+    if (fill_address(run_dir, id, &address, err))
+        return -1;
+    if (mkdir(run_dir, 0755) && errno != EEXIST)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "%s", run_dir);
+    rendezvous->fd = make_socket(SOCK_NONBLOCK, err);
+    if (rendezvous->fd < 0)
+        return -1;
+    /* Whoever opens it holds the case's lock: what is there is left over. */
+    unlink(address.sun_path);
+    if (listen_at(rendezvous, &address, err)) {
+        rendezvous_close(rendezvous);
+        return -1;
+    }
+    memcpy(rendezvous->path, address.sun_path, sizeof(rendezvous->path));
+    return 0;
+}
+
+void rendezvous_close(struct rendezvous *rendezvous)
+{
+    if (rendezvous->fd >= 0)
+        close(rendezvous->fd);
+    if (*rendezvous->path)
+        unlink(rendezvous->path);
+    *rendezvous = RENDEZVOUS_INIT;
+}
+
+static bool is_our_user(int fd)
+{
+    struct ucred peer;
+    socklen_t nr_bytes = sizeof(peer);
+
+    return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &nr_bytes) &&
+           peer.uid == geteuid();
+}
+
+/* One byte, and with it an fd, or -1. NUL: nothing of sense. */
+static char hear(int fd, int *ret_data_fd)
+{
+    char word = 0;
+    union {
+        char bytes[CONTROL_FD_BYTES];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = {.iov_base = &word, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    struct cmsghdr *header;
+
+    *ret_data_fd = -1;
+    if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
+        return 0;
+    header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET &&
+        header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(ret_data_fd, CMSG_DATA(header), sizeof(int));
+    return word;
+}
+
+enum rendezvous_visit rendezvous_take(struct rendezvous *rendezvous,
+                                      int *ret_fd, int *ret_data_fd)
+{
+    int fd = accept4(rendezvous->fd, NULL, NULL, SOCK_CLOEXEC);
+    struct pollfd said = {.fd = fd, .events = POLLIN};
+    char word;
+
+    if (fd < 0)
+        return RENDEZVOUS_NOBODY;
+    *ret_fd = fd;
+    if (is_our_user(fd) && poll(&said, 1, VISITOR_MS) > 0) {
+        word = hear(fd, ret_data_fd);
+        if (word == SAY_DATA && *ret_data_fd >= 0)
+            return RENDEZVOUS_DATA;
+        if (*ret_data_fd >= 0)
+            close(*ret_data_fd);
+        if (word == SAY_YIELD)
+            return RENDEZVOUS_YIELD;
+    }
+    close(fd);
+    return RENDEZVOUS_NOBODY;
+}
+
+void rendezvous_accept_data(int fd)
+{
+    /* One that is gone by now gets no answer. */
+    (void)!send(fd, &(char){SAY_TAKEN}, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* ---- visitors ----------------------------------------------------------- */
+
+static int visit(const char *run_dir, const char *id, struct xcx_err *err)
+{
+    struct sockaddr_un address;
+    int fd;
+
+    if (fill_address(run_dir, id, &address, err))
+        return -1;
+    fd = make_socket(0, err);
+    if (fd < 0)
+        return -1;
+    if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+        return fd;
+    xcx_err_set(err,
+                errno == ENOENT || errno == ECONNREFUSED ? XCX_ERR_USAGE
+                                                         : XCX_ERR_RESOURCE,
+                errno, "%s", address.sun_path);
+    close(fd);
+    return -1;
+}
+
+static int say(int fd, char word, int data_fd, struct xcx_err *err)
+{
+    union {
+        char bytes[CONTROL_FD_BYTES];
+        struct cmsghdr align;
+    } control = {.bytes = {0}};
+    struct iovec iov = {.iov_base = &word, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct cmsghdr *header;
+
+    if (data_fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &data_fd, sizeof(int));
+    }
+    if (sendmsg(fd, &message, MSG_NOSIGNAL) != 1)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "the process that has the case");
+    return 0;
+}
+
+int rendezvous_bring_data(const char *run_dir, const char *id, int data_fd,
+                          struct xcx_err *err)
+{
+    int fd = visit(run_dir, id, err);
+    char word;
+    int rc = -1;
+
+    if (fd < 0)
+        return xcx_err_prefix(err, "case %s waits for no data", id);
+    if (say(fd, SAY_DATA, data_fd, err))
+        goto out;
+    if (recv(fd, &word, 1, 0) != 1 || word != SAY_TAKEN) {
+        xcx_err_set(err, XCX_ERR_USAGE, 0, "case %s waits for no data", id);
+        goto out;
+    }
+    while (recv(fd, &word, 1, 0) > 0)
+        continue;
+    rc = 0;
+out:
+    close(fd);
+    return rc;
+}
+
+int rendezvous_ask_yield(const char *run_dir, const char *id,
+                         uint64_t deadline_ns, struct xcx_err *err)
+{
+    int fd = visit(run_dir, id, err);
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+    int rc = -1;
+
+    if (fd < 0)
+        return -1;
+    if (say(fd, SAY_YIELD, -1, err))
+        goto out;
+    if (poll(&end, 1, deadline_left_ms(deadline_ns)) <= 0) {
+        xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT,
+                    "case %s: another process works on it", id);
+        goto out;
+    }
+    rc = 0;
+out:
+    close(fd);
+    return rc;
+}

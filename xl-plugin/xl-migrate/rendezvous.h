@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * rendezvous: how the processes of one case at a target find each other: a
+ * unix socket RUN_DIR/ID.data, of this user only, as long as `xl-migrate
+ * receive` works on the case.
+ *
+ *   receive --data ID ── its stdin, by SCM_RIGHTS ──▶ receive
+ *                     ◀── "taken"; later its end: you may go
+ *   receive, recover  ── "yield": the case is mine now ──▶ receive
+ *                     ◀── its end: the lock is free
+ *
+ * Threads: one at a time.
+ */
+#ifndef XL_MIGRATE_RENDEZVOUS_H
+#define XL_MIGRATE_RENDEZVOUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "xcext.h"
+
+#define RENDEZVOUS_PATH_BYTES 108 /* as in sockaddr_un */
+
+struct rendezvous {
+    int fd; /* listening, non-blocking; -1: closed */
+    char path[RENDEZVOUS_PATH_BYTES];
+};
+
+#define RENDEZVOUS_INIT ((struct rendezvous){.fd = -1})
+
+enum rendezvous_visit {
+    RENDEZVOUS_NOBODY, /* or one that says nothing of sense: sent away */
+    RENDEZVOUS_DATA,
+    RENDEZVOUS_YIELD,
+};
+
+/* ---- the side that owns the case ---------------------------------------- */
+
+/* Makes the directory if need be. Errors: RESOURCE, USAGE (too long a path). */
+int rendezvous_open(struct rendezvous *rendezvous, const char *run_dir,
+                    const char *id, struct xcx_err *err);
+void rendezvous_close(struct rendezvous *rendezvous); /* idempotent */
+
+/*
+ * When fd is readable. The visitor's connection is in *ret_fd, the caller's to
+ * close once it may go; with DATA its fd is in *ret_data_fd, the caller's too.
+ * Waits for a second at most.
+ */
+enum rendezvous_visit rendezvous_take(struct rendezvous *rendezvous,
+                                      int *ret_fd, int *ret_data_fd);
+
+/* To a visitor with data: it is taken. */
+void rendezvous_accept_data(int fd);
+
+/* ---- visitors ----------------------------------------------------------- */
+
+/*
+ * Hands data_fd over and waits until it is no longer needed. Errors: USAGE,
+ * nobody waits for data of this case; RESOURCE.
+ */
+int rendezvous_bring_data(const char *run_dir, const char *id, int data_fd,
+                          struct xcx_err *err);
+
+/*
+ * Asks whoever has the case for it, as after a lost connection, and waits for
+ * it. Errors: USAGE, nobody has it; IO with ETIMEDOUT.
+ */
+int rendezvous_ask_yield(const char *run_dir, const char *id,
+                         uint64_t deadline_ns, struct xcx_err *err);
+
+#endif
