@@ -22,6 +22,9 @@ test_handover_SRC := $(call migrate_src,handover.c)
 test_handover_world_SRC := $(call migrate_src,handover.c)
 test_journal_SRC := $(call migrate_src,journal.c journal_line.c handover.c)
 test_journal_LIBS := -Wl,--wrap=fsync
+HANDOVER_RUN_SRC := $(call migrate_src,handover_run.c handover.c journal.c \
+    journal_line.c)
+test_handover_run_SRC := $(HANDOVER_RUN_SRC)
 # All that inspects, without the program around it.
 INSPECT_SRC := $(call migrate_src,inspect.c inspect_json.c inspect_names.c \
     inspect_text.c json.c libxl_stream.c xl_config.c xl_header.c)
