@@ -75,7 +75,8 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -Ilibxc-ext/include $(if $(filter \
-	    libxc-ext/% tests/%,$<),-Ilibxc-ext) $(EXTRA_CFLAGS) \
+	    libxc-ext/% tests/%,$<),-Ilibxc-ext) $(if $(filter \
+	    xl-plugin/% tests/%,$<),-Ixl-plugin) $(EXTRA_CFLAGS) \
 	    -c -o $@ $<
 
 $(LIB): $(call objs,$(LIB_SRC))

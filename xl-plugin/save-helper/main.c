@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "arguments.h"
-#include "config.h"
+#include "common/config.h"
 #include "parent.h"
 #include "restore.h"
 #include "save.h"

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # xl-save-helper: the program named by LIBXL_SAVE_HELPER.
 SAVE_HELPER_DIR := xl-plugin/save-helper
-SAVE_HELPER_SRC := $(sort $(wildcard $(SAVE_HELPER_DIR)/*.c))
+SAVE_HELPER_SRC := $(sort $(wildcard $(SAVE_HELPER_DIR)/*.c)) $(COMMON_SRC)
 
 # The program itself can only be linked once the engine is there.
 ifneq ($(wildcard libxc-ext/engine/save.c),)
 PROGS += xl-save-helper
 endif
 xl-save-helper_SRC := $(SAVE_HELPER_SRC)
-xl-save-helper_LIBS = $(call pkglibs,xlutil)
+xl-save-helper_LIBS = $(COMMON_LIBS)
 xl-save-helper_DIR := libexec/xl-migrate
 
 # Where Xen's packages put the stock helper. Debian's xenlight.pc does not
@@ -19,10 +19,6 @@ XEN_LIBEXEC_BIN = $(or $(shell pkg-config --variable=libexec_bin xenlight), \
 $(BUILD)/obj/$(SAVE_HELPER_DIR)/stock.o: EXTRA_CFLAGS = \
     -DXEN_LIBEXEC_BIN='"$(strip $(XEN_LIBEXEC_BIN))"'
 
-# Installed below SYSCONFDIR: give make and make install the same PREFIX.
-$(BUILD)/obj/$(SAVE_HELPER_DIR)/config.o: EXTRA_CFLAGS = \
-    -DCONFIG_DEFAULT_PATH='"$(SYSCONFDIR)/xen/xl-migrate.conf"'
-
 # The program with an engine that the test directs.
 TEST_PROGS += xl-save-helper-fake
 xl-save-helper-fake_SRC := $(SAVE_HELPER_SRC) tests/unit/fake_engine.c
@@ -30,10 +26,7 @@ xl-save-helper-fake_LIBS = $(xl-save-helper_LIBS)
 
 helper_src = $(addprefix $(SAVE_HELPER_DIR)/,$(1))
 test_helper_arguments_SRC := $(call helper_src,arguments.c)
-test_helper_config_SRC := $(call helper_src,config.c config_lines.c)
-test_helper_config_LIBS = $(call pkglibs,xlutil)
 test_helper_message_SRC := $(call helper_src,message.c)
 test_helper_parent_SRC := $(call helper_src,message.c parent.c)
-test_helper_record_SRC := $(call helper_src,record.c)
 test_helper_program_SRC := tests/unit/fake_libxl.c
 test_helper_restore_SRC := tests/unit/fake_libxl.c

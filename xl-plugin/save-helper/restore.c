@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "record.h"
+#include "common/record.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 

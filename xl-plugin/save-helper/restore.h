@@ -14,7 +14,7 @@
 #define SAVE_HELPER_RESTORE_H
 
 #include "arguments.h"
-#include "config.h"
+#include "common/config.h"
 #include "parent.h"
 
 /*

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cancel.h"
-#include "record.h"
+#include "common/cancel.h"
+#include "common/record.h"
 
 #define NS_PER_MS          UINT64_C(1000000)
 #define NS_PER_S           UINT64_C(1000000000)
@@ -161,7 +161,7 @@ static int save(struct session *session, struct xcx_save_stats *ret_stats,
     if (parent_move_pipes(session->parent, err) == 0 &&
         parent_take_fds(session->arguments->io_fd, session->arguments->back_fd,
                         err) == 0 &&
-        cancel_init(&cancel, session->parent->in_fd, err) == 0)
+        cancel_init(&cancel, session->parent->in_fd, "libxl is gone", err) == 0)
         rc = engine(session, &cancel, ret_stats, err);
     cancel_done(&cancel);
     return rc;

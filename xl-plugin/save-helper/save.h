@@ -10,7 +10,7 @@
 #define SAVE_HELPER_SAVE_H
 
 #include "arguments.h"
-#include "config.h"
+#include "common/config.h"
 #include "parent.h"
 
 /*

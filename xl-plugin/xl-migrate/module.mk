@@ -5,7 +5,8 @@ XL_MIGRATE_DIR := xl-plugin/xl-migrate
 XL_MIGRATE_SRC := $(sort $(wildcard $(XL_MIGRATE_DIR)/*.c))
 
 PROGS += xl-migrate
-xl-migrate_SRC := $(XL_MIGRATE_SRC)
+xl-migrate_SRC := $(XL_MIGRATE_SRC) $(COMMON_SRC)
+xl-migrate_LIBS = $(COMMON_LIBS)
 xl-migrate_DIR := sbin
 
 $(BUILD)/obj/$(XL_MIGRATE_DIR)/main.o: EXTRA_CFLAGS = \

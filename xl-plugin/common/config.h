@@ -18,18 +18,20 @@
  * xl-migrate.conf(5) has the keys and what they mean. No thread may change
  * the environment meanwhile.
  */
-#ifndef SAVE_HELPER_CONFIG_H
-#define SAVE_HELPER_CONFIG_H
+#ifndef COMMON_CONFIG_H
+#define COMMON_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "xcext.h"
 
-#define CONFIG_DEFAULT_PATH   "/etc/xen/xl-migrate.conf"
-#define CONFIG_PATH_BYTES     1024 /* longest path, its NUL included */
-#define CONFIG_MAX_WORKERS    64
-#define CONFIG_FILE_MAX_BYTES 65536 /* a longer file is refused */
+#define CONFIG_PATH_BYTES         1024 /* longest path, its NUL included */
+#define CONFIG_TEXT_BYTES         1024 /* longest text, the same */
+#define CONFIG_MAX_WORKERS        64
+#define CONFIG_FILE_MAX_BYTES     65536 /* a longer file is refused */
+#define CONFIG_MAX_XENSTORE_KEYS  32
+#define CONFIG_XENSTORE_KEY_BYTES 256 /* its NUL included */
 
 /* Who restores a plain stream. */
 enum config_restore {
@@ -37,7 +39,14 @@ enum config_restore {
     CONFIG_RESTORE_STOCK,
 };
 
+/* Each is relative to the domain's home, and stands for all below it. */
+struct config_xenstore_keys {
+    unsigned nr;
+    char key[CONFIG_MAX_XENSTORE_KEYS][CONFIG_XENSTORE_KEY_BYTES];
+};
+
 struct config {
+    /* Of both programs. */
     unsigned long downtime_ms;
     unsigned long time_budget_s;
     unsigned long max_rounds;
@@ -51,6 +60,19 @@ struct config {
     char run_dir[CONFIG_PATH_BYTES];      /* "": no state while running */
     char lock_dir[CONFIG_PATH_BYTES];     /* "": the library's default */
     char stock_helper[CONFIG_PATH_BYTES]; /* "": where Xen's packages put it */
+
+    /* Of xl-migrate alone. */
+    char remote_command[CONFIG_TEXT_BYTES]; /* "": HOST is the command */
+    char journal_dir[CONFIG_PATH_BYTES];    /* never "" */
+    char hooks_dir[CONFIG_PATH_BYTES];      /* "": no hooks */
+    unsigned long hooks_timeout_s;          /* of each hook; 1 or more */
+    unsigned long suspend_timeout_s;        /* 1 or more */
+    unsigned long reconnect_timeout_s;      /* 0: it is not tried */
+    unsigned long announce_rounds;          /* 0: nothing is announced */
+    unsigned long announce_initial_ms;
+    unsigned long announce_step_ms;
+    unsigned long announce_max_ms;
+    struct config_xenstore_keys xenstore_keys; /* besides data, attr, vm-data */
 };
 
 void config_default(struct config *ret_config);
@@ -60,6 +82,21 @@ void config_default(struct config *ret_config);
  * untouched.
  */
 int config_load(struct config *ret_config, struct xcx_err *err);
+
+/* The policy's part of it. */
+void config_limits(const struct config *config,
+                   struct xcx_policy_limits *ret_limits);
+
+/* "throttle", "stop", ... as in on_slow; NULL for no such value. */
+const char *config_on_slow_name(enum xcx_on_slow on_slow);
+
+/*
+ * One key's value, as text: for options and requests. origin: what the
+ * message begins with, "--downtime" say. On failure *config is untouched,
+ * but for the xenstore keys, which are those before the wrong one then.
+ */
+int config_set(struct config *config, const char *key, const char *value,
+               const char *origin, struct xcx_err *err);
 
 /* Fills the settings' part of params: limits, workers, lock directory, PV. */
 void config_apply(const struct config *config, struct xcx_save_params *params);

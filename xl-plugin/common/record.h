@@ -19,8 +19,8 @@
  *
  * Failing to write is never a reason to fail: the caller warns.
  */
-#ifndef SAVE_HELPER_RECORD_H
-#define SAVE_HELPER_RECORD_H
+#ifndef COMMON_RECORD_H
+#define COMMON_RECORD_H
 
 #include <stdbool.h>
 #include <stdint.h>

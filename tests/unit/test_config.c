@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "../../xl-plugin/save-helper/config.h"
-#include "../../xl-plugin/save-helper/config_lines.h"
+#include "../../xl-plugin/common/config.h"
+#include "../../xl-plugin/common/config_lines.h"
+#include "../../xl-plugin/common/config_value.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -67,6 +68,12 @@ static void defaults_are_as_documented(void **state)
     assert_string_equal(config.stats_dir, "/var/log/xen/xl-migrate");
     assert_string_equal(config.run_dir, "/run/xl-migrate");
     assert_string_equal(config.stock_helper, "");
+    assert_string_equal(config.remote_command, "ssh");
+    assert_string_equal(config.journal_dir, "/var/lib/xl-migrate");
+    assert_string_equal(config.hooks_dir, "/etc/xen/xl-migrate.d");
+    assert_int_equal(config.suspend_timeout_s, 60);
+    assert_int_equal(config.reconnect_timeout_s, 60);
+    assert_int_equal(config.xenstore_keys.nr, 0);
     config_apply(&config, &params);
     xcx_policy_limits_default(&limits);
     assert_memory_equal(&params.limits, &limits, sizeof(limits));
@@ -90,6 +97,13 @@ static void every_key_arrives(void **state)
                                "run_dir = \"\"\n"
                                "lock_dir = \"/l\"\n"
                                "stock_helper = \"/s\"\n"
+                               "remote_command = \"ssh -p 7\"\n"
+                               "journal_dir = '/j'; hooks_dir = ''\n"
+                               "hooks_timeout_s = 1; suspend_timeout_s = 2\n"
+                               "reconnect_timeout_s = 0\n"
+                               "announce_rounds = 3; announce_max_ms = 6\n"
+                               "announce_initial_ms=4;announce_step_ms=5\n"
+                               "xenstore_keys = [ 'a/b', \"c_@-d\" ]\n"
                                "log_level = \"warn\"";
     struct xcx_err err = XCX_ERR_INIT;
     struct xcx_save_params params = {.domid = 7};
@@ -112,6 +126,19 @@ static void every_key_arrives(void **state)
     assert_string_equal(config.run_dir, "");
     assert_string_equal(config.stock_helper, "/s");
     assert_int_equal(config.log_level, XCX_LOG_WARN);
+    assert_string_equal(config.remote_command, "ssh -p 7");
+    assert_string_equal(config.journal_dir, "/j");
+    assert_string_equal(config.hooks_dir, "");
+    assert_int_equal(config.hooks_timeout_s, 1);
+    assert_int_equal(config.suspend_timeout_s, 2);
+    assert_int_equal(config.reconnect_timeout_s, 0);
+    assert_int_equal(config.announce_rounds, 3);
+    assert_int_equal(config.announce_initial_ms, 4);
+    assert_int_equal(config.announce_step_ms, 5);
+    assert_int_equal(config.announce_max_ms, 6);
+    assert_int_equal(config.xenstore_keys.nr, 2);
+    assert_string_equal(config.xenstore_keys.key[0], "a/b");
+    assert_string_equal(config.xenstore_keys.key[1], "c_@-d");
 }
 
 /* The %s is where the path goes. */
@@ -143,6 +170,16 @@ static void what_is_wrong_is_named(void **state)
          "or \"error\""},
         {"stats_dir = \"here\"\n",
          "%s:1: stats_dir = \"here\": expected an absolute path, or nothing"},
+        {"journal_dir = \"\"\n",
+         "%s:1: journal_dir = \"\": expected an absolute path"},
+        {"suspend_timeout_s = 0\n",
+         "%s:1: suspend_timeout_s = \"0\": expected a whole number from 1 to "
+         "3600"},
+        {"xenstore_keys = [ 'a', '/b' ]\n",
+         "%s:1: xenstore_keys = \"/b\": expected a key below the domain's own, "
+         "such as \"data\""},
+        {"xenstore_keys = [ [ 'a' ], 'b' ]\n",
+         "%s:1: xenstore_keys: expected texts only in the list"},
         {"downtime_ms = [ 1, 2 ]\n",
          "%s:1: downtime_ms: expected one value, not a list"},
         {"# a\ndowntime = 300\n", "%s:2: unknown key downtime"},
@@ -234,6 +271,73 @@ static void the_environment_comes_last(void **state)
     unsetenv("XL_MIGRATE_WORKERS");
 }
 
+static void a_list_in_the_environment_replaces_the_files(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct config config;
+
+    write_file(*state, "xenstore_keys = ['a']\n", 22);
+    setenv("XL_MIGRATE_XENSTORE_KEYS", " b, c/d ,e", 1);
+    assert_int_equal(config_load(&config, &err), 0);
+    assert_int_equal(config.xenstore_keys.nr, 3);
+    assert_string_equal(config.xenstore_keys.key[0], "b");
+    assert_string_equal(config.xenstore_keys.key[1], "c/d");
+    assert_string_equal(config.xenstore_keys.key[2], "e");
+    setenv("XL_MIGRATE_XENSTORE_KEYS", "", 1);
+    assert_int_equal(config_load(&config, &err), 0);
+    assert_int_equal(config.xenstore_keys.nr, 0);
+    unsetenv("XL_MIGRATE_XENSTORE_KEYS");
+}
+
+static void xenstore_keys_are_bounded(void **state)
+{
+    static const char *const wrong[] = {"/",   "a//b", "a/",       "/a",
+                                        "a b", "a\n",  "\xc3\xa4", ""};
+    struct config_xenstore_keys keys = {.nr = 0};
+    char longest[CONFIG_XENSTORE_KEY_BYTES + 1];
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < NR(wrong); i++)
+        assert_int_equal(config_value_add_key(&keys, wrong[i], "x", NULL), -1);
+    memset(longest, 'a', sizeof(longest));
+    longest[CONFIG_XENSTORE_KEY_BYTES] = 0;
+    assert_int_equal(config_value_add_key(&keys, longest, "x", NULL), -1);
+    assert_int_equal(config_value_split_keys(&keys, longest, "x", NULL), -1);
+    assert_int_equal(keys.nr, 0);
+    longest[CONFIG_XENSTORE_KEY_BYTES - 1] = 0;
+    for (int i = 0; i < CONFIG_MAX_XENSTORE_KEYS; i++)
+        assert_int_equal(config_value_add_key(&keys, longest, "x", &err), 0);
+    assert_int_equal(config_value_add_key(&keys, "a", "x", &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_USAGE);
+    assert_string_equal(err.msg, "x: more than 32 keys");
+}
+
+static void options_are_set_as_keys_are(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct xcx_policy_limits limits;
+    struct config config;
+
+    (void)state;
+    config_default(&config);
+    assert_int_equal(config_set(&config, "downtime_ms", "7", "--d", &err), 0);
+    assert_int_equal(config_set(&config, "on_slow", "stop", "--o", &err), 0);
+    config_limits(&config, &limits);
+    assert_int_equal(limits.downtime_target_ns, 7000000);
+    assert_int_equal(limits.on_slow, XCX_ON_SLOW_STOP);
+    assert_string_equal(config_on_slow_name(limits.on_slow), "stop");
+    assert_null(config_on_slow_name(99));
+    assert_int_equal(config_set(&config, "downtime_ms", "x", "--d", &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_USAGE);
+    assert_string_equal(err.msg, "--d = \"x\": expected a whole number from 0 "
+                                 "to 3600000");
+    assert_int_equal(config.downtime_ms, 7);
+    err = XCX_ERR_INIT;
+    assert_int_equal(config_set(&config, "no", "x", "--n", &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_BUG);
+}
+
 /* The file that is installed has every key, with its default, commented out. */
 static void the_installed_file_says_the_defaults(void **state)
 {
@@ -253,15 +357,15 @@ static void the_installed_file_says_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(nr_keys, 13);
+    assert_int_equal(nr_keys, 24);
     write_file(*state, text, strlen(text));
     memset(&config, 0, sizeof(config));
     config_load(&config, &err);
     assert_string_equal(err.msg, "");
     config_default(&defaults);
     assert_memory_equal(&config, &defaults,
-                        offsetof(struct config, stock_helper) +
-                            CONFIG_PATH_BYTES);
+                        offsetof(struct config, xenstore_keys));
+    assert_int_equal(config.xenstore_keys.nr, 0);
 }
 
 static void lines_of_keys_are_found(void **state)
@@ -344,6 +448,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_installed_file_says_the_defaults,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_list_in_the_environment_replaces_the_files, set_up, tear_down),
+        cmocka_unit_test(xenstore_keys_are_bounded),
+        cmocka_unit_test(options_are_set_as_keys_are),
         cmocka_unit_test(lines_of_keys_are_found),
         cmocka_unit_test(any_text_is_walked_to_its_end),
     };

@@ -7,8 +7,8 @@
  * brackets, ";" between assignments) and reports each assignment in order.
  * It judges no values. Pure.
  */
-#ifndef SAVE_HELPER_CONFIG_LINES_H
-#define SAVE_HELPER_CONFIG_LINES_H
+#ifndef COMMON_CONFIG_LINES_H
+#define COMMON_CONFIG_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "../../xl-plugin/save-helper/record.h"
+#include "../../xl-plugin/common/record.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -12,27 +12,13 @@
 #include <libxlutil.h>
 
 #include "config_lines.h"
+#include "config_value.h"
 
 #ifndef CONFIG_DEFAULT_PATH
 #define CONFIG_DEFAULT_PATH "/etc/xen/xl-migrate.conf"
 #endif
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
-
-enum key_type {
-    KEY_NUMBER, /* unsigned long; or max + 1 for the one word it takes */
-    KEY_CHOICE, /* unsigned: an index of choices */
-    KEY_PATH,   /* char[CONFIG_PATH_BYTES]: absolute, or empty */
-};
-
-struct key {
-    const char *name;
-    enum key_type type;
-    size_t offset;
-    unsigned long max;          /* KEY_NUMBER */
-    const char *const *choices; /* KEY_CHOICE, ends with NULL */
-    const char *word;           /* KEY_NUMBER; NULL: only numbers */
-};
 
 /* In the order of the enums they stand for. */
 static const char *const on_slow_names[] = {
@@ -56,40 +42,42 @@ static const char *const restore_names[] = {
 };
 static const char *const refuse_or_pause[] = {"refuse", "pause", NULL};
 
-#define NUMBER(field, largest)                                                 \
+#define FIELD(field, of_type)                                                  \
+    .name = #field, .type = (of_type), .offset = offsetof(struct config, field)
+#define NUMBER(field, least, largest)                                          \
     {                                                                          \
-        .name = #field, .type = KEY_NUMBER,                                    \
-        .offset = offsetof(struct config, field), .max = (largest)             \
+        FIELD(field, CONFIG_NUMBER), .min = (least), .max = (largest)          \
     }
 #define CHOICE(field, names)                                                   \
     {                                                                          \
-        .name = #field, .type = KEY_CHOICE,                                    \
-        .offset = offsetof(struct config, field), .choices = (names)           \
-    }
-#define PATH(field)                                                            \
-    {                                                                          \
-        .name = #field, .type = KEY_PATH,                                      \
-        .offset = offsetof(struct config, field)                               \
+        FIELD(field, CONFIG_CHOICE), .choices = (names)                        \
     }
 
-static const struct key keys[] = {
-    NUMBER(downtime_ms, 3600000),
-    NUMBER(time_budget_s, 1000000),
-    NUMBER(max_rounds, 1000),
-    NUMBER(bandwidth_mib_per_s, 1000000),
-    {.name = "workers",
-     .type = KEY_NUMBER,
-     .offset = offsetof(struct config, workers),
-     .max = CONFIG_MAX_WORKERS,
-     .word = "none"},
+static const struct config_key keys[] = {
+    NUMBER(downtime_ms, 0, 3600000),
+    NUMBER(time_budget_s, 0, 1000000),
+    NUMBER(max_rounds, 0, 1000),
+    NUMBER(bandwidth_mib_per_s, 0, 1000000),
     CHOICE(on_slow, on_slow_names),
+    {FIELD(workers, CONFIG_NUMBER), .max = CONFIG_MAX_WORKERS, .word = "none"},
     CHOICE(log_level, log_level_names),
     CHOICE(pv_without_logdirty, refuse_or_pause),
     CHOICE(restore, restore_names),
-    PATH(stats_dir),
-    PATH(run_dir),
-    PATH(lock_dir),
-    PATH(stock_helper),
+    {FIELD(stats_dir, CONFIG_PATH)},
+    {FIELD(run_dir, CONFIG_PATH)},
+    {FIELD(lock_dir, CONFIG_PATH)},
+    {FIELD(stock_helper, CONFIG_PATH)},
+    {FIELD(remote_command, CONFIG_TEXT)},
+    {FIELD(journal_dir, CONFIG_PATH), .required = true},
+    {FIELD(hooks_dir, CONFIG_PATH)},
+    NUMBER(hooks_timeout_s, 1, 3600),
+    NUMBER(suspend_timeout_s, 1, 3600),
+    NUMBER(reconnect_timeout_s, 0, 86400),
+    NUMBER(announce_rounds, 0, 1000),
+    NUMBER(announce_initial_ms, 0, 100000),
+    NUMBER(announce_step_ms, 0, 10000),
+    NUMBER(announce_max_ms, 0, 100000),
+    {FIELD(xenstore_keys, CONFIG_KEYS)},
 };
 
 void config_default(struct config *ret_config)
@@ -107,18 +95,39 @@ void config_default(struct config *ret_config)
         .restore = CONFIG_RESTORE_OURS,
         .stats_dir = "/var/log/xen/xl-migrate",
         .run_dir = "/run/xl-migrate",
+        .remote_command = "ssh",
+        .journal_dir = "/var/lib/xl-migrate",
+        .hooks_dir = "/etc/xen/xl-migrate.d",
+        .hooks_timeout_s = 60,
+        .suspend_timeout_s = 60,
+        .reconnect_timeout_s = 60,
+        .announce_rounds = 5,
+        .announce_initial_ms = 50,
+        .announce_step_ms = 100,
+        .announce_max_ms = 550,
     };
 }
 
-void config_apply(const struct config *config, struct xcx_save_params *params)
+void config_limits(const struct config *config,
+                   struct xcx_policy_limits *ret_limits)
 {
-    params->limits = (struct xcx_policy_limits){
+    *ret_limits = (struct xcx_policy_limits){
         .downtime_target_ns = config->downtime_ms * UINT64_C(1000000),
         .time_budget_ns = config->time_budget_s * UINT64_C(1000000000),
         .max_rounds = (unsigned)config->max_rounds,
         .bandwidth_bytes_per_s = (uint64_t)config->bandwidth_mib_per_s << 20,
         .on_slow = (enum xcx_on_slow)config->on_slow,
     };
+}
+
+const char *config_on_slow_name(enum xcx_on_slow on_slow)
+{
+    return (size_t)on_slow < NR(on_slow_names) ? on_slow_names[on_slow] : NULL;
+}
+
+void config_apply(const struct config *config, struct xcx_save_params *params)
+{
+    config_limits(config, &params->limits);
     params->nr_workers = config->workers > CONFIG_MAX_WORKERS
                              ? XCX_NO_WORKERS
                              : (unsigned)config->workers;
@@ -126,92 +135,12 @@ void config_apply(const struct config *config, struct xcx_save_params *params)
     params->lock_dir = config->lock_dir[0] ? config->lock_dir : NULL;
 }
 
-/* ---- one value --------------------------------------------------------- */
-
 /* Where a value comes from, for messages: "FILE:LINE: key" and the like. */
-struct origin {
-    char text[CONFIG_PATH_BYTES / 8];
-};
-
-static int bad_value(const struct origin *origin, const char *value,
-                     const char *expected, struct xcx_err *err)
-{
-    return xcx_err_set(err, XCX_ERR_USAGE, 0, "%s = \"%.40s\": expected %s",
-                       origin->text, value, expected);
-}
-
-static int set_number(unsigned long *ret_number, const struct key *key,
-                      const char *value, const struct origin *origin,
-                      struct xcx_err *err)
-{
-    char expected[64];
-    char *rest;
-    unsigned long number;
-
-    if (key->word && strcmp(value, key->word) == 0) {
-        *ret_number = key->max + 1;
-        return 0;
-    }
-    snprintf(expected, sizeof(expected), "a whole number from 0 to %lu%s%s",
-             key->max, key->word ? ", or " : "", key->word ? key->word : "");
-    errno = 0;
-    number = strtoul(value, &rest, 10);
-    if (!isdigit((unsigned char)value[0]) || *rest || errno ||
-        number > key->max)
-        return bad_value(origin, value, expected, err);
-    *ret_number = number;
-    return 0;
-}
-
-static int set_choice(unsigned *ret_index, const struct key *key,
-                      const char *value, const struct origin *origin,
-                      struct xcx_err *err)
-{
-    char expected[96] = "";
-
-    for (unsigned i = 0; key->choices[i]; i++) {
-        size_t used = strlen(expected);
-
-        if (strcmp(value, key->choices[i]) == 0) {
-            *ret_index = i;
-            return 0;
-        }
-        snprintf(expected + used, sizeof(expected) - used, "%s\"%s\"",
-                 i ? " or " : "", key->choices[i]);
-    }
-    return bad_value(origin, value, expected, err);
-}
-
-static int set_path(char *ret_path, const char *value,
-                    const struct origin *origin, struct xcx_err *err)
-{
-    if ((value[0] && value[0] != '/') || strlen(value) >= CONFIG_PATH_BYTES)
-        return bad_value(origin, value, "an absolute path, or nothing", err);
-    snprintf(ret_path, CONFIG_PATH_BYTES, "%s", value);
-    return 0;
-}
-
-static int set_value(struct config *config, const struct key *key,
-                     const char *value, const struct origin *origin,
-                     struct xcx_err *err)
-{
-    char *field = (char *)config + key->offset;
-
-    switch (key->type) {
-    case KEY_NUMBER:
-        return set_number((unsigned long *)(void *)field, key, value, origin,
-                          err);
-    case KEY_CHOICE:
-        return set_choice((unsigned *)(void *)field, key, value, origin, err);
-    case KEY_PATH:
-        return set_path(field, value, origin, err);
-    }
-    return xcx_err_set(err, XCX_ERR_BUG, 0, "key %s has no type", key->name);
-}
+#define ORIGIN_BYTES (CONFIG_PATH_BYTES / 8)
 
 /* ---- the file ---------------------------------------------------------- */
 
-static const struct key *find_key(const struct config_line *line)
+static const struct config_key *find_key(const struct config_line *line)
 {
     for (size_t i = 0; i < NR(keys); i++)
         if (strlen(keys[i].name) == line->key_nr_chars &&
@@ -229,7 +158,7 @@ static int find_lines(const char *path, const char *text,
 
     config_lines_init(&lines, text);
     while (config_lines_next(&lines, &line)) {
-        const struct key *key = find_key(&line);
+        const struct config_key *key = find_key(&line);
         int nr_chars = line.key_nr_chars < 40 ? (int)line.key_nr_chars : 40;
 
         if (!key)
@@ -249,24 +178,58 @@ static int find_lines(const char *path, const char *text,
     return 0;
 }
 
+/* A list; one text with the keys in it is taken as well. */
+static int take_keys(struct config_xenstore_keys *ret_keys,
+                     const XLU_Config *parsed, const struct config_key *key,
+                     const char *origin, struct xcx_err *err)
+{
+    XLU_ConfigList *list;
+    const char *text;
+    int nr;
+
+    if (xlu_cfg_get_string(parsed, key->name, &text, 1) == 0)
+        return config_value_split_keys(ret_keys, text, origin, err);
+    if (xlu_cfg_get_list(parsed, key->name, &list, &nr, 1) != 0)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0, "%s: expected a list of keys",
+                           origin);
+    for (int i = 0; i < nr; i++) {
+        text = xlu_cfg_get_listitem(list, i);
+        if (!text)
+            return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                               "%s: expected texts only in the list", origin);
+        if (config_value_add_key(ret_keys, text, origin, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_value(struct config *config, const XLU_Config *parsed,
+                      const struct config_key *key, const char *origin,
+                      struct xcx_err *err)
+{
+    const char *value;
+
+    if (key->type == CONFIG_KEYS)
+        return take_keys(&config->xenstore_keys, parsed, key, origin, err);
+    if (xlu_cfg_get_string(parsed, key->name, &value, 1) != 0)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                           "%s: expected one value, not a list", origin);
+    return config_value_set(config, key, value, origin, err);
+}
+
 static int take_values(struct config *config, const XLU_Config *parsed,
                        const char *path, const unsigned lines[NR(keys)],
                        struct xcx_err *err)
 {
     for (size_t i = 0; i < NR(keys); i++) {
-        struct origin origin;
+        char origin[ORIGIN_BYTES];
         const char *value;
-        int rc = xlu_cfg_get_string(parsed, keys[i].name, &value, 1);
 
-        if (rc == ESRCH)
+        if (xlu_cfg_get_string(parsed, keys[i].name, &value, 1) == ESRCH)
             continue;
-        snprintf(origin.text, sizeof(origin.text), "%.80s:%u: %s", path,
-                 lines[i], keys[i].name);
-        if (rc != 0)
-            return xcx_err_set(err, XCX_ERR_USAGE, 0,
-                               "%s: expected one value, not a list",
-                               origin.text);
-        if (set_value(config, &keys[i], value, &origin, err) < 0)
+        snprintf(origin, sizeof(origin), "%.80s:%u: %s", path, lines[i],
+                 keys[i].name);
+        if (take_value(config, parsed, &keys[i], origin, err) < 0)
             return -1;
     }
     return 0;
@@ -358,11 +321,22 @@ static int load_file(struct config *config, const char *path, bool must_exist,
 
 /* ---- the environment --------------------------------------------------- */
 
+/* There is one text for a list, which replaces what was there. */
+static int set_from_text(struct config *config, const struct config_key *key,
+                         const char *value, const char *origin,
+                         struct xcx_err *err)
+{
+    if (key->type != CONFIG_KEYS)
+        return config_value_set(config, key, value, origin, err);
+    config->xenstore_keys.nr = 0;
+    return config_value_split_keys(&config->xenstore_keys, value, origin, err);
+}
+
 static int load_environment(struct config *config, struct xcx_err *err)
 {
     for (size_t i = 0; i < NR(keys); i++) {
         char name[64];
-        struct origin origin;
+        char origin[ORIGIN_BYTES];
         const char *value;
         size_t used;
 
@@ -372,11 +346,20 @@ static int load_environment(struct config *config, struct xcx_err *err)
         value = getenv(name);
         if (!value)
             continue;
-        snprintf(origin.text, sizeof(origin.text), "environment: %s", name);
-        if (set_value(config, &keys[i], value, &origin, err) < 0)
+        snprintf(origin, sizeof(origin), "environment: %s", name);
+        if (set_from_text(config, &keys[i], value, origin, err) < 0)
             return -1;
     }
     return 0;
+}
+
+int config_set(struct config *config, const char *key, const char *value,
+               const char *origin, struct xcx_err *err)
+{
+    for (size_t i = 0; i < NR(keys); i++)
+        if (strcmp(keys[i].name, key) == 0)
+            return set_from_text(config, &keys[i], value, origin, err);
+    return xcx_err_set(err, XCX_ERR_BUG, 0, "there is no key %s", key);
 }
 
 int config_load(struct config *ret_config, struct xcx_err *err)

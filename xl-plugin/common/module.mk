@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What both programs share: settings, records of what runs, stopping. Linked
+# into each of them.
+COMMON_DIR := xl-plugin/common
+COMMON_SRC := $(sort $(wildcard $(COMMON_DIR)/*.c))
+COMMON_LIBS = $(call pkglibs,xlutil)
+
+# Installed below SYSCONFDIR: give make and make install the same PREFIX.
+$(BUILD)/obj/$(COMMON_DIR)/config.o: EXTRA_CFLAGS = \
+    -DCONFIG_DEFAULT_PATH='"$(SYSCONFDIR)/xen/xl-migrate.conf"'
+
+common_src = $(addprefix $(COMMON_DIR)/,$(1))
+CONFIG_SRC := $(call common_src,config.c config_lines.c config_value.c)
+test_config_SRC := $(CONFIG_SRC)
+test_config_LIBS = $(COMMON_LIBS)
+test_record_SRC := $(call common_src,record.c)
+test_cancel_SRC := $(call common_src,cancel.c)
