@@ -110,6 +110,14 @@ static int watch_balloon(struct xcx_rounds *rounds, struct xcx_err *err)
     return 0;
 }
 
+/* The caller may have changed them; the sender may have asked, too. */
+static void follow_limits(struct xcx_rounds *rounds)
+{
+    xcx_limits_follow(rounds->limits, &rounds->sender->bucket);
+    rounds->max_batch = xcx_limits_max_batch(rounds->limits);
+    xcx_policy_set_limits(&rounds->policy, &rounds->limits->now);
+}
+
 static int flush(struct xcx_rounds *rounds, struct xcx_err *err)
 {
     if (!rounds->nr_batch)
@@ -122,6 +130,7 @@ static int flush(struct xcx_rounds *rounds, struct xcx_err *err)
                         rounds->nr_batch, err))
         return -1;
     rounds->nr_batch = 0;
+    follow_limits(rounds);
     if (xcx_clock_ns() >= rounds->next_progress_ns)
         report_progress(rounds);
     return rounds->final ? 0 : watch_balloon(rounds, err);
@@ -147,6 +156,7 @@ static void step_policy(struct xcx_rounds *rounds, bool round_end,
 
     sample.costs.settle_ns = xcx_sender_settle_ns(rounds->sender);
     rounds->nr_unsent = nr_dirty + nr_left;
+    follow_limits(rounds);
     xcx_policy_step(&rounds->policy, &sample, &rounds->decision);
 }
 

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/limits.h"
 #include "engine/memory.h"
 #include "engine/sender.h"
 #include "engine/unwind.h"
@@ -37,6 +38,7 @@ struct xcx_rounds {
     struct xcx_unwind *unwind;
     const struct xcx_save_ops *ops;
     struct xcx_save_stats *stats;
+    struct xcx_limits *limits;
     struct xcx_policy policy;
     struct xcx_policy_costs costs;
     unsigned nr_vcpus;

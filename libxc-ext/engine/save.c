@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "engine/limits.h"
 #include "engine/memory.h"
 #include "engine/rounds.h"
 #include "engine/sender.h"
@@ -25,10 +26,6 @@
 
 /* More of them only wait for each other: the stream takes one at a time. */
 #define MAX_WORKERS_CHOSEN 4
-
-/* With a bandwidth limit: a batch is worth this much time at most. */
-#define BATCHES_PER_S 20
-#define MIN_BATCH     16
 
 struct session {
     const struct xcx_save_params *params;
@@ -47,6 +44,7 @@ struct session {
     struct xcx_out out;
     struct xcx_writer writer;
     struct xcx_memory memory;
+    struct xcx_limits limits;
     struct xcx_sender sender;
     struct xcx_rounds rounds;
 };
@@ -148,7 +146,6 @@ static unsigned choose_workers(unsigned asked)
 static int open_sender(struct session *session, struct xcx_err *err)
 {
     struct xcx_sender *sender = &session->sender;
-    uint64_t limit = session->params->limits.bandwidth_bytes_per_s;
     unsigned nr_workers = choose_workers(session->params->nr_workers);
     struct xcx_err why = XCX_ERR_INIT;
 
@@ -160,7 +157,8 @@ static int open_sender(struct session *session, struct xcx_err *err)
     sender->todo = &session->memory.todo;
     sender->log = &session->log;
     sender->by_gain = session->params->nr_workers == 0;
-    xcx_bucket_init(&sender->bucket, limit, limit / BATCHES_PER_S);
+    sender->limits = &session->limits;
+    xcx_limits_fill(&session->limits, &sender->bucket);
     if (!nr_workers ||
         !xcx_sender_init(sender, session->params->out_fd, nr_workers, &why))
         return nr_workers
@@ -175,8 +173,6 @@ static int open_sender(struct session *session, struct xcx_err *err)
 static void set_rounds(struct session *session)
 {
     struct xcx_rounds *rounds = &session->rounds;
-    uint64_t limit = session->params->limits.bandwidth_bytes_per_s;
-    uint64_t max_batch = limit / BATCHES_PER_S / XCX_PAGE_BYTES;
 
     rounds->memory = &session->memory;
     rounds->sender = &session->sender;
@@ -186,10 +182,8 @@ static void set_rounds(struct session *session)
     rounds->stats = &session->stats;
     rounds->nr_vcpus = session->info.nr_online_vcpus;
     rounds->start_ns = session->start_ns;
-    rounds->max_batch = XCX_PAGE_BATCH_MAX;
-    if (limit && max_batch < XCX_PAGE_BATCH_MAX)
-        rounds->max_batch =
-            max_batch < MIN_BATCH ? MIN_BATCH : (unsigned)max_batch;
+    rounds->limits = &session->limits;
+    rounds->max_batch = xcx_limits_max_batch(&session->limits);
     xcx_policy_init(&rounds->policy, &session->params->limits);
     xcx_policy_costs_default(&rounds->costs);
 }
@@ -296,6 +290,7 @@ static void init(struct session *session, const struct xcx_save_params *params,
         .cancel = {.fd = params->cancel_fd ? *params->cancel_fd : -1},
         .live = params->live,
         .start_ns = xcx_clock_ns(),
+        .limits = {.ops = ops, .now = params->limits},
         .out = {.fd = -1, .own_fd = -1},
     };
     session->stats.domid = params->domid;

@@ -18,6 +18,9 @@ _Static_assert(XCX_WORKER_MAX_PAGES == XCX_PAGE_BATCH_MAX,
  */
 #define PROBE_PFNS 128
 
+/* The caller is asked for other limits as often as this, and more. */
+#define PACE_MS 200
+
 /* In a list of types: leave the pfn out of the record. */
 #define TYPE_LEFT_OUT 0xff
 
@@ -29,7 +32,10 @@ static bool is_page_table(const struct xcx_sender *sender, uint8_t type)
 
 /* ---- what both ways share ----------------------------------------------- */
 
-/* Sleeps as long as the bandwidth limit wants before so many pages. */
+/*
+ * Sleeps as long as the bandwidth limit wants before so many pages, or until
+ * there is another limit.
+ */
 static int pace(struct xcx_sender *sender, uint64_t nr_pages,
                 struct xcx_err *err)
 {
@@ -42,9 +48,12 @@ static int pace(struct xcx_sender *sender, uint64_t nr_pages,
         struct pollfd pollfd = {.fd = sender->cancel.fd, .events = POLLIN};
         uint64_t left_ms = (until_ns - now_ns) / XCX_NS_PER_MS + 1;
 
-        poll(&pollfd, 1, left_ms > 1000 ? 1000 : (int)left_ms);
+        poll(&pollfd, 1, left_ms > PACE_MS ? PACE_MS : (int)left_ms);
         if (xcx_cancel_check(sender->cancel, err))
             return -1;
+        if (sender->limits &&
+            xcx_limits_follow(sender->limits, &sender->bucket))
+            break;
         now_ns = xcx_clock_ns();
     }
     return xcx_cancel_check(sender->cancel, err);

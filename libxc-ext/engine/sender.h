@@ -26,6 +26,7 @@
 #include "base/bitmap.h"
 #include "base/log.h"
 #include "engine/gain.h"
+#include "engine/limits.h"
 #include "engine/pool.h"
 #include "guest/guest.h"
 #include "hv/types.h"
@@ -57,6 +58,7 @@ struct xcx_sender {
     struct xcx_bitmap *todo;
     const struct xcx_log *log; /* NULL: nobody */
     bool by_gain;              /* workers only when they pay */
+    struct xcx_limits *limits; /* NULL: the bucket stays as it is */
     /* Set by the caller between rounds. */
     bool final; /* the guest is suspended */
     struct xcx_bucket bucket;

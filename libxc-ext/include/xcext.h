@@ -104,6 +104,11 @@ struct xcx_save_ops {
     /* Optional: the statistics so far, at each round's end and at the end. */
     void (*stats)(void *opaque, const struct xcx_save_stats *stats);
     /*
+     * Optional; often, from the live phase on: *limits are those in force;
+     * what is changed in them counts from now on. Must not block.
+     */
+    void (*limits)(void *opaque, struct xcx_policy_limits *limits);
+    /*
      * Optional: what must outlive a crash, before it is done (the original
      * scheduler cap before a throttle) and once it has been undone.
      */
@@ -122,7 +127,7 @@ struct xcx_save_params {
     bool verify; /* xl migrate --debug: a VERIFY pass at the end */
     bool pv_without_logdirty_pause; /* PV, no shadow paging: stop-and-copy */
     unsigned nr_workers; /* 0: the library chooses; or XCX_NO_WORKERS */
-    struct xcx_policy_limits limits;
+    struct xcx_policy_limits limits; /* to begin with */
     const char *lock_dir; /* for the one lock a domain; NULL: the default */
 };
 

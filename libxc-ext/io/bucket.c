@@ -24,11 +24,6 @@ void xcx_bucket_init(struct xcx_bucket *bucket, uint64_t bytes_per_s,
                                   .paid_ns = -FAR_NS};
 }
 
-void xcx_bucket_set_rate(struct xcx_bucket *bucket, uint64_t bytes_per_s)
-{
-    bucket->bytes_per_s = bytes_per_s;
-}
-
 uint64_t xcx_bucket_take(struct xcx_bucket *bucket, uint64_t bytes,
                          uint64_t now_ns)
 {

@@ -23,15 +23,10 @@ struct xcx_bucket {
     int64_t paid_ns; /* of the caller's clock; may lie before its zero */
 };
 
-/* A full bucket: burst_bytes may be taken at once. */
+/* A full bucket: burst_bytes may be taken at once. Another rate later: again.
+ */
 void xcx_bucket_init(struct xcx_bucket *bucket, uint64_t bytes_per_s,
                      uint64_t burst_bytes);
-
-/*
- * Another rate for what is taken from now on; what was taken before is paid
- * for at the old one.
- */
-void xcx_bucket_set_rate(struct xcx_bucket *bucket, uint64_t bytes_per_s);
 
 /*
  * Takes bytes, more than the bucket holds if need be. Returns how many ns to

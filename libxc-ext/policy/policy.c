@@ -66,6 +66,12 @@ void xcx_policy_init(struct xcx_policy *policy,
     *policy = (struct xcx_policy){.limits = *limits};
 }
 
+void xcx_policy_set_limits(struct xcx_policy *policy,
+                           const struct xcx_policy_limits *limits)
+{
+    policy->limits = *limits;
+}
+
 /* ---- arithmetic that saturates ----------------------------------------- */
 
 /* a * b / c, rounded up; UINT64_MAX where that is too large or c is 0. */

@@ -148,6 +148,10 @@ struct xcx_policy {
 void xcx_policy_init(struct xcx_policy *policy,
                      const struct xcx_policy_limits *limits);
 
+/* Others from now on. A cap that was set stays, rounds that were count. */
+void xcx_policy_set_limits(struct xcx_policy *policy,
+                           const struct xcx_policy_limits *limits);
+
 /* Takes one sample and answers it. Cannot fail; fills all of ret_decision. */
 void xcx_policy_step(struct xcx_policy *policy,
                      const struct xcx_policy_sample *sample,

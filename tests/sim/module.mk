@@ -19,6 +19,11 @@ simlab_SRC := $(SIM_COMMON) tests/sim/simlab.c tests/sim/options.c \
               tests/sim/protocol.c tests/sim/compare.c \
               tests/sim/compare_state.c
 
+# Our helper, whose limits change while it runs.
+TEST_PROGS += xl-save-helper-tuned
+xl-save-helper-tuned_SRC := $(SAVE_HELPER_SRC) tests/sim/tuned.c
+xl-save-helper-tuned_LIBS = $(xl-save-helper_LIBS) -Wl,--wrap=xcx_save
+
 # The library goes into unmodified programs: never with a sanitizer, never
 # counting lines.
 $(BUILD)/sim/%.o: %.c

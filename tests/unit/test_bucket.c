@@ -79,19 +79,6 @@ static void the_rate_is_exact_in_the_long_run(void **state)
     }
 }
 
-static void another_rate_holds_from_then_on(void **state)
-{
-    struct xcx_bucket bucket;
-
-    (void)state;
-    xcx_bucket_init(&bucket, 1000, 0);
-    assert_int_equal(xcx_bucket_take(&bucket, 10, 0), 10 * XCX_NS_PER_MS);
-    xcx_bucket_set_rate(&bucket, 10000);
-    assert_int_equal(xcx_bucket_take(&bucket, 10, 0), 11 * XCX_NS_PER_MS);
-    xcx_bucket_set_rate(&bucket, 0);
-    assert_int_equal(xcx_bucket_take(&bucket, 10, 0), 0);
-}
-
 static void huge_debts_do_not_wrap(void **state)
 {
     struct xcx_bucket bucket;
@@ -116,7 +103,6 @@ int main(void)
         cmocka_unit_test(a_bucket_fills_and_empties),
         cmocka_unit_test(it_is_full_even_at_time_zero),
         cmocka_unit_test(the_rate_is_exact_in_the_long_run),
-        cmocka_unit_test(another_rate_holds_from_then_on),
         cmocka_unit_test(huge_debts_do_not_wrap),
     };
 

@@ -311,6 +311,28 @@ static void target_0_stops_when_rounds_stop_paying(void **state)
     assert_int_equal(step(&policy, sample).action, XCX_POLICY_STOP_AND_COPY);
 }
 
+static void other_limits_count_from_then_on(void **state)
+{
+    struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_ABORT);
+    struct xcx_policy_sample sample = round_of(1, 20000); /* 200 ms */
+    struct xcx_policy policy;
+
+    (void)state;
+    limits.downtime_target_ns = 100 * MS;
+    xcx_policy_init(&policy, &limits);
+    assert_int_equal(step(&policy, sample).action, XCX_POLICY_CONTINUE);
+    limits.downtime_target_ns = 300 * MS;
+    xcx_policy_set_limits(&policy, &limits);
+    sample = round_of(2, 20000);
+    sample.round_ns = 300 * MS; /* another one does not pay */
+    assert_int_equal(step(&policy, sample).action, XCX_POLICY_STOP_AND_COPY);
+    limits.downtime_target_ns = 100 * MS;
+    limits.max_rounds = 3;
+    xcx_policy_set_limits(&policy, &limits);
+    assert_int_equal(step(&policy, round_of(3, 20000)).action,
+                     XCX_POLICY_ABORT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +347,7 @@ int main(void)
         cmocka_unit_test(with_half_used_one_stalled_round_is_enough),
         cmocka_unit_test(a_peek_only_ends_it_when_time_is_up),
         cmocka_unit_test(costs_above_the_target_are_hopeless),
+        cmocka_unit_test(other_limits_count_from_then_on),
         cmocka_unit_test(target_0_stops_when_rounds_stop_paying),
     };
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "hv/map.h"
 #include "stream/record.h"
 
@@ -239,6 +240,18 @@ static void read_stream(int got[NR_PFNS])
     assert_false(get.overrun);
 }
 
+/* ---- limits that change ------------------------------------------------- */
+
+static unsigned nr_asked;
+
+/* No limit any more. */
+static void lift_limit(void *opaque, struct xcx_policy_limits *limits)
+{
+    (void)opaque;
+    nr_asked++;
+    limits->bandwidth_bytes_per_s = 0;
+}
+
 /* ---- tests -------------------------------------------------------------- */
 
 static const unsigned workers[] = {0, 1, 2};
@@ -392,6 +405,33 @@ static void workers_come_when_they_pay(void **state)
     close_fixture();
 }
 
+/* Ten pages at a page a minute, twice. */
+static void a_lifted_limit_ends_the_wait(void **state)
+{
+    const struct xcx_save_ops ops = {.limits = lift_limit};
+    struct xcx_limits limits = {.ops = &ops, .now.bandwidth_bytes_per_s = 68};
+    const uint64_t pfns[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    const uint8_t types[10] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < NR_WORKER_CASES; i++) {
+        struct xcx_err err = XCX_ERR_INIT;
+        uint64_t start_ns = xcx_clock_ns();
+
+        open_fixture(&hvm_ops, workers[i]);
+        f.sender.limits = &limits;
+        nr_asked = 0;
+        limits.now.bandwidth_bytes_per_s = 68;
+        xcx_limits_fill(&limits, &f.sender.bucket);
+        assert_int_equal(send_pfns(pfns, types, 10, &err), 0);
+        assert_int_equal(nr_asked, 1);
+        assert_int_equal(send_pfns(pfns, types, 10, &err), 0);
+        assert_int_equal(nr_asked, 1); /* nothing to wait for */
+        assert_true(xcx_clock_ns() - start_ns < 60 * XCX_NS_PER_S);
+        close_fixture();
+    }
+}
+
 static void the_first_batch_is_cut_to_see_whether_they_pay(void **state)
 {
     static const uint8_t types[NR_PFNS];
@@ -426,6 +466,7 @@ int main(void)
         cmocka_unit_test(page_tables_go_by_the_parents_hand),
         cmocka_unit_test(many_small_batches),
         cmocka_unit_test(workers_come_when_they_pay),
+        cmocka_unit_test(a_lifted_limit_ends_the_wait),
         cmocka_unit_test(the_first_batch_is_cut_to_see_whether_they_pay),
     };
 
