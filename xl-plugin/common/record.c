@@ -7,12 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <yajl/yajl_gen.h>
 
-#define PATH_BYTES 1200 /* a directory of the configuration and a name */
+#include "directory.h"
 
 void record_init(struct record *record, enum record_direction direction,
                  const char *stats_dir, const char *run_dir, uint32_t domid,
@@ -116,21 +115,6 @@ static void put_tail(yajl_gen gen, const struct record *record)
 
 /* ---- the file ---------------------------------------------------------- */
 
-static int make_directories(const char *path, struct xcx_err *err)
-{
-    char part[PATH_BYTES];
-
-    snprintf(part, sizeof(part), "%s/", path);
-    for (char *slash = strchr(part + 1, '/'); slash;
-         slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
-            return xcx_err_set(err, XCX_ERR_IO, errno, "%s", part);
-        *slash = '/';
-    }
-    return 0;
-}
-
 static int write_all(int fd, const unsigned char *bytes, size_t nr_bytes)
 {
     while (nr_bytes > 0) {
@@ -150,11 +134,11 @@ static int replace(const char *dir, const char *name,
                    const unsigned char *bytes, size_t nr_bytes,
                    struct xcx_err *err)
 {
-    char path[PATH_BYTES], new_path[PATH_BYTES];
+    char path[DIRECTORY_PATH_BYTES], new_path[DIRECTORY_PATH_BYTES];
     int fd;
     bool written;
 
-    if (make_directories(dir, err) < 0)
+    if (directory_make(dir, 0755, err) < 0)
         return -1;
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     snprintf(new_path, sizeof(new_path), "%s/.%s.%d", dir, name, (int)getpid());
@@ -229,7 +213,7 @@ int record_running(struct record *record, const char *what, uint64_t done,
 
 static void remove_running(const struct record *record)
 {
-    char path[PATH_BYTES], name[32];
+    char path[DIRECTORY_PATH_BYTES], name[32];
 
     running_name(record, name);
     snprintf(path, sizeof(path), "%s/%s", record->run_dir, name);
