@@ -18,7 +18,9 @@ int xcx_domain_get_info(const struct xcx_hv *hv,
                            hv->domid);
     *ret_info = (struct xcx_domain_info){
         .hvm = info.hvm,
+        .hap = info.hap,
         .dying = info.dying,
+        .paused = info.paused,
         .shutdown = info.shutdown,
         .shutdown_reason = info.shutdown_reason,
         .nr_pages = (uint64_t)info.nr_pages + info.nr_shared_pages +

@@ -13,7 +13,9 @@
 
 struct xcx_domain_info {
     bool hvm; /* HVM or PVH */
+    bool hap; /* with hardware-assisted paging */
     bool dying;
+    bool paused;
     bool shutdown;
     unsigned shutdown_reason; /* SHUTDOWN_*; meaningful when shutdown */
     uint64_t nr_pages;        /* in the p2m: own, shared and paged out */

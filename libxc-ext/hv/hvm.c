@@ -74,3 +74,14 @@ int xcx_hvm_params(const struct xcx_hv *hv,
     *ret_nr_params = nr_params;
     return 0;
 }
+
+int xcx_hvm_has_pv_drivers(const struct xcx_hv *hv, bool *ret_has,
+                           struct xcx_err *err)
+{
+    uint64_t callback;
+
+    if (xc_hvm_param_get(hv->xch, hv->domid, HVM_PARAM_CALLBACK_IRQ, &callback))
+        return xcx_hv_failed(hv, err, "get_param (callback)");
+    *ret_has = callback != 0;
+    return 0;
+}

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * hvm: CPU and platform state of an HVM or PVH domain (libxc stream spec,
- * HVM_CONTEXT and HVM_PARAMS). The domain must be paused or suspended.
+ * HVM_CONTEXT and HVM_PARAMS). The domain must be paused or suspended, where
+ * it does not say otherwise.
  * Errors: HYPERCALL, RESOURCE.
  */
 #ifndef XCX_HV_HVM_H
 #define XCX_HV_HVM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,5 +29,12 @@ int xcx_hvm_context(const struct xcx_hv *hv, void **ret_blob,
 int xcx_hvm_params(const struct xcx_hv *hv,
                    struct xcx_hv_param ret_params[XCX_HVM_MAX_PARAMS],
                    unsigned *ret_nr_params, struct xcx_err *err);
+
+/*
+ * Whether the guest has told Xen how to deliver events: its PV drivers are
+ * up. The domain may run.
+ */
+int xcx_hvm_has_pv_drivers(const struct xcx_hv *hv, bool *ret_has,
+                           struct xcx_err *err);
 
 #endif

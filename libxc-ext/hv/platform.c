@@ -17,6 +17,7 @@ int xcx_tsc_get(const struct xcx_hv *hv, struct xcx_hv_tsc *ret_tsc,
     return 0;
 }
 
+/* policy is filled already. */
 static int serialise(const struct xcx_hv *hv, struct xc_cpu_policy *policy,
                      struct xcx_cpu_policy_blobs *blobs, struct xcx_err *err)
 {
@@ -29,8 +30,6 @@ static int serialise(const struct xcx_hv *hv, struct xc_cpu_policy *policy,
     if (!blobs->leaves || !blobs->msrs)
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
                            "domain %u: CPU policy", hv->domid);
-    if (xc_cpu_policy_get_domain(hv->xch, hv->domid, policy))
-        return xcx_hv_failed(hv, err, "get_cpu_policy");
     if (xc_cpu_policy_serialise(hv->xch, policy, blobs->leaves, &nr_leaves,
                                 blobs->msrs, &nr_msrs))
         return xcx_hv_failed(hv, err, "serialising the CPU policy");
@@ -39,9 +38,9 @@ static int serialise(const struct xcx_hv *hv, struct xc_cpu_policy *policy,
     return 0;
 }
 
-int xcx_cpu_policy_get(const struct xcx_hv *hv,
-                       struct xcx_cpu_policy_blobs *ret_blobs,
-                       struct xcx_err *err)
+/* system: one of XEN_SYSCTL_cpu_policy_*; -1: the domain's own. */
+static int get(const struct xcx_hv *hv, int system,
+               struct xcx_cpu_policy_blobs *ret_blobs, struct xcx_err *err)
 {
     struct xcx_cpu_policy_blobs blobs = {0};
     struct xc_cpu_policy *policy = xc_cpu_policy_init();
@@ -50,13 +49,36 @@ int xcx_cpu_policy_get(const struct xcx_hv *hv,
     if (!policy)
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
                            "domain %u: CPU policy", hv->domid);
-    rc = serialise(hv, policy, &blobs, err);
+    rc = system < 0
+             ? xc_cpu_policy_get_domain(hv->xch, hv->domid, policy)
+             : xc_cpu_policy_get_system(hv->xch, (unsigned)system, policy);
+    if (rc)
+        rc = xcx_hv_failed(
+            hv, err, system < 0 ? "get_cpu_policy" : "get_cpu_policy (host)");
+    else
+        rc = serialise(hv, policy, &blobs, err);
     xc_cpu_policy_destroy(policy);
     if (rc)
         xcx_cpu_policy_done(&blobs);
     else
         *ret_blobs = blobs;
     return rc;
+}
+
+int xcx_cpu_policy_get(const struct xcx_hv *hv,
+                       struct xcx_cpu_policy_blobs *ret_blobs,
+                       struct xcx_err *err)
+{
+    return get(hv, -1, ret_blobs, err);
+}
+
+int xcx_cpu_policy_get_host(const struct xcx_hv *hv, bool hvm,
+                            struct xcx_cpu_policy_blobs *ret_blobs,
+                            struct xcx_err *err)
+{
+    return get(
+        hv, hvm ? XEN_SYSCTL_cpu_policy_hvm_max : XEN_SYSCTL_cpu_policy_pv_max,
+        ret_blobs, err);
 }
 
 void xcx_cpu_policy_done(struct xcx_cpu_policy_blobs *blobs)

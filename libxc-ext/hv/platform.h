@@ -7,6 +7,7 @@
 #ifndef XCX_HV_PLATFORM_H
 #define XCX_HV_PLATFORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,11 @@ struct xcx_cpu_policy_blobs {
 int xcx_cpu_policy_get(const struct xcx_hv *hv,
                        struct xcx_cpu_policy_blobs *ret_blobs,
                        struct xcx_err *err);
+
+/* The most that a domain of the kind can be given on this host. */
+int xcx_cpu_policy_get_host(const struct xcx_hv *hv, bool hvm,
+                            struct xcx_cpu_policy_blobs *ret_blobs,
+                            struct xcx_err *err);
 void xcx_cpu_policy_done(struct xcx_cpu_policy_blobs *blobs);
 
 #endif

@@ -87,6 +87,128 @@ struct xcx_save_stats {
     const char *stop_reason;       /* static text: why the live phase ended */
 };
 
+/* ---- looking before a save -------------------------------------------- */
+
+/* What Xen says of a domain that is to be saved. Nothing is changed. */
+struct xcx_survey {
+    bool hvm; /* HVM or PVH */
+    bool hap; /* and with hardware-assisted paging */
+    bool dying, paused, shutdown;
+    unsigned shutdown_reason; /* SHUTDOWN_* of Xen, when shutdown */
+    unsigned pv_width;        /* octets of a PV guest's word; 0: is none */
+    bool hvm_pv_drivers;      /* it has told Xen where to send its events */
+    unsigned nr_vcpus;        /* online */
+    uint64_t nr_pfns_p2m;     /* holes included */
+    uint64_t nr_pages;
+    uint64_t nr_pages_paged;     /* paged out: a save refuses */
+    uint64_t nr_pages_on_demand; /* not there before they are touched */
+};
+
+/* Errors: GUEST when there is no such domain, HYPERCALL, RESOURCE. */
+int xcx_survey(uint32_t domid, struct xcx_survey *ret_survey,
+               struct xcx_err *err);
+
+/* Xen's own have some 120 leaves and 3 MSRs; empty leaves are left out. */
+#define XCX_CPU_MAX_LEAVES 256
+#define XCX_CPU_MAX_MSRS   32
+
+struct xcx_cpu_leaf {
+    uint32_t leaf, subleaf; /* UINT32_MAX: has no subleaves */
+    uint32_t a, b, c, d;
+};
+
+struct xcx_cpu_msr {
+    uint32_t index;
+    uint64_t value;
+};
+
+struct xcx_cpu_policy {
+    unsigned nr_leaves, nr_msrs;
+    struct xcx_cpu_leaf leaves[XCX_CPU_MAX_LEAVES];
+    struct xcx_cpu_msr msrs[XCX_CPU_MAX_MSRS];
+};
+
+/* What the domain sees of its CPUs. Errors: HYPERCALL, RESOURCE. */
+int xcx_cpu_policy_of_domain(uint32_t domid, struct xcx_cpu_policy *ret_policy,
+                             struct xcx_err *err);
+
+/* The most that a domain of the kind can have on this host. Same errors. */
+int xcx_cpu_policy_of_host(bool hvm, struct xcx_cpu_policy *ret_policy,
+                           struct xcx_err *err);
+
+/*
+ * What the guest has and the host lacks, in words ("AVX2, BMI1, XSAVE state
+ * 0x4"), cut to fit, into text; returns how many there are, 0: the guest can
+ * run there. Pure; both may come from anywhere. Xen itself compares no more
+ * than the highest leaves, and takes the features away without a word.
+ */
+unsigned xcx_cpu_policy_missing(const struct xcx_cpu_policy *guest,
+                                const struct xcx_cpu_policy *host, char *text,
+                                size_t text_bytes);
+
+#define XCX_PROBE_MAX_SAMPLES 16
+
+/*
+ * How many different pages a guest writes within a time, seen over a second
+ * or so by log-dirty mode; the guest runs all the while, some of it slower.
+ */
+struct xcx_probe {
+    bool unsupported; /* Xen has no log-dirty mode for it; the rest is 0 */
+    uint64_t nr_pfns_p2m, nr_pages;
+    uint64_t clean_ns; /* a CLEAN of the whole bitmap, with few pages in it */
+    uint64_t count_ns; /* the shortest that counting them took */
+    unsigned nr_samples;
+    struct {
+        uint64_t at_ns; /* since log-dirty came on; ascending */
+        uint64_t nr_pfns_dirty;
+    } samples[XCX_PROBE_MAX_SAMPLES];
+};
+
+struct xcx_probe_params {
+    uint32_t domid;
+    uint64_t duration_ns; /* 0: one second */
+    const int *cancel_fd; /* NULL, or an fd that is readable to cancel */
+    const char *lock_dir; /* for the one lock a domain; NULL: the default */
+    /* Optional. One line without a newline; opaque is given back as is. */
+    void (*log)(void *opaque, enum xcx_log_level level, const char *line);
+    void *opaque;
+};
+
+/*
+ * Blocks for the duration, under the domain's lock; log-dirty is off again on
+ * every path. Errors: GUEST (another program has the lock or the mode),
+ * CANCELLED, HYPERCALL, RESOURCE.
+ */
+int xcx_probe(const struct xcx_probe_params *params,
+              struct xcx_probe *ret_probe, struct xcx_err *err);
+
+/* What a save is expected to be, from what is known before it. */
+struct xcx_forecast_params {
+    struct xcx_probe probe;
+    struct xcx_policy_limits limits;
+    unsigned nr_vcpus;
+    uint64_t bytes_per_s;  /* that get through, end to end; not 0 */
+    uint64_t suspend_ns;   /* asking until it has stopped; 0: guessed */
+    uint64_t cpu_state_ns; /* vCPU and platform state, END; 0: guessed */
+};
+
+struct xcx_forecast {
+    bool aborts;          /* by its limits it would give up: stays here */
+    unsigned nr_rounds;   /* live ones */
+    uint64_t live_ns;     /* until the guest is asked to suspend */
+    uint64_t blackout_ns; /* as in xcx_save_stats */
+    uint64_t bytes;
+    unsigned throttle_percent_min; /* lowest cap applied; 100: never */
+    const char *stop_reason;       /* static text */
+};
+
+/*
+ * Plays the save's rounds through by the same policy as xcx_save(). Pure.
+ * Errors: USAGE for params that make no sense.
+ */
+int xcx_forecast(const struct xcx_forecast_params *params,
+                 struct xcx_forecast *ret_forecast, struct xcx_err *err);
+
 /* ---- saving ----------------------------------------------------------- */
 
 /* All are called on the caller's own thread; opaque is given back as is. */
