@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * facts: what a check compares: the guest, and each of the two hosts as far
+ * as the guest needs it.
+ *
+ *   libxl, Xen ──facts_guest──▶ guest ──facts_query_of──▶ query
+ *                                                           │
+ *   source:  facts_host(query) ──▶ host facts               │ facts_query_put
+ *   target:  facts_host(query) ──▶ host facts ◀─────────────┤ facts_query_get
+ *               │ facts_host_put ... facts_host_get         │
+ *               ▼                                           ▼
+ *            check(guest, here, there)        stock: facts_stock_command
+ *
+ * A query names what is to be looked at, and the answer has it in the same
+ * order; so no more is told of a host than the guest needs. Either may come
+ * from a hostile end: every text, number and array has a bound here, and what
+ * exceeds it is refused. What an end cannot say is marked as not known.
+ *
+ * Threads: any, one object at a time. All structs are plain and own nothing;
+ * they are large, so better not on a stack.
+ */
+#ifndef XL_MIGRATE_FACTS_H
+#define XL_MIGRATE_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <yajl/yajl_tree.h>
+
+#include "domain.h"
+#include "json.h"
+#include "xcext.h"
+
+#define FACTS_MAX_FILES   64
+#define FACTS_MAX_BRIDGES 32
+#define FACTS_MAX_DISKS   48
+#define FACTS_MAX_NICS    32
+#define FACTS_MAX_CLASHES 16
+#define FACTS_PATH_BYTES  512
+#define FACTS_NAME_BYTES  256 /* of domains, bridges, pools, hosts */
+
+/* ---- the guest --------------------------------------------------------- */
+
+struct facts_disk {
+    char vdev[FACTS_NAME_BYTES];
+    char path[FACTS_PATH_BYTES];   /* "": an empty drive */
+    char script[FACTS_PATH_BYTES]; /* whole path; "": none */
+    bool is_path;   /* path is a file or device of this host's Dom0 */
+    bool read_only; /* a CD or the like */
+};
+
+struct facts_nic {
+    char bridge[FACTS_NAME_BYTES]; /* "": none */
+    char script[FACTS_PATH_BYTES]; /* whole path; "": none */
+    bool elsewhere;                /* its backend is another domain's */
+};
+
+/* How many there are of what does not move. */
+struct facts_fixed {
+    unsigned nr_pci, nr_usb, nr_device_tree, nr_ports, nr_vtpms, nr_9p;
+    unsigned nr_vdispls, nr_vsnds, nr_pvcalls;
+    bool gfx_passthru;
+};
+
+struct facts_guest {
+    uint32_t domid;
+    char name[FACTS_NAME_BYTES];
+    char uuid[DOMAIN_UUID_BYTES]; /* in lower case */
+    enum domain_kind kind;
+    uint64_t need_memory_kib; /* at a target, all in all */
+    unsigned nr_vcpus;
+    char pool[FACTS_NAME_BYTES];
+    char device_model[FACTS_PATH_BYTES];  /* "": the default, or none */
+    unsigned nr_disks, nr_disks_left_out; /* left out: past the bound */
+    struct facts_disk disks[FACTS_MAX_DISKS];
+    unsigned nr_nics, nr_nics_left_out;
+    struct facts_nic nics[FACTS_MAX_NICS];
+    struct facts_fixed fixed;
+    bool no_migrate; /* its configuration says so */
+    bool stub_domain;
+    bool nested_hvm;
+    bool native_tsc;
+    unsigned nr_vnuma_nodes;
+    bool suspend_event_channel; /* it has one */
+    bool suspend_feature;       /* it answers control/shutdown */
+    struct xcx_survey survey;
+    bool has_cpu_policy;
+    struct xcx_cpu_policy cpu_policy;
+};
+
+/* ---- a host ------------------------------------------------------------ */
+
+struct facts_query {
+    char name[FACTS_NAME_BYTES]; /* of the guest */
+    char uuid[DOMAIN_UUID_BYTES];
+    enum domain_kind kind;
+    char pool[FACTS_NAME_BYTES];
+    unsigned nr_files;
+    char files[FACTS_MAX_FILES][FACTS_PATH_BYTES]; /* absolute paths */
+    unsigned nr_bridges;
+    char bridges[FACTS_MAX_BRIDGES][FACTS_NAME_BYTES];
+};
+
+enum facts_file_type {
+    FACTS_FILE_ABSENT,
+    FACTS_FILE_PLAIN,
+    FACTS_FILE_BLOCK,
+    FACTS_FILE_OTHER
+};
+
+struct facts_file {
+    enum facts_file_type type;
+    bool executable;
+    bool has_size; /* of a plain file or block device */
+    uint64_t size_bytes;
+    uint64_t fs_magic; /* of a plain file: statfs(2)'s f_type; 0: not known */
+};
+
+enum facts_answer { FACTS_UNKNOWN, FACTS_NO, FACTS_YES };
+
+/* A domain there that has the guest's name, or will, or its UUID. */
+struct facts_clash {
+    uint32_t domid;
+    char name[FACTS_NAME_BYTES];
+    char uuid[DOMAIN_UUID_BYTES];
+};
+
+struct facts_host {
+    char host[FACTS_NAME_BYTES];
+    char boot[DOMAIN_UUID_BYTES];   /* kernel's boot id; "": not known */
+    char version[FACTS_NAME_BYTES]; /* of xl-migrate; "": it has none */
+    bool has_xen;                   /* the next three lines are known */
+    unsigned xen_major, xen_minor;
+    uint64_t total_kib, free_kib;
+    unsigned nr_cpus;
+    enum facts_answer pv, hvm, hap, shadow;
+    enum facts_answer autoballoon; /* as its xl sees it */
+    enum facts_answer pool;        /* it has the query's */
+    bool has_clashes;              /* they were looked for */
+    unsigned nr_clashes;
+    struct facts_clash clashes[FACTS_MAX_CLASHES];
+    unsigned nr_files; /* as the query's, or 0: not looked at */
+    struct facts_file files[FACTS_MAX_FILES];
+    unsigned nr_bridges; /* the same */
+    enum facts_answer bridges[FACTS_MAX_BRIDGES];
+    bool has_cpu_policy; /* the most that a guest of the kind may have */
+    struct xcx_cpu_policy cpu_policy;
+};
+
+/* What the guest needs of a host. */
+void facts_query_of(const struct facts_guest *guest,
+                    struct facts_query *ret_query);
+
+/* The index in the query, or -1. */
+int facts_query_file(const struct facts_query *query, const char *path);
+int facts_query_bridge(const struct facts_query *query, const char *bridge);
+
+/*
+ * Whether the domain is in the way of the guest: by its name, by the one that
+ * xl gives a guest while it arrives, or by its UUID.
+ */
+bool facts_is_clash(const struct facts_query *query,
+                    const struct facts_clash *domain);
+
+/* ---- as JSON ------------------------------------------------------------ */
+
+/* An object under key. */
+void facts_query_put(struct json *json, const char *key,
+                     const struct facts_query *query);
+void facts_host_put(struct json *json, const char *key,
+                    const struct facts_host *host);
+
+/*
+ * The reverse. Errors: PEER, naming what is wrong; *ret is untouched then.
+ * The answer must fit the query.
+ */
+int facts_query_get(yajl_val object, struct facts_query *ret_query,
+                    struct xcx_err *err);
+int facts_host_get(yajl_val object, const struct facts_query *query,
+                   struct facts_host *ret_host, struct xcx_err *err);
+
+/*
+ * How xl reads its own configuration (the text of xl.conf) and Xen's command
+ * line: does it take the memory for a guest from Dom0?
+ */
+enum facts_answer facts_autoballoon(const char *xl_conf,
+                                    const char *xen_command_line);
+
+/* ---- a target without the plugin ---------------------------------------- */
+
+#define FACTS_COMMAND_BYTES 49152
+#define FACTS_ANSWER_BYTES  65536
+
+/*
+ * A command for the target's shell that prints what can be learnt by xl and
+ * sh alone. Nothing in it is executed from the query's texts. Errors: USAGE,
+ * if it does not fit.
+ */
+int facts_stock_command(const struct facts_query *query, char *text,
+                        size_t text_bytes, struct xcx_err *err);
+
+/* What it printed. Errors: PEER; *ret is untouched then. */
+int facts_stock_get(const char *text, size_t nr_bytes,
+                    const struct facts_query *query,
+                    struct facts_host *ret_host, struct xcx_err *err);
+
+#endif
