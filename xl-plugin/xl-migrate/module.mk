@@ -31,3 +31,8 @@ INSPECT_SRC := $(call migrate_src,inspect.c inspect_json.c inspect_names.c \
     inspect_text.c json.c libxl_stream.c xl_config.c xl_header.c)
 test_inspect_SRC := $(INSPECT_SRC) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
+CHANNEL_SRC := $(call migrate_src,channel.c lines.c message.c json.c)
+test_channel_SRC := $(CHANNEL_SRC)
+test_transport_ssh_SRC := $(call migrate_src,transport_ssh.c spawn.c lines.c)
+test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
+    lines.c)

@@ -166,6 +166,9 @@ int xl_receiver_why(const struct xl_receiver *receiver, struct xcx_err *err)
     if (xcx_err_is_set(&receiver->garbled))
         return xcx_err_set(err, XCX_ERR_PEER, 0, "%s", receiver->garbled.msg);
     spawn_status_text(&receiver->child, status, sizeof(status));
+    if (receiver->answers.heard >= XL_ANSWER_CODE)
+        snprintf(status, sizeof(status), "reports failure, code %d",
+                 receiver->answers.code);
     return xcx_err_set(err, XCX_ERR_PEER, 0, "xl migrate-receive: %s%s%s",
                        status, *receiver->last ? ": " : "", receiver->last);
 }

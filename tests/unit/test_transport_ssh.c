@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* spawn and transport_ssh, with programs that every machine has. */
+#include "../../xl-plugin/xl-migrate/transport_ssh.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static void read_all(int fd, char *text, size_t room_bytes)
+{
+    size_t used = 0;
+    ssize_t nr_bytes;
+
+    while ((nr_bytes = read(fd, text + used, room_bytes - 1 - used)) > 0)
+        used += (size_t)nr_bytes;
+    text[used] = 0;
+}
+
+static void start(struct transport_ssh *transport, const char *ssh,
+                  const char *host, const char *remote)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (transport_ssh_start(transport, ssh, host, remote, &err))
+        fail_msg("%s", err.msg);
+}
+
+static void bytes_go_there_and_back(void **state)
+{
+    struct transport_ssh transport;
+    char text[64];
+
+    (void)state;
+    start(&transport, "sh -c", "cat", "unused");
+    assert_int_equal(write(transport.to_fd, "there", 5), 5);
+    transport_ssh_close_input(&transport);
+    transport_ssh_close_input(&transport);
+    read_all(transport.from_fd, text, sizeof(text));
+    assert_string_equal(text, "there");
+    assert_true(transport_ssh_wait(&transport, DEADLINE_NEVER, NULL));
+    assert_int_equal(spawn_exit_status(&transport.child), 0);
+    transport_ssh_done(&transport, 0);
+    transport_ssh_done(&transport, 0);
+}
+
+static void the_line_is_as_xl_has_it(void **state)
+{
+    struct transport_ssh transport;
+    char text[128];
+
+    (void)state;
+    start(&transport, "echo -p 22", "host2", "xl-migrate receive");
+    read_all(transport.from_fd, text, sizeof(text));
+    assert_string_equal(text, "-p 22 host2 xl-migrate receive\n");
+    transport_ssh_done(&transport, 1000);
+    start(&transport, "", "echo \"($XL_MIGRATE_REMOTE_COMMAND)\"",
+          "xl-migrate receive");
+    read_all(transport.from_fd, text, sizeof(text));
+    assert_string_equal(text, "(xl-migrate receive)\n");
+    transport_ssh_done(&transport, 1000);
+}
+
+static void count_line(void *opaque, enum xcx_log_level level, const char *line)
+{
+    assert_int_equal(level, XCX_LOG_INFO);
+    assert_non_null(line);
+    ++*(int *)opaque;
+}
+
+static void why_it_ended_is_told(void **state)
+{
+    static const struct {
+        const char *command, *why;
+        int status;
+    } rows[] = {
+        {"echo one >&2; echo 't\two\033' >&2; exit 255",
+         "exit status 255: t wo?", 255},
+        {"exit 3", "exit status 3", 3},
+        {"kill -9 $$", "killed by signal 9", 137},
+        {"no-such-command-here 2>/dev/null", "exit status 127",
+         TRANSPORT_SSH_NOT_FOUND},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct transport_ssh transport;
+        int nr_lines = 0;
+        const struct xcx_log log = {count_line, &nr_lines};
+        char why[128];
+
+        start(&transport, "", rows[i].command, "");
+        assert_true(transport_ssh_wait(&transport, DEADLINE_NEVER, &log));
+        transport_ssh_why(&transport, why, sizeof(why));
+        assert_string_equal(why, rows[i].why);
+        assert_int_equal(spawn_exit_status(&transport.child), rows[i].status);
+        assert_int_equal(nr_lines, i == 0 ? 2 : 0);
+        transport_ssh_done(&transport, 0);
+    }
+}
+
+static void one_that_hangs_is_killed(void **state)
+{
+    struct transport_ssh transport;
+    char why[64];
+    pid_t pid;
+
+    (void)state;
+    start(&transport, "", "trap '' TERM; echo up; while :; do sleep 9; done",
+          "");
+    assert_int_equal(read(transport.from_fd, why, 3), 3);
+    assert_false(transport_ssh_wait(&transport, deadline_in_ms(1), NULL));
+    transport_ssh_why(&transport, why, sizeof(why));
+    assert_string_equal(why, "still running");
+    pid = transport.child.pid;
+    transport_ssh_done(&transport, 1);
+    assert_int_equal(kill(pid, 0), -1);
+    assert_int_equal(errno, ESRCH);
+}
+
+static void ctrl_c_is_not_for_the_child(void **state)
+{
+    struct transport_ssh transport;
+
+    (void)state;
+    start(&transport, "", "kill -INT $$; kill -HUP $$; exit 5", "");
+    assert_true(transport_ssh_wait(&transport, DEADLINE_NEVER, NULL));
+    assert_int_equal(spawn_exit_status(&transport.child), 5);
+    transport_ssh_done(&transport, 0);
+}
+
+static void a_child_has_no_fd_of_ours(void **state)
+{
+    struct transport_ssh transport;
+    int leaky = fcntl(STDERR_FILENO, F_DUPFD, 50);
+    char text[256], leaked[16];
+
+    (void)state;
+    assert_true(leaky >= 50);
+    snprintf(leaked, sizeof(leaked), "/%d\n", leaky);
+    start(&transport, "", "ls -d /proc/$$/fd/*", "");
+    read_all(transport.from_fd, text, sizeof(text));
+    assert_non_null(strstr(text, "/2\n"));
+    assert_null(strstr(text, leaked));
+    close(leaky);
+    transport_ssh_done(&transport, 1000);
+}
+
+static void a_program_that_is_not_there_is_named(void **state)
+{
+    const struct spawn_order order = {
+        .argv = (const char *const[]){"no-such-program-here", NULL},
+        .fds = {-1, -1, -1},
+    };
+    struct spawned spawned;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(spawn_start(&spawned, &order, &err), -1);
+    assert_string_equal(err.msg, "cannot run no-such-program-here: No such "
+                                 "file or directory");
+    assert_int_equal(err.kind, XCX_ERR_USAGE);
+    spawn_kill(&spawned, 0);
+    spawn_done(&spawned);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_go_there_and_back),
+        cmocka_unit_test(the_line_is_as_xl_has_it),
+        cmocka_unit_test(why_it_ended_is_told),
+        cmocka_unit_test(one_that_hangs_is_killed),
+        cmocka_unit_test(ctrl_c_is_not_for_the_child),
+        cmocka_unit_test(a_child_has_no_fd_of_ours),
+        cmocka_unit_test(a_program_that_is_not_there_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
