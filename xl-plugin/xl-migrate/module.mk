@@ -6,13 +6,30 @@ XL_MIGRATE_SRC := $(sort $(wildcard $(XL_MIGRATE_DIR)/*.c))
 
 PROGS += xl-migrate
 xl-migrate_SRC := $(XL_MIGRATE_SRC) $(COMMON_SRC)
-xl-migrate_LIBS = $(COMMON_LIBS)
+xl-migrate_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore)
 xl-migrate_DIR := sbin
 
 $(BUILD)/obj/$(XL_MIGRATE_DIR)/main.o: EXTRA_CFLAGS = \
     -DXL_MIGRATE_VERSION='"$(XL_MIGRATE_VERSION)"'
 
 migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
+# Asking a running send, and being asked.
+STATUS_SRC := $(call migrate_src,status.c message.c json.c) $(CONFIG_SRC)
+CONTROL_SRC := $(call migrate_src,control.c control_address.c) $(STATUS_SRC) \
+    $(call common_src,directory.c)
+RUNNING_SRC := $(call migrate_src,control_call.c running.c running_record.c \
+    channel.c lines.c)
+test_status_SRC := $(STATUS_SRC)
+test_status_LIBS = $(COMMON_LIBS)
+test_control_SRC := $(CONTROL_SRC)
+test_control_LIBS = $(COMMON_LIBS)
+test_running_record_SRC := $(call migrate_src,running_record.c) $(STATUS_SRC)
+test_running_record_LIBS = $(COMMON_LIBS)
+test_control_commands_SRC := $(CONTROL_SRC) $(RUNNING_SRC) \
+    $(call common_src,record.c) $(call migrate_src,cmd_cancel.c \
+    cmd_status.c cmd_tune.c)
+test_control_commands_LIBS = $(COMMON_LIBS)
+test_hooks_SRC := $(call migrate_src,hooks.c lines.c spawn.c)
 test_xl_header_SRC := $(call migrate_src,xl_header.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
 test_xl_config_SRC := $(call migrate_src,xl_config.c) \
