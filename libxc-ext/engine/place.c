@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "hv/map.h"
 #include "hv/map_write.h"
 #include "hv/populate.h"
@@ -14,10 +15,10 @@
 #define SUPERPAGE_MIN_PFNS 384
 
 /*
- * The last worker's exit is waited for while the guest stands still, and
- * takes some 4 us a page in a PV Dom0; a fork costs as much as 150 pages.
+ * So many pages are mapped at once while it is not known whether workers pay:
+ * where they do, all else is several times as slow.
  */
-#define WORKER_LIFE_PAGES (4 * XCX_WORKER_MAX_PAGES)
+#define PROBE_PAGES 128u
 
 /* Each warning is one line in xl's log; a broken verify has thousands. */
 #define MAX_WARNINGS 16
@@ -27,30 +28,40 @@ static bool takes_memory(unsigned type)
     return type != XCX_PAGE_XTAB && type != XCX_PAGE_BROKEN;
 }
 
-int xcx_place_init(struct xcx_place *place, struct xcx_incoming *guest,
-                   int in_fd, struct xcx_cancel cancel, bool use_worker,
-                   struct xcx_err *err)
+static void start_workers(struct xcx_place *place)
 {
+    const struct xcx_incoming *guest = place->guest;
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (!place->nr_workers || xcx_filler_is_ready(&place->filler))
+        return;
+    if (!xcx_filler_init(&place->filler, guest->hv, place->cancel,
+                         guest->max_nr_pfns, place->nr_workers, &why))
+        return;
+    xcx_filler_done(&place->filler);
+    place->nr_workers = 0;
+    xcx_log(place->log, XCX_LOG_WARN, "going on without workers: %s", why.msg);
+}
+
+int xcx_place_init(struct xcx_place *place, struct xcx_err *err)
+{
+    struct xcx_incoming *guest = place->guest;
     const struct xcx_domain_info *info = &guest->info;
 
-    place->guest = guest;
-    place->in_fd = in_fd;
-    place->cancel = cancel;
     place->nr_left = info->max_pages > info->nr_pages_own
                          ? info->max_pages - info->nr_pages_own
                          : 0;
     if (xcx_bitmap_init(&place->populated, guest->max_nr_pfns, err) ||
         xcx_bitmap_init(&place->spare, guest->max_nr_pfns, err))
         return -1;
-    if (xcx_pool_init(&place->pool, guest->hv, in_fd, use_worker, err))
-        return -1;
-    place->pool.life_pages = WORKER_LIFE_PAGES;
+    if (!place->by_gain)
+        start_workers(place);
     return 0;
 }
 
 void xcx_place_done(struct xcx_place *place)
 {
-    xcx_pool_done(&place->pool);
+    xcx_filler_done(&place->filler);
     xcx_bitmap_done(&place->populated);
     xcx_bitmap_done(&place->spare);
     free(place->buffer);
@@ -285,82 +296,108 @@ int xcx_place_begin(struct xcx_place *place, const struct xcx_page_list *list,
 
 /* ---- contents ----------------------------------------------------------- */
 
-/* The frames of the pages that have contents, in the record's order. */
-static void frames_of_list(const struct xcx_place *place, uint64_t *frames)
+/* The pages that have contents, in the record's order. */
+static void look_up_pages(struct xcx_place *place)
 {
     const struct xcx_page_list *list = place->list;
+    const struct xcx_incoming *guest = place->guest;
     uint32_t nr = 0;
 
-    for (uint32_t i = 0; i < list->nr_pfns; i++)
-        if (xcx_page_type_has_data(list->types[i]))
-            frames[nr++] =
-                place->guest->ops->frame(place->guest, list->pfns[i]);
+    for (uint32_t i = 0; i < list->nr_pfns; i++) {
+        if (!xcx_page_type_has_data(list->types[i]))
+            continue;
+        place->pfns[nr] = list->pfns[i];
+        place->frames[nr++] = guest->ops->frame(guest, list->pfns[i]);
+    }
 }
 
-/* The pfn of the nth page with contents. */
-static uint64_t pfn_of_page(const struct xcx_page_list *list, uint32_t nth)
+static int read_contents(const struct xcx_place *place, void *to,
+                         uint32_t nr_pages, size_t *ret_bytes,
+                         struct xcx_err *err)
 {
-    uint32_t i = 0;
-
-    for (uint32_t seen = 0; i < list->nr_pfns - 1; i++)
-        if (xcx_page_type_has_data(list->types[i]) && seen++ == nth)
-            break;
-    return list->pfns[i];
-}
-
-static int cannot_map(const struct xcx_place *place, uint32_t nth, int os_errno,
-                      struct xcx_err *err)
-{
-    return xcx_err_set(err, XCX_ERR_HYPERCALL, os_errno,
-                       "domain %u: cannot map pfn %#" PRIx64,
-                       place->guest->hv->domid, pfn_of_page(place->list, nth));
-}
-
-static int check_map(const struct xcx_place *place, int map_errno,
-                     const int *errors, struct xcx_err *err)
-{
-    if (map_errno)
-        return cannot_map(place, 0, map_errno, err);
-    for (uint32_t i = 0; i < place->list->nr_pages; i++)
-        if (errors[i])
-            return cannot_map(place, i, errors[i], err);
-    return 0;
+    return xcx_io_read(place->in_fd, to, (size_t)nr_pages * XCX_PAGE_BYTES,
+                       XCX_NO_DEADLINE, place->cancel, ret_bytes, err);
 }
 
 static int receive_by_worker(struct xcx_place *place, size_t *ret_bytes,
                              struct xcx_err *err)
 {
-    struct xcx_worker *worker = &place->pool.workers[0];
-    struct xcx_worker_area *area = worker->area;
+    uint32_t nr_pages = place->list->nr_pages;
+    uint8_t *contents;
 
-    if (xcx_pool_ready(&place->pool, 0, err))
+    if (xcx_filler_begin(&place->filler, place->record, place->pfns,
+                         place->frames, nr_pages, &contents, err) ||
+        read_contents(place, contents, nr_pages, ret_bytes, err))
         return -1;
-    area->nr_pages = place->list->nr_pages;
-    frames_of_list(place, area->frames);
-    if (xcx_worker_receive(worker, err) ||
-        xcx_worker_wait(worker, place->cancel, err) ||
-        check_map(place, area->map_errno, area->errors, err))
-        return -1;
-    *ret_bytes = area->bytes_read;
-    return 0;
+    if (*ret_bytes != place->list->data_bytes)
+        return 0; /* the input has ended: nobody will need them */
+    return xcx_filler_fill(&place->filler, err);
+}
+
+/* nr_pages of the list, from first on. */
+static int receive_some(struct xcx_place *place, uint32_t first,
+                        uint32_t nr_pages, size_t *ret_bytes,
+                        struct xcx_err *err)
+{
+    const struct xcx_hv *hv = place->guest->hv;
+    uint64_t start_ns = xcx_clock_ns(), mapped_ns, read_ns;
+    void *pages;
+    int rc;
+
+    pages =
+        xcx_map_writable(hv, place->frames + first, nr_pages, place->errors);
+    rc = xcx_filler_check_map(hv, place->pfns + first, nr_pages,
+                              pages ? 0 : errno, place->errors, err);
+    mapped_ns = xcx_clock_ns();
+    if (!rc)
+        rc = read_contents(place, pages, nr_pages, ret_bytes, err);
+    read_ns = xcx_clock_ns();
+    xcx_unmap(hv, pages, nr_pages);
+    xcx_gain_note(&place->gain, nr_pages,
+                  mapped_ns - start_ns + xcx_clock_ns() - read_ns,
+                  read_ns - mapped_ns);
+    return rc;
+}
+
+static bool is_probing(const struct xcx_place *place)
+{
+    return place->by_gain && place->nr_workers &&
+           place->gain.nr_samples < XCX_GAIN_IN_A_ROW;
 }
 
 static int receive_here(struct xcx_place *place, size_t *ret_bytes,
                         struct xcx_err *err)
 {
-    const struct xcx_page_list *list = place->list;
-    const struct xcx_hv *hv = place->guest->hv;
-    void *pages;
-    int rc;
+    uint32_t nr_pages = place->list->nr_pages, first = 0, nr;
+    size_t bytes;
 
-    frames_of_list(place, place->frames);
-    pages = xcx_map_writable(hv, place->frames, list->nr_pages, place->errors);
-    rc = check_map(place, pages ? 0 : errno, place->errors, err);
-    if (!rc)
-        rc = xcx_io_read(place->in_fd, pages, list->data_bytes, XCX_NO_DEADLINE,
-                         place->cancel, ret_bytes, err);
-    xcx_unmap(hv, pages, list->nr_pages);
-    return rc;
+    for (*ret_bytes = 0; first < nr_pages; first += nr) {
+        nr = nr_pages - first;
+        if (nr > PROBE_PAGES && is_probing(place))
+            nr = PROBE_PAGES;
+        if (receive_some(place, first, nr, &bytes, err))
+            return -1;
+        *ret_bytes += bytes;
+        if (bytes != (size_t)nr * XCX_PAGE_BYTES)
+            break;
+    }
+    return 0;
+}
+
+static int receive(struct xcx_place *place, size_t *ret_bytes,
+                   struct xcx_err *err)
+{
+    uint32_t nr_pages = place->list->nr_pages;
+
+    look_up_pages(place);
+    if (place->by_gain && xcx_gain_pays(&place->gain))
+        start_workers(place);
+    if (xcx_filler_is_ready(&place->filler) &&
+        !(place->by_gain && xcx_gain_is_too_few(&place->gain, nr_pages)))
+        return receive_by_worker(place, ret_bytes, err);
+    if (xcx_filler_wait_for(&place->filler, place->pfns, nr_pages, err))
+        return -1;
+    return receive_here(place, ret_bytes, err);
 }
 
 /* ---- VERIFY ------------------------------------------------------------- */
@@ -387,7 +424,7 @@ static void compare_page(struct xcx_place *place, uint32_t nth,
     if (stats->nr_pages_not_as_sent++ < MAX_WARNINGS)
         xcx_log(place->log, XCX_LOG_WARN,
                 "verify: pfn %#" PRIx64 " is not as it was sent%s",
-                pfn_of_page(place->list, nth), page ? "" : ": it is not there");
+                place->pfns[nth], page ? "" : ": it is not there");
 }
 
 static int compare(struct xcx_place *place, size_t *ret_bytes,
@@ -396,16 +433,17 @@ static int compare(struct xcx_place *place, size_t *ret_bytes,
     const struct xcx_page_list *list = place->list;
     const uint8_t *pages;
 
-    if (xcx_io_read(place->in_fd, place->buffer, list->data_bytes,
-                    XCX_NO_DEADLINE, place->cancel, ret_bytes, err))
+    if (xcx_filler_drain(&place->filler, err) ||
+        read_contents(place, place->buffer, list->nr_pages, ret_bytes, err))
         return -1;
     if (*ret_bytes != list->data_bytes)
         return 0;
-    frames_of_list(place, place->frames);
+    look_up_pages(place);
     pages =
         xcx_map(place->guest->hv, place->frames, list->nr_pages, place->errors);
     if (!pages)
-        return check_map(place, errno, place->errors, err);
+        return xcx_filler_check_map(place->guest->hv, place->pfns,
+                                    list->nr_pages, errno, NULL, err);
     for (uint32_t i = 0; i < list->nr_pages; i++)
         compare_page(place, i,
                      place->errors[i] ? NULL
@@ -422,10 +460,8 @@ int xcx_place_receive(struct xcx_place *place, uint32_t *ret_bytes,
 
     if (place->verify)
         rc = compare(place, &bytes, err);
-    else if (place->pool.nr_workers)
-        rc = receive_by_worker(place, &bytes, err);
     else
-        rc = receive_here(place, &bytes, err);
+        rc = receive(place, &bytes, err);
     if (rc)
         return -1;
     if (!place->verify)
@@ -434,14 +470,17 @@ int xcx_place_receive(struct xcx_place *place, uint32_t *ret_bytes,
     return 0;
 }
 
-void xcx_place_finish(struct xcx_place *place)
+int xcx_place_finish(struct xcx_place *place, struct xcx_err *err)
 {
     struct xcx_err why = XCX_ERR_INIT;
 
-    xcx_pool_done(&place->pool);
+    if (xcx_filler_drain(&place->filler, err))
+        return -1;
+    xcx_filler_done(&place->filler);
     if (give_back_spare(place, &why))
         xcx_log(place->log, XCX_LOG_WARN,
                 "the guest keeps %" PRIu64 " pages that it had not at the "
                 "source: %s",
                 place->nr_spare, why.msg);
+    return 0;
 }

@@ -3,8 +3,9 @@
  * place: gets memory for the pages of a stream, and the pages into it.
  *
  *   begin(list)  ─▶ populate what has no memory yet
- *   receive()    ─▶ map, and read the contents straight into the guest,
- *                   in a worker process (engine/worker.h) or in this one;
+ *   receive()    ─▶ map, and read the contents straight into the guest;
+ *                   or, where mapping is what takes the time, leave both to
+ *                   workers and read on (engine/filler.h, engine/gain.h);
  *                   after VERIFY: into a buffer, and compare
  *
  * Superpages (HVM). When a record names most of an empty, aligned range of
@@ -28,37 +29,45 @@
 
 #include "base/bitmap.h"
 #include "base/log.h"
-#include "engine/pool.h"
+#include "engine/filler.h"
+#include "engine/gain.h"
 #include "guest/incoming.h"
 #include "xcext.h"
 #include "stream/record.h"
 
 struct xcx_place {
+    /* Given at init. */
     struct xcx_incoming *guest;
     const struct xcx_log *log;
     struct xcx_restore_stats *stats;
     int in_fd;
     struct xcx_cancel cancel;
+    unsigned nr_workers; /* 0: none */
+    bool by_gain;        /* workers only when they pay */
+    /* Set by the caller for each record. */
+    struct xcx_record_id record;
+
     struct xcx_bitmap populated;
     struct xcx_bitmap spare;
     uint64_t nr_spare;
-    uint64_t nr_left;                 /* pages that the domain may still get */
-    struct xcx_pool pool;             /* of one worker or none */
+    uint64_t nr_left; /* pages that the domain may still get */
+    struct xcx_gain gain;
+    struct xcx_filler filler;
     const struct xcx_page_list *list; /* being received */
     bool verify;
     uint8_t *buffer; /* for one record's contents; NULL until VERIFY */
     uint64_t wanted[XCX_PAGE_BATCH_MAX]; /* scratch */
+    uint64_t pfns[XCX_PAGE_BATCH_MAX];   /* of the list's, with contents */
     uint64_t frames[XCX_PAGE_BATCH_MAX];
     int errors[XCX_PAGE_BATCH_MAX];
 };
 
 /*
- * For a guest that is set up. Without workers everything is done in this
- * process. place_done() is due after a failure, too.
+ * For a guest that is set up; the fields of the first group are set by the
+ * caller before. Workers that cannot be had cost speed only, and are logged.
+ * place_done() is due after a failure, too.
  */
-int xcx_place_init(struct xcx_place *place, struct xcx_incoming *guest,
-                   int in_fd, struct xcx_cancel cancel, bool use_worker,
-                   struct xcx_err *err);
+int xcx_place_init(struct xcx_place *place, struct xcx_err *err);
 
 /* Ends workers, unmaps and frees. Idempotent; fine on a zeroed struct. */
 void xcx_place_done(struct xcx_place *place);
@@ -69,7 +78,8 @@ int xcx_place_begin(struct xcx_place *place, const struct xcx_page_list *list,
 
 /*
  * Reads the contents of the list from in_fd. *ret_bytes less than
- * list->data_bytes: the input has ended.
+ * list->data_bytes: the input has ended. An error may be of an earlier record:
+ * then filler.has_failed_late.
  */
 int xcx_place_receive(struct xcx_place *place, uint32_t *ret_bytes,
                       struct xcx_err *err);
@@ -82,9 +92,10 @@ int xcx_place_populate(struct xcx_place *place, const uint64_t *pfns,
                        unsigned nr_pfns, struct xcx_err *err);
 
 /*
- * No more contents will come: ends the workers, gives spare pages back. If
- * Xen does not take them, a warning says so: the guest does not notice.
+ * No more contents will come: waits for what is in flight (an error is of an
+ * earlier record), ends the workers, gives spare pages back. If Xen does not
+ * take them, a warning says so: the guest does not notice.
  */
-void xcx_place_finish(struct xcx_place *place);
+int xcx_place_finish(struct xcx_place *place, struct xcx_err *err);
 
 #endif

@@ -4,6 +4,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include "xcext.h"
+
+/* More of them only wait for each other: the stream takes one at a time. */
+#define MAX_CHOSEN 4
 
 static void reap(pid_t *pid, int options)
 {
@@ -26,6 +32,19 @@ static void retire(struct xcx_pool *pool, unsigned worker_index)
         xcx_worker_retire(&pool->workers[worker_index]);
 }
 
+unsigned xcx_pool_choose(unsigned asked)
+{
+    long nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (asked == XCX_NO_WORKERS)
+        return 0;
+    if (asked)
+        return asked < XCX_POOL_MAX_WORKERS ? asked : XCX_POOL_MAX_WORKERS;
+    if (nr_cpus < 2)
+        return 2; /* one maps while the other waits for room to write */
+    return nr_cpus < MAX_CHOSEN ? (unsigned)nr_cpus : MAX_CHOSEN;
+}
+
 int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int stream_fd,
                   unsigned nr_workers, struct xcx_err *err)
 {
@@ -34,10 +53,9 @@ int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int stream_fd,
     for (unsigned i = 0; i < XCX_POOL_MAX_WORKERS; i++)
         pool->workers[i] = XCX_WORKER_INIT;
     for (unsigned i = 0; i < nr_workers && i < XCX_POOL_MAX_WORKERS; i++) {
-        if (xcx_worker_init(&pool->workers[i], err))
-            return -1;
         pool->nr_workers++;
-        if (xcx_worker_start(&pool->workers[i], hv, stream_fd, err))
+        if (xcx_worker_init(&pool->workers[i], stream_fd < 0, err) ||
+            xcx_worker_start(&pool->workers[i], hv, stream_fd, err))
             return -1;
     }
     return 0;

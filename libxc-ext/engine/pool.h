@@ -27,7 +27,16 @@ struct xcx_pool {
     pid_t retired[XCX_POOL_MAX_WORKERS]; /* told to exit, not yet reaped */
 };
 
-/* nr_workers 0 makes an empty pool. Errors: RESOURCE; done() is due then. */
+/*
+ * How many workers: as asked for (0: it is left to us, XCX_NO_WORKERS: none),
+ * but no more than a pool takes. More than a few only wait for each other.
+ */
+unsigned xcx_pool_choose(unsigned asked);
+
+/*
+ * nr_workers 0 makes an empty pool. stream_fd -1: they do not write it, but
+ * fill pages. Errors: RESOURCE; done() is due then.
+ */
 int xcx_pool_init(struct xcx_pool *pool, const struct xcx_hv *hv, int stream_fd,
                   unsigned nr_workers, struct xcx_err *err);
 

@@ -244,23 +244,15 @@ static int probe(struct session *session, struct xcx_err *err)
 static int open_place(struct session *session, struct xcx_err *err)
 {
     struct xcx_place *place = &session->place;
-    bool use_worker = session->params->nr_workers != XCX_NO_WORKERS;
-    int in_fd = session->params->in_fd;
-    struct xcx_err why = XCX_ERR_INIT;
 
+    place->guest = session->guest;
     place->log = &session->log;
     place->stats = &session->stats;
-    if (!use_worker)
-        return xcx_place_init(place, session->guest, in_fd, session->cancel,
-                              false, err);
-    if (!xcx_place_init(place, session->guest, in_fd, session->cancel, true,
-                        &why))
-        return 0;
-    xcx_log(&session->log, XCX_LOG_WARN, "going on without workers: %s",
-            why.msg);
-    xcx_place_done(place);
-    return xcx_place_init(place, session->guest, in_fd, session->cancel, false,
-                          err);
+    place->in_fd = session->params->in_fd;
+    place->cancel = session->cancel;
+    place->nr_workers = xcx_pool_choose(session->params->nr_workers);
+    place->by_gain = session->params->nr_workers == 0;
+    return xcx_place_init(place, err);
 }
 
 static void open_reader(struct session *session)
@@ -302,6 +294,17 @@ static void tell_progress(struct session *session)
     ops->progress(ops->opaque, "pages placed", nr_pages, 0);
 }
 
+/* What failed may be a record that was in flight. */
+static int contents_failed(struct session *session, struct xcx_err *err)
+{
+    const struct xcx_filler *filler = &session->place.filler;
+
+    if (filler->has_failed_late)
+        return xcx_reader_fail_late(&session->reader, filler->failed.index,
+                                    filler->failed.offset, err);
+    return xcx_reader_fail(&session->reader, err);
+}
+
 /* The contents of one record. *ret_end: the input has ended within. */
 static int take_contents(struct session *session, bool *ret_end,
                          struct xcx_err *err)
@@ -309,8 +312,10 @@ static int take_contents(struct session *session, bool *ret_end,
     struct xcx_reader *reader = &session->reader;
     uint32_t bytes, want = xcx_reader_raw_left(reader);
 
+    session->place.record = (struct xcx_record_id){
+        .index = reader->nr_records - 1, .offset = reader->record_offset};
     if (xcx_place_receive(&session->place, &bytes, err))
-        return xcx_reader_fail(reader, err);
+        return contents_failed(session, err);
     tell_progress(session);
     *ret_end = bytes < want;
     return xcx_reader_took_raw(reader, bytes, err);
@@ -356,7 +361,8 @@ static int complete(struct session *session, struct xcx_err *err)
                 "verify: %" PRIu64 " pages compared, %" PRIu64 " differ",
                 session->stats.nr_pages_verified,
                 session->stats.nr_pages_not_as_sent);
-    xcx_place_finish(&session->place);
+    if (xcx_place_finish(&session->place, err))
+        return contents_failed(session, err);
     if (guest->ops->complete(guest, err))
         return xcx_err_prefix(err,
                               "completing the domain, after END at byte "

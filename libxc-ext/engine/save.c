@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -23,9 +22,6 @@
 #include "guest/guest.h"
 #include "hv/domain.h"
 #include "hv/logdirty.h"
-
-/* More of them only wait for each other: the stream takes one at a time. */
-#define MAX_WORKERS_CHOSEN 4
 
 struct session {
     const struct xcx_save_params *params;
@@ -129,24 +125,10 @@ static int log_dirty_on(struct session *session, struct xcx_err *err)
                             &session->rounds.log, err);
 }
 
-static unsigned choose_workers(unsigned asked)
-{
-    long nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (asked == XCX_NO_WORKERS)
-        return 0;
-    if (asked)
-        return asked < XCX_POOL_MAX_WORKERS ? asked : XCX_POOL_MAX_WORKERS;
-    if (nr_cpus < 2)
-        return 2; /* one maps while the other waits for room to write */
-    return nr_cpus < MAX_WORKERS_CHOSEN ? (unsigned)nr_cpus
-                                        : MAX_WORKERS_CHOSEN;
-}
-
 static int open_sender(struct session *session, struct xcx_err *err)
 {
     struct xcx_sender *sender = &session->sender;
-    unsigned nr_workers = choose_workers(session->params->nr_workers);
+    unsigned nr_workers = xcx_pool_choose(session->params->nr_workers);
     struct xcx_err why = XCX_ERR_INIT;
 
     sender->guest = session->guest;

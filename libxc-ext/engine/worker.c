@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -13,10 +14,13 @@
 #include "hv/map.h"
 #include "hv/map_write.h"
 
+#define CONTENTS_BYTES ((size_t)XCX_WORKER_MAX_PAGES * XCX_FRAME_BYTES)
+
 enum command {
     COMMAND_MAP = 'M',
     COMMAND_WRITE = 'W',
-    COMMAND_RECEIVE = 'R',
+    COMMAND_OPEN = 'O',
+    COMMAND_FILL = 'F',
     COMMAND_QUIT = 'Q',
 };
 
@@ -28,7 +32,9 @@ struct child {
     int stream_fd;
     struct xcx_out out; /* on it, once something is to be written */
     bool out_is_ready;
-    const uint8_t *pages; /* the batch mapped last */
+    const uint8_t *pages;    /* the batch mapped last */
+    const uint8_t *contents; /* shared with the parent */
+    uint8_t *guest;          /* the batch opened last; NULL: not all there */
     struct iovec iov[XCX_WORKER_MAX_PAGES];
 };
 
@@ -78,22 +84,23 @@ static void child_write(struct child *child)
         xcx_out_writev(&child->out, child->iov, nr_iov, &child->area->err);
 }
 
-static void child_receive(struct child *child)
+static void child_open(struct child *child)
 {
     struct xcx_worker_area *area = child->area;
-    void *pages = xcx_map_writable(&child->hv, area->frames, area->nr_pages,
-                                   area->errors);
 
-    area->bytes_read = 0;
-    area->map_errno = pages ? 0 : errno;
-    if (!pages)
-        return;
-    for (uint32_t i = 0; i < area->nr_pages; i++)
+    child->guest = xcx_map_writable(&child->hv, area->frames, area->nr_pages,
+                                    area->errors);
+    area->map_errno = child->guest ? 0 : errno;
+    for (uint32_t i = 0; child->guest && i < area->nr_pages; i++)
         if (area->errors[i])
-            return;
-    xcx_io_read(child->stream_fd, pages,
-                (size_t)area->nr_pages * XCX_FRAME_BYTES, XCX_NO_DEADLINE,
-                XCX_CANCEL_NONE, &area->bytes_read, &area->err);
+            child->guest = NULL;
+}
+
+static void child_fill(struct child *child)
+{
+    if (child->guest)
+        memcpy(child->guest, child->contents,
+               (size_t)child->area->nr_pages * XCX_FRAME_BYTES);
 }
 
 static void obey(struct child *child, char command)
@@ -101,8 +108,10 @@ static void obey(struct child *child, char command)
     child->area->err = XCX_ERR_INIT;
     if (command == COMMAND_MAP)
         child_map(child);
-    else if (command == COMMAND_RECEIVE)
-        child_receive(child);
+    else if (command == COMMAND_OPEN)
+        child_open(child);
+    else if (command == COMMAND_FILL)
+        child_fill(child);
     else
         child_write(child);
 }
@@ -120,11 +129,14 @@ static void __attribute__((noreturn)) child_main(struct child *child, int sock)
 }
 
 static void __attribute__((noreturn))
-child_start(const struct xcx_hv *hv, struct xcx_worker_area *area, int sock,
+child_start(const struct xcx_hv *hv, const struct xcx_worker *worker, int sock,
             int stream_fd, pid_t parent)
 {
     /* On the worker's own copy of the stack and the heap. */
-    struct child child = {.hv = *hv, .area = area, .stream_fd = stream_fd};
+    struct child child = {.hv = *hv,
+                          .area = worker->area,
+                          .contents = worker->contents,
+                          .stream_fd = stream_fd};
 
     xcx_hv_silence(&child.hv);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -135,17 +147,25 @@ child_start(const struct xcx_hv *hv, struct xcx_worker_area *area, int sock,
 
 /* ---- the parent's side -------------------------------------------------- */
 
-int xcx_worker_init(struct xcx_worker *worker, struct xcx_err *err)
+static void *shared(size_t bytes, struct xcx_err *err)
 {
-    void *area = mmap(NULL, sizeof(*worker->area), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
+    if (memory != MAP_FAILED)
+        return memory;
+    xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                "memory shared with a worker process");
+    return NULL;
+}
+
+int xcx_worker_init(struct xcx_worker *worker, bool fills, struct xcx_err *err)
+{
     *worker = XCX_WORKER_INIT;
-    if (area == MAP_FAILED)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
-                           "memory shared with a worker process");
-    worker->area = area;
-    return 0;
+    worker->area = shared(sizeof(*worker->area), err);
+    if (worker->area && fills)
+        worker->contents = shared(CONTENTS_BYTES, err);
+    return worker->area && (!fills || worker->contents) ? 0 : -1;
 }
 
 int xcx_worker_start(struct xcx_worker *worker, const struct xcx_hv *hv,
@@ -160,7 +180,7 @@ int xcx_worker_start(struct xcx_worker *worker, const struct xcx_hv *hv,
     pid = fork();
     if (pid == 0) {
         close(pair[0]);
-        child_start(hv, worker->area, pair[1], stream_fd, parent);
+        child_start(hv, worker, pair[1], stream_fd, parent);
     }
     close(pair[1]);
     if (pid < 0) {
@@ -197,10 +217,15 @@ int xcx_worker_write(struct xcx_worker *worker, struct xcx_err *err)
     return send_command(worker, COMMAND_WRITE, err);
 }
 
-int xcx_worker_receive(struct xcx_worker *worker, struct xcx_err *err)
+int xcx_worker_open(struct xcx_worker *worker, struct xcx_err *err)
 {
     worker->nr_pages_mapped += worker->area->nr_pages;
-    return send_command(worker, COMMAND_RECEIVE, err);
+    return send_command(worker, COMMAND_OPEN, err);
+}
+
+int xcx_worker_fill(struct xcx_worker *worker, struct xcx_err *err)
+{
+    return send_command(worker, COMMAND_FILL, err);
 }
 
 /* Says how it died; it is a zombie or about to be one. */
@@ -226,17 +251,21 @@ int xcx_worker_wait(struct xcx_worker *worker, struct xcx_cancel cancel,
                     struct xcx_err *err)
 {
     char answer = 0;
-    size_t bytes;
+    size_t bytes = 0;
+    struct xcx_err why = XCX_ERR_INIT;
 
+    /* With a command that it has not read, its end is a reset. */
     if (xcx_io_read(worker->sock, &answer, 1, XCX_NO_DEADLINE, cancel, &bytes,
-                    err))
-        return -1;
-    if (bytes != 1)
-        return report_death(worker, err);
-    if (!xcx_err_is_set(&worker->area->err))
+                    &why) == 0 ||
+        why.os_errno == ECONNRESET) {
+        if (bytes != 1)
+            return report_death(worker, err);
+        why = worker->area->err;
+    }
+    if (!xcx_err_is_set(&why))
         return 0;
     if (!xcx_err_is_set(err))
-        *err = worker->area->err;
+        *err = why;
     return -1;
 }
 
@@ -276,5 +305,8 @@ void xcx_worker_done(struct xcx_worker *worker)
     }
     if (worker->area)
         munmap(worker->area, sizeof(*worker->area));
+    if (worker->contents)
+        munmap(worker->contents, CONTENTS_BYTES);
     worker->area = NULL;
+    worker->contents = NULL;
 }

@@ -63,6 +63,15 @@ int xcx_reader_fail(struct xcx_reader *reader, struct xcx_err *err)
                           reader->record_offset);
 }
 
+int xcx_reader_fail_late(struct xcx_reader *reader, uint64_t record_index,
+                         uint64_t record_offset, struct xcx_err *err)
+{
+    reader->state = XCX_READER_FAILED;
+    return xcx_err_prefix(err, "record %" PRIu64 " (%s) at byte %" PRIu64,
+                          record_index, xcx_record_name(XCX_REC_PAGE_DATA),
+                          record_offset);
+}
+
 static void next_record(struct xcx_reader *reader)
 {
     enter(reader, XCX_READER_RECORD_HEADER, XCX_RECORD_HEADER_BYTES);

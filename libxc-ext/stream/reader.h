@@ -174,6 +174,10 @@ int xcx_reader_took_raw(struct xcx_reader *reader, uint32_t bytes,
  */
 int xcx_reader_fail(struct xcx_reader *reader, struct xcx_err *err);
 
+/* The same for a PAGE_DATA record that lies behind. */
+int xcx_reader_fail_late(struct xcx_reader *reader, uint64_t record_index,
+                         uint64_t record_offset, struct xcx_err *err);
+
 /* Behind a CHECKPOINT: the stream goes on. Nothing otherwise. */
 void xcx_reader_resume(struct xcx_reader *reader);
 

@@ -58,7 +58,7 @@ static void forgive(struct sim_result *result, const char *fault)
     if (off_fails && names_what_is_left(&result->save, "log-dirty"))
         result->logdirty_left = false;
     /* Pages that Xen does not take back stay; that is warned of. */
-    if (strstr(fault, "decrease_reservation"))
+    if (strstr(fault, "decrease_reservation") || strstr(fault, "buffer_alloc"))
         result->diff.nr_alien = 0;
     /* libxenctrl loses its first buffer when it gets no second one. */
     if (strstr(fault, "buffer_alloc") && result->restore.nr_findings == 1 &&

@@ -212,71 +212,72 @@ static void test_reader_gone(void **state)
     assert_int_equal(err.os_errno, EPIPE);
 }
 
-static struct xcx_worker *receive(struct fixture *f, const uint64_t *frames,
-                                  uint32_t nr_pages)
+/* A worker that fills, mapping these frames. */
+static struct xcx_worker *opened(struct fixture *f, const uint64_t *frames,
+                                 uint32_t nr_pages)
 {
     struct xcx_worker *worker;
     struct xcx_err err = XCX_ERR_INIT;
 
     xcx_pool_done(&f->pool);
-    assert_int_equal(xcx_pool_init(&f->pool, &f->hv, f->pipe[0], 1, &err), 0);
+    assert_int_equal(xcx_pool_init(&f->pool, &f->hv, -1, 1, &err), 0);
     worker = given(f, 0, frames, nr_pages);
-    assert_int_equal(xcx_worker_receive(worker, &err), 0);
+    assert_int_equal(xcx_worker_open(worker, &err), 0);
     return worker;
+}
+
+/* Contents and command may come before it is known whether the map worked. */
+static void fill_now(struct xcx_worker *worker)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    assert_int_equal(xcx_worker_fill(worker, &err), 0);
+    assert_int_equal(xcx_worker_wait(worker, XCX_CANCEL_NONE, &err), 0);
+    assert_int_equal(xcx_worker_wait(worker, XCX_CANCEL_NONE, &err), 0);
+}
+
+static void new_guest(void)
+{
+    guest = mmap(NULL, 4 * XCX_FRAME_BYTES, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(guest, MAP_FAILED);
 }
 
 static void test_contents_go_into_the_guest(void **state)
 {
     struct fixture *f = *state;
     const uint64_t frames[] = {1, 2};
-    uint8_t contents[2 * XCX_FRAME_BYTES];
     struct xcx_worker *worker;
-    struct xcx_err err = XCX_ERR_INIT;
 
-    for (size_t i = 0; i < sizeof(contents); i++)
-        contents[i] = (uint8_t)(i * 7 + i / 4096);
-    guest = mmap(NULL, 4 * XCX_FRAME_BYTES, PROT_READ | PROT_WRITE,
-                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_ptr_not_equal(guest, MAP_FAILED);
-    worker = receive(f, frames, 2);
-    assert_int_equal(write(f->pipe[1], contents, sizeof(contents)),
-                     sizeof(contents));
-    assert_int_equal(xcx_worker_wait(worker, XCX_CANCEL_NONE, &err), 0);
+    new_guest();
+    worker = opened(f, frames, 2);
+    for (size_t i = 0; i < 2 * XCX_FRAME_BYTES; i++)
+        worker->contents[i] = (uint8_t)(i * 7 + i / 4096);
+    fill_now(worker);
     assert_int_equal(worker->area->map_errno, 0);
-    assert_int_equal(worker->area->bytes_read, sizeof(contents));
-    assert_memory_equal(guest + XCX_FRAME_BYTES, contents, sizeof(contents));
+    assert_memory_equal(guest + XCX_FRAME_BYTES, worker->contents,
+                        2 * XCX_FRAME_BYTES);
+    assert_int_equal(guest[0], 0);
+    assert_int_equal(guest[3 * XCX_FRAME_BYTES], 0);
     munmap(guest, 4 * XCX_FRAME_BYTES);
     guest = NULL;
 }
 
-static void test_nothing_is_read_for_a_page_that_is_not_there(void **state)
+static void test_nothing_is_filled_when_a_page_is_not_there(void **state)
 {
     struct fixture *f = *state;
     const uint64_t frames[] = {1, BAD_FRAME};
     struct xcx_worker *worker;
-    struct xcx_err err = XCX_ERR_INIT;
 
-    assert_int_equal(write(f->pipe[1], "x", 1), 1);
-    worker = receive(f, frames, 2);
-    assert_int_equal(xcx_worker_wait(worker, XCX_CANCEL_NONE, &err), 0);
+    new_guest();
+    worker = opened(f, frames, 2);
+    memset(worker->contents, 7, 2 * XCX_FRAME_BYTES);
+    fill_now(worker);
+    assert_int_equal(worker->area->errors[0], 0);
     assert_int_equal(worker->area->errors[1], EINVAL);
-    assert_int_equal(worker->area->bytes_read, 0);
-}
-
-static void test_contents_that_end_early_are_counted(void **state)
-{
-    struct fixture *f = *state;
-    const uint64_t frames[] = {1};
-    struct xcx_worker *worker;
-    struct xcx_err err = XCX_ERR_INIT;
-
-    xcx_pool_done(&f->pool); /* its workers hold the writing end */
-    assert_int_equal(write(f->pipe[1], "four", 4), 4);
-    close(f->pipe[1]);
-    f->pipe[1] = dup(f->pipe[0]);
-    worker = receive(f, frames, 1);
-    assert_int_equal(xcx_worker_wait(worker, XCX_CANCEL_NONE, &err), 0);
-    assert_int_equal(worker->area->bytes_read, 4);
+    assert_int_equal(guest[XCX_FRAME_BYTES], 0);
+    munmap(guest, 4 * XCX_FRAME_BYTES);
+    guest = NULL;
 }
 
 /* The worker is stuck in a full pipe; nobody will ever read. */
@@ -337,10 +338,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_contents_go_into_the_guest, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(
-            test_nothing_is_read_for_a_page_that_is_not_there, set_up,
-            tear_down),
-        cmocka_unit_test_setup_teardown(
-            test_contents_that_end_early_are_counted, set_up, tear_down),
+            test_nothing_is_filled_when_a_page_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_while_stuck, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_replaced_when_old, set_up,
