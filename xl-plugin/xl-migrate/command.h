@@ -13,12 +13,16 @@
 enum exit_status {
     EXIT_STATUS_DONE = 0,
     EXIT_STATUS_BROKEN = 1, /* inspect: the stream breaks its format */
+    EXIT_STATUS_NONE = 1,   /* status, cancel, tune: not moved, or too late */
     EXIT_STATUS_USAGE = 2,  /* wrong arguments, or this host's I/O failed */
 };
 
 /* argv[0] is the command's own name. */
 typedef int command_fn(int argc, char **argv);
 
+command_fn cmd_cancel;
 command_fn cmd_inspect;
+command_fn cmd_status;
+command_fn cmd_tune;
 
 #endif

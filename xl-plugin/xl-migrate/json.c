@@ -104,6 +104,13 @@ void json_null(struct json *json, const char *key)
     check(json, yajl_gen_null(json->gen));
 }
 
+/* yajl copies a number without looking at it. */
+void json_raw(struct json *json, const char *key, const char *text)
+{
+    put_key(json, key);
+    check(json, yajl_gen_number(json->gen, text, strlen(text)));
+}
+
 int json_get(struct json *json, const char **ret_text, size_t *ret_bytes,
              struct xcx_err *err)
 {

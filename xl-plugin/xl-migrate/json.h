@@ -36,6 +36,8 @@ void json_bool(struct json *json, const char *key, bool value);
 /* NULL or "" is null. */
 void json_text(struct json *json, const char *key, const char *text);
 void json_null(struct json *json, const char *key);
+/* text is JSON already, and goes in as it stands. */
+void json_raw(struct json *json, const char *key, const char *text);
 
 /* What there is of it, until the next call; RESOURCE, USAGE if not UTF-8. */
 int json_get(struct json *json, const char **ret_text, size_t *ret_bytes,

@@ -12,6 +12,9 @@ static const struct command {
     const char *help; /* one line */
     command_fn *run;
 } commands[] = {
+    {"status", "show the migrations that go on on this host", cmd_status},
+    {"cancel", "stop one of them", cmd_cancel},
+    {"tune", "change the limits of one of them", cmd_tune},
     {"inspect", "print what is in a saved domain or stream", cmd_inspect},
 };
 

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * guest_name: what xenstore calls a domain, for those who only show it.
+ * Blocking: as xenstored answers. Threads: any.
+ */
+#ifndef XL_MIGRATE_GUEST_NAME_H
+#define XL_MIGRATE_GUEST_NAME_H
+
+#include <stdint.h>
+
+#include "status.h"
+
+/* Both "" where it is not known, and xenstored not there. Never fails. */
+void guest_name(uint32_t domid, char ret_name[STATUS_TEXT_BYTES],
+                char ret_uuid[STATUS_UUID_BYTES]);
+
+#endif
