@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# Completion of xl-migrate's commands, options, domains and hosts.
+
+_xl_migrate_domains() {
+    xl list 2>/dev/null | awk 'NR > 1 && $2 != 0 { print $1 }'
+}
+
+# What stands where: the domain first, then the host.
+_xl_migrate_operand() { # _xl_migrate_operand COMMAND WORD NR-BEFORE
+    case $1:$3 in
+    inspect:0) compgen -f -- "$2" ;;
+    send:0 | check:0 | recover:0 | status:0 | cancel:0 | tune:0 | monitor:0)
+        compgen -W "$(_xl_migrate_domains)" -- "$2"
+        ;;
+    send:1 | check:1) compgen -A hostname -- "$2" ;;
+    esac
+}
+
+_xl_migrate() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local command=${COMP_WORDS[1]} nr_operands=0 i
+    local limits='--downtime --bandwidth --timeout --on-slow'
+    local -A options=(
+        [send]="-s -C -p -e -D --debug --stock --dry-run $limits
+            --reconnect-timeout --json --quiet"
+        [check]='-s --json'
+        [recover]='--target-is-fenced'
+        [status]='--json --watch'
+        [cancel]=''
+        [tune]=$limits
+        [inspect]='--json'
+        [monitor]='-F'
+    )
+
+    COMPREPLY=()
+    if [ "$COMP_CWORD" = 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W \
+            "${!options[*]} --help --version" -- "$word")
+        return
+    fi
+    case $before in
+    --on-slow)
+        mapfile -t COMPREPLY < <(compgen -W \
+            'throttle throttle-then-stop stop abort' -- "$word")
+        return
+        ;;
+    -C)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    -s | --downtime | --bandwidth | --timeout | --reconnect-timeout) return ;;
+    esac
+    if [[ $word == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W \
+            "${options[$command]-} --help" -- "$word")
+        return
+    fi
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -s | -C | --downtime | --bandwidth | --timeout | --on-slow | \
+            --reconnect-timeout) i=$((i + 1)) ;;
+        -*) ;;
+        *) nr_operands=$((nr_operands + 1)) ;;
+        esac
+    done
+    mapfile -t COMPREPLY < <(_xl_migrate_operand "$command" "$word" \
+        "$nr_operands")
+}
+
+complete -F _xl_migrate xl-migrate
