@@ -53,3 +53,6 @@ test_channel_SRC := $(CHANNEL_SRC)
 test_transport_ssh_SRC := $(call migrate_src,transport_ssh.c spawn.c lines.c)
 test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
     lines.c)
+test_rendezvous_SRC := $(call migrate_src,rendezvous.c) \
+    $(call common_src,directory.c)
+test_announce_SRC := $(call migrate_src,announce.c)
