@@ -193,9 +193,9 @@ enum facts_answer facts_autoballoon(const char *xl_conf,
 #define FACTS_ANSWER_BYTES  65536
 
 /*
- * A command for the target's shell that prints what can be learnt by xl and
- * sh alone. Nothing in it is executed from the query's texts. Errors: USAGE,
- * if it does not fit.
+ * Input for the target's sh, which prints what can be learnt by xl and sh
+ * alone, and exits. Nothing in it is executed from the query's texts. Errors:
+ * USAGE, if it does not fit.
  */
 int facts_stock_command(const struct facts_query *query, char *text,
                         size_t text_bytes, struct xcx_err *err);

@@ -106,7 +106,7 @@ int facts_stock_command(const struct facts_query *query, char *text,
         put_quoted(&out, query->bridges[i]);
         put(&out, "; ");
     }
-    put(&out, "echo " LAST_LINE "; } 2>/dev/null");
+    put(&out, "echo " LAST_LINE "; } 2>/dev/null </dev/null; exit\n");
     if (out.full)
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
                            "the guest's devices are too many, or their paths "

@@ -13,6 +13,22 @@ $(BUILD)/obj/$(XL_MIGRATE_DIR)/main.o: EXTRA_CFLAGS = \
     -DXL_MIGRATE_VERSION='"$(XL_MIGRATE_VERSION)"'
 
 migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
+# Facts and findings, without libxl; gathering them, with it.
+xl-migrate_LIBS += $(call pkglibs,xenlight xenstore)
+FACTS_SRC := $(call migrate_src,facts.c facts_xl.c facts_stock.c json.c \
+    message.c)
+test_check_SRC := $(call migrate_src,check.c check_devices.c check_print.c \
+    lines.c) $(FACTS_SRC) tests/unit/check_sample.c
+test_check_print_SRC := $(call migrate_src,check_print.c json.c lines.c)
+test_facts_SRC := $(FACTS_SRC) tests/unit/check_sample.c
+ASK_SRC := $(call migrate_src,channel.c lines.c spawn.c transport_ssh.c)
+test_facts_ask_SRC := $(call migrate_src,facts_ask.c) $(FACTS_SRC) $(ASK_SRC)
+test_probe_link_SRC := $(call migrate_src,probe.c) $(ASK_SRC) \
+    $(call migrate_src,json.c message.c)
+test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c) \
+    $(FACTS_SRC)
+test_facts_gather_LIBS = $(call pkglibs,xenlight xenstore)
+
 # Asking a running send, and being asked.
 STATUS_SRC := $(call migrate_src,status.c message.c json.c) $(CONFIG_SRC)
 CONTROL_SRC := $(call migrate_src,control.c control_address.c) $(STATUS_SRC) \

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A guest and two hosts between which it may move, without a finding; then
+ * one thing is changed at a time, and just that is found.
+ */
+#include "check_sample.h"
+
+#include <linux/magic.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define UUID       CHECK_SAMPLE_UUID
+#define OTHER_UUID "99999999-2222-3333-4444-555555555555"
+
+/* For brevity: one each is all there is. */
+#define guest  sample.guest
+#define query  sample.query
+#define here   sample.here
+#define there  sample.there
+#define wishes sample.wishes
+#define check  sample.check
+
+static void put(char *to, const char *text)
+{
+    strcpy(to, text);
+}
+
+static struct facts_file *file_there(const char *path)
+{
+    int index = facts_query_file(&query, path);
+
+    assert_true(index >= 0);
+    return &there.files[index];
+}
+
+static void run(void)
+{
+    check_facts(&guest, &query, &here, &there, &wishes, &check);
+}
+
+/* ---- one change each ---------------------------------------------------- */
+
+static void dying(void)
+{
+    guest.survey.dying = true;
+}
+static void paused(void)
+{
+    guest.survey.paused = true;
+}
+static void crashed(void)
+{
+    guest.survey.shutdown = true;
+    guest.survey.shutdown_reason = 3;
+}
+static void suspended(void)
+{
+    guest.survey.shutdown = true;
+    guest.survey.shutdown_reason = 2;
+}
+static void odd_shutdown(void)
+{
+    guest.survey.shutdown = true;
+    guest.survey.shutdown_reason = 77;
+}
+static void no_drivers(void)
+{
+    guest.suspend_feature = false;
+    guest.survey.hvm_pv_drivers = false;
+}
+static void pvh_no_drivers(void)
+{
+    guest.kind = DOMAIN_PVH;
+    no_drivers();
+}
+static void silent(void)
+{
+    guest.suspend_feature = false;
+}
+static void paged_out(void)
+{
+    guest.survey.nr_pages_paged = 12;
+}
+static void on_demand(void)
+{
+    guest.survey.nr_pages_on_demand = 25600;
+}
+static void no_migrate(void)
+{
+    guest.no_migrate = true;
+}
+static void pv(void)
+{
+    guest.kind = DOMAIN_PV;
+    guest.survey.hvm = false;
+    guest.survey.pv_width = 8;
+}
+static void pv_32_bit(void)
+{
+    pv();
+    guest.survey.pv_width = 4;
+}
+static void stub_domain(void)
+{
+    guest.stub_domain = true;
+}
+static void vnuma(void)
+{
+    guest.nr_vnuma_nodes = 2;
+}
+static void nested(void)
+{
+    guest.nested_hvm = true;
+}
+static void native_tsc(void)
+{
+    guest.native_tsc = true;
+}
+static void pci(void)
+{
+    guest.fixed.nr_pci = 1;
+}
+static void usb(void)
+{
+    guest.fixed.nr_usb = 2;
+}
+static void device_tree(void)
+{
+    guest.fixed.nr_device_tree = 1;
+}
+static void ports(void)
+{
+    guest.fixed.nr_ports = 1;
+}
+static void graphics(void)
+{
+    guest.fixed.gfx_passthru = true;
+}
+static void plan9(void)
+{
+    guest.fixed.nr_9p = 1;
+}
+static void vtpm(void)
+{
+    guest.fixed.nr_vtpms = 1;
+}
+static void vdispl(void)
+{
+    guest.fixed.nr_vdispls = 1;
+}
+static void pv_no_shadow(void)
+{
+    pv();
+    here.shadow = FACTS_NO;
+}
+static void pv_no_shadow_may_pause(void)
+{
+    pv_no_shadow();
+    wishes.pv_may_pause = true;
+}
+static void pv_shadow_unknown(void)
+{
+    pv();
+    here.shadow = FACTS_UNKNOWN;
+}
+static void pv_no_way_back(void)
+{
+    pv();
+    there.shadow = FACTS_NO;
+}
+static void same_host(void)
+{
+    put(there.boot, here.boot);
+}
+static void no_plugin(void)
+{
+    there.version[0] = 0;
+}
+static void older(void)
+{
+    there.xen_minor = 16;
+}
+static void much_older(void)
+{
+    there.xen_minor = 13;
+}
+static void no_xen_facts(void)
+{
+    there.has_xen = false;
+}
+static void no_hvm(void)
+{
+    there.hvm = FACTS_NO;
+}
+static void no_paging(void)
+{
+    there.hap = there.shadow = FACTS_NO;
+}
+static void hvm_unknown(void)
+{
+    there.hvm = FACTS_UNKNOWN;
+}
+static void no_pv(void)
+{
+    pv();
+    there.pv = FACTS_NO;
+}
+static void no_popcnt(void)
+{
+    there.cpu_policy.leaves[0].c = 1;
+}
+static void cpu_unknown(void)
+{
+    there.has_cpu_policy = false;
+}
+static void few_cpus(void)
+{
+    there.nr_cpus = 1;
+}
+static void little_memory(void)
+{
+    there.free_kib = 500 * 1024;
+}
+static void little_memory_balloons(void)
+{
+    little_memory();
+    there.autoballoon = FACTS_YES;
+}
+static void balloons(void)
+{
+    there.autoballoon = FACTS_YES;
+}
+static void balloons_unknown(void)
+{
+    there.autoballoon = FACTS_UNKNOWN;
+}
+static void tiny_host_balloons(void)
+{
+    little_memory_balloons();
+    there.total_kib = 550 * 1024;
+}
+static void clash(const char *name, const char *uuid)
+{
+    there.nr_clashes = 1;
+    there.clashes[0].domid = 9;
+    put(there.clashes[0].name, name);
+    put(there.clashes[0].uuid, uuid);
+}
+static void name_clash(void)
+{
+    clash("web", OTHER_UUID);
+}
+static void arriving(void)
+{
+    clash("web--incoming", OTHER_UUID);
+}
+static void uuid_clash(void)
+{
+    clash("old", UUID);
+}
+static void domains_unknown(void)
+{
+    there.has_clashes = false;
+}
+static void no_pool(void)
+{
+    put(guest.pool, "fast");
+    there.pool = FACTS_NO;
+}
+static void pool_unknown(void)
+{
+    put(guest.pool, "fast");
+}
+static void no_disk(void)
+{
+    file_there("/dev/vg/web")->type = FACTS_FILE_ABSENT;
+}
+static void no_cd(void)
+{
+    guest.disks[0].read_only = true;
+    no_disk();
+}
+static void disk_is_directory(void)
+{
+    file_there("/dev/vg/web")->type = FACTS_FILE_OTHER;
+}
+static void disk_of_other_size(void)
+{
+    file_there("/dev/vg/web")->size_bytes = 999;
+}
+static void disk_is_local(void)
+{
+    file_there("/dev/vg/web")->fs_magic = EXT4_SUPER_MAGIC;
+}
+static void disks_unknown(void)
+{
+    there.nr_files = 0;
+}
+static void no_disk_script(void)
+{
+    file_there("/etc/xen/scripts/block-iscsi")->type = FACTS_FILE_ABSENT;
+}
+static void many_disks(void)
+{
+    guest.nr_disks_left_out = 3;
+}
+static void no_bridge(void)
+{
+    there.bridges[0] = FACTS_NO;
+}
+static void bridges_unknown(void)
+{
+    there.nr_bridges = 0;
+}
+static void no_vif_script(void)
+{
+    file_there("/etc/xen/scripts/vif-bridge")->type = FACTS_FILE_ABSENT;
+}
+static void vif_script_not_executable(void)
+{
+    file_there("/etc/xen/scripts/vif-bridge")->executable = false;
+}
+static void nic_elsewhere(void)
+{
+    guest.nics[1].elsewhere = true;
+}
+static void no_device_model(void)
+{
+    file_there("/usr/libexec/qemu-ours")->type = FACTS_FILE_ABSENT;
+}
+
+static const struct {
+    void (*change)(void);
+    const char *id;
+    enum check_level level;
+    const char *text; /* part of it */
+    const char *fix;  /* part of it; NULL: none */
+} changes[] = {
+    {dying, "state", CHECK_BLOCKER, "web is being destroyed", NULL},
+    {paused, "state", CHECK_BLOCKER, "web is paused", "xl unpause 5"},
+    {crashed, "state", CHECK_BLOCKER, "web has crashed", NULL},
+    {suspended, "state", CHECK_BLOCKER, "web is suspended",
+     "xl-migrate recover"},
+    {odd_shutdown, "state", CHECK_BLOCKER, "web has stopped", NULL},
+    {no_drivers, "suspend", CHECK_WARNING, "web has no PV drivers", "install"},
+    {pvh_no_drivers, "suspend", CHECK_BLOCKER, "web cannot be suspended",
+     "CONFIG_XEN_PVH"},
+    {silent, "suspend", CHECK_WARNING, "does not say", "feature-suspend"},
+    {paged_out, "paged-out", CHECK_BLOCKER, "12 pages paged out", "xenpaging"},
+    {on_demand, "populate-on-demand", CHECK_WARNING, "100 MiB", "balloon"},
+    {no_migrate, "nomigrate", CHECK_BLOCKER, "forbids", "nomigrate=1"},
+    {pv_32_bit, "pv-width", CHECK_BLOCKER, "32-bit PV", "xl migrate"},
+    {stub_domain, "stub-domain", CHECK_BLOCKER, "web has its device model",
+     "device_model_stubdomain_override"},
+    {vnuma, "vnuma", CHECK_BLOCKER, "2 virtual NUMA nodes", "vnuma="},
+    {nested, "nested-hvm", CHECK_BLOCKER, "guests of its own", "nestedhvm=0"},
+    {native_tsc, "tsc", CHECK_WARNING, "TSC", "tsc_mode"},
+    {pci, "devices", CHECK_BLOCKER, "web has 1 PCI devices", "xl pci-detach"},
+    {usb, "devices", CHECK_BLOCKER, "2 USB devices", "xl usbdev-detach"},
+    {device_tree, "devices", CHECK_BLOCKER, "device tree", "dtdev="},
+    {ports, "devices", CHECK_BLOCKER, "I/O ports", "ioports="},
+    {graphics, "devices", CHECK_BLOCKER, "graphics card", "gfx_passthru="},
+    {plan9, "devices", CHECK_BLOCKER, "9pfs", "p9="},
+    {vtpm, "devices", CHECK_WARNING, "virtual TPMs", "TPM"},
+    {vdispl, "devices", CHECK_WARNING, "displays", "backend domains"},
+    {pv_no_shadow, "log-dirty", CHECK_BLOCKER, "no shadow paging",
+     "pv_without_logdirty"},
+    {pv_no_shadow_may_pause, "log-dirty", CHECK_WARNING, "stands still",
+     "CONFIG_SHADOW_PAGING"},
+    {pv_shadow_unknown, "log-dirty", CHECK_UNKNOWN, "not known", NULL},
+    {pv_no_way_back, "way-back", CHECK_WARNING, "host2 has no shadow paging",
+     "shadow"},
+    {same_host, "same-host", CHECK_WARNING, "host2 is this very host", NULL},
+    {no_plugin, "plugin", CHECK_WARNING, "host2 has no xl-migrate", "install"},
+    {older, "xen-version", CHECK_WARNING, "Xen 4.16, older than 4.17",
+     "upgrade"},
+    {much_older, "xen-version", CHECK_BLOCKER, "Xen 4.13", "4.14"},
+    {no_xen_facts, "xen-version", CHECK_UNKNOWN, "not found out", NULL},
+    {no_xen_facts, "memory", CHECK_UNKNOWN, "not found out", NULL},
+    {no_hvm, "guest-kind", CHECK_BLOCKER, "host2 cannot run HVM", "firmware"},
+    {no_paging, "guest-kind", CHECK_BLOCKER, "cannot run HVM", "firmware"},
+    {hvm_unknown, "guest-kind", CHECK_UNKNOWN, "HVM", NULL},
+    {no_pv, "guest-kind", CHECK_BLOCKER, "cannot run PV", "PV"},
+    {no_popcnt, "cpu", CHECK_BLOCKER, "host2 lacks of what web sees: POPCNT",
+     "cpuid="},
+    {cpu_unknown, "cpu", CHECK_UNKNOWN, "not checked", NULL},
+    {few_cpus, "nr-cpus", CHECK_WARNING, "2 vCPUs, host2 only 1", NULL},
+    {little_memory, "memory", CHECK_BLOCKER,
+     "host2 has 500 MiB free, web needs 601", "free 101 MiB"},
+    {little_memory_balloons, "memory", CHECK_WARNING, "Dom0 must give up",
+     NULL},
+    {tiny_host_balloons, "memory", CHECK_BLOCKER, "host2 has 500 MiB", "free"},
+    {balloons, "autoballoon", CHECK_WARNING, "wait for each other",
+     "dom0_mem="},
+    {balloons_unknown, "autoballoon", CHECK_UNKNOWN, "host2", NULL},
+    {name_clash, "name-clash", CHECK_BLOCKER, "another domain, 9",
+     "xl rename 9"},
+    {arriving, "name-clash", CHECK_BLOCKER, "web--incoming",
+     "xl-migrate recover web"},
+    {uuid_clash, "uuid-clash", CHECK_BLOCKER, "domain 9, old",
+     "xl-migrate recover"},
+    {domains_unknown, "name-clash", CHECK_UNKNOWN, "listed", NULL},
+    {no_pool, "cpupool", CHECK_BLOCKER, "no CPU pool fast", "cpupool-create"},
+    {pool_unknown, "cpupool", CHECK_UNKNOWN, "fast", NULL},
+    {no_disk, "disk", CHECK_BLOCKER, "xvda: there is no /dev/vg/web on host2",
+     "same storage"},
+    {no_cd, "disk", CHECK_BLOCKER, "there is no /dev/vg/web", "xl cd-eject"},
+    {disk_is_directory, "disk", CHECK_BLOCKER, "neither a file", "storage"},
+    {disk_of_other_size, "disk", CHECK_BLOCKER,
+     "1000 bytes here and 999 on host2", "storage"},
+    {disk_is_local, "disk", CHECK_WARNING, "local file system (ext4)",
+     "shared"},
+    {disks_unknown, "disk", CHECK_UNKNOWN, "/dev/vg/web", NULL},
+    {no_disk_script, "disk", CHECK_BLOCKER, "no script /etc/xen/scripts/block",
+     "copy"},
+    {many_disks, "disk", CHECK_UNKNOWN, "3 more disks", NULL},
+    {no_bridge, "bridge", CHECK_BLOCKER, "there is no bridge xenbr0 on host2",
+     "ip link add xenbr0 type bridge"},
+    {bridges_unknown, "bridge", CHECK_UNKNOWN, "xenbr0", NULL},
+    {no_vif_script, "script", CHECK_BLOCKER, "no script", "copy the script"},
+    {vif_script_not_executable, "script", CHECK_BLOCKER, "not executable",
+     "executable"},
+    {nic_elsewhere, "bridge", CHECK_UNKNOWN, "NIC 1", NULL},
+    {no_device_model, "device-model", CHECK_BLOCKER,
+     "no device model /usr/libexec/qemu-ours", "install"},
+};
+
+/* How many of the id that are not ok; *ret_last the last of them. */
+static unsigned count(const char *id, const struct check_finding **ret_last)
+{
+    unsigned nr = 0;
+
+    for (unsigned i = 0; i < check.nr_findings; i++) {
+        const struct check_finding *finding = &check.findings[i];
+
+        if (strcmp(finding->id, id) != 0 || finding->level == CHECK_OK)
+            continue;
+        nr++;
+        *ret_last = finding;
+    }
+    return nr;
+}
+
+static void test_nothing_is_found(void **state)
+{
+    (void)state;
+    check_sample_make();
+    run();
+    for (unsigned i = 0; i < check.nr_findings; i++) {
+        /* The iSCSI target is none of Dom0's paths. */
+        if (strstr(check.findings[i].text, "iqn."))
+            assert_int_equal(check.findings[i].level, CHECK_UNKNOWN);
+        else
+            assert_int_equal(check.findings[i].level, CHECK_OK);
+        assert_string_equal(check.findings[i].fix, "");
+    }
+    assert_int_equal(check_worst(&check), CHECK_UNKNOWN);
+    assert_true(check.nr_findings > 15);
+}
+
+static void test_each_is_found(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        const struct check_finding *found = NULL;
+
+        check_sample_make();
+        guest.nr_disks = changes[i].change == no_disk_script ? 2 : 1;
+        changes[i].change();
+        run();
+        if (count(changes[i].id, &found) != 1)
+            fail_msg("change %zu: %u findings of %s", i,
+                     count(changes[i].id, &found), changes[i].id);
+        assert_int_equal(found->level, changes[i].level);
+        if (!strstr(found->text, changes[i].text))
+            fail_msg("\"%s\" has no \"%s\"", found->text, changes[i].text);
+        if (!changes[i].fix)
+            assert_string_equal(found->fix, "");
+        else if (!strstr(found->fix, changes[i].fix))
+            fail_msg("\"%s\" has no \"%s\"", found->fix, changes[i].fix);
+    }
+}
+
+static void test_event_channel_is_enough(void **state)
+{
+    const struct check_finding *found = NULL;
+
+    (void)state;
+    check_sample_make();
+    guest.suspend_feature = false;
+    guest.suspend_event_channel = true;
+    run();
+    assert_int_equal(count("suspend", &found), 0);
+}
+
+/* A guest moved within its host is its own namesake. */
+static void test_no_clash_with_itself(void **state)
+{
+    const struct check_finding *found = NULL;
+
+    (void)state;
+    check_sample_make();
+    same_host();
+    uuid_clash();
+    there.clashes[0].domid = guest.domid;
+    run();
+    assert_int_equal(count("uuid-clash", &found), 0);
+    assert_int_equal(count("name-clash", &found), 0);
+}
+
+static void test_without_a_target(void **state)
+{
+    (void)state;
+    check_sample_make();
+    check_facts(&guest, &query, &here, NULL, &wishes, &check);
+    assert_int_equal(check_worst(&check), CHECK_OK);
+    for (unsigned i = 0; i < check.nr_findings; i++)
+        assert_null(strstr(check.findings[i].text, "host2"));
+}
+
+static void test_hostile_text_is_plain(void **state)
+{
+    const struct check_finding *found = NULL;
+
+    (void)state;
+    check_sample_make();
+    clash("web\n\033[2J", OTHER_UUID);
+    run();
+    assert_int_equal(count("name-clash", &found), 1);
+    assert_non_null(strstr(found->text, "web??[2J"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_is_found),
+        cmocka_unit_test(test_each_is_found),
+        cmocka_unit_test(test_event_channel_is_enough),
+        cmocka_unit_test(test_no_clash_with_itself),
+        cmocka_unit_test(test_without_a_target),
+        cmocka_unit_test(test_hostile_text_is_plain),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* check_devices: the part of a check that is about devices; check.c's own. */
+#ifndef XL_MIGRATE_CHECK_DEVICES_H
+#define XL_MIGRATE_CHECK_DEVICES_H
+
+#include "check.h"
+
+/* What is at hand while findings are made. */
+struct checking {
+    const struct facts_guest *guest;
+    const struct facts_query *query;
+    const struct facts_host *here, *there;
+    const struct check_wishes *wishes;
+    const char *target;
+    bool same_host;
+    struct check *check;
+};
+
+/* "PV", "PVH", "HVM" */
+const char *check_kind_name(enum domain_kind kind);
+
+/* What does not move, whatever the target. */
+void check_fixed_devices(struct checking *at);
+
+/* What must be there. */
+void check_disks(struct checking *at);
+void check_nics(struct checking *at);
+void check_device_model(struct checking *at);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "facts_ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "transport_ssh.h"
+
+#define GRACE_MS     1000
+#define REMOTE_BYTES 512
+#define MAX_MESSAGES 64 /* of other types, before the answer */
+
+static uint64_t deadline_of(const struct facts_ask_params *params)
+{
+    return deadline_now_ns() +
+           (params->timeout_ns ? params->timeout_ns : FACTS_ASK_NS);
+}
+
+/* It has closed its end, or says nothing. */
+static int lost(const struct facts_ask_params *params,
+                struct transport_ssh *transport, struct xcx_err *err)
+{
+    char why[TRANSPORT_SSH_LINE_BYTES + 64];
+
+    if (!transport_ssh_wait(transport, deadline_in_ms(GRACE_MS), params->log))
+        return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT, "%.60s: no answer",
+                           params->host);
+    transport_ssh_why(transport, why, sizeof(why));
+    return xcx_err_set(err, XCX_ERR_IO, 0, "%.60s: %.180s", params->host, why);
+}
+
+/* ---- the plugin --------------------------------------------------------- */
+
+/* The next message of the type; others are left unheard. */
+static int await(struct channel *channel, const char *type,
+                 uint64_t deadline_ns, bool *ret_ended, struct message *ret,
+                 struct xcx_err *err)
+{
+    for (unsigned i = 0; i < MAX_MESSAGES; i++) {
+        int rc = channel_receive(channel, deadline_ns, ret, err);
+
+        *ret_ended = rc == 0;
+        if (rc < 1)
+            return rc;
+        if (strcmp(ret->type, type) == 0)
+            return 0;
+        if (strcmp(ret->type, "error") == 0)
+            rc = channel_take_error(channel, ret, NULL, err);
+        message_done(ret);
+        if (rc < 0)
+            return -1;
+    }
+    return xcx_err_set(err, XCX_ERR_PEER, 0, "%s: talks of other things",
+                       channel->peer);
+}
+
+static int ask_over(struct channel *channel, uint64_t deadline_ns,
+                    const struct facts_query *query, bool *ret_ended,
+                    struct facts_host *ret_host, struct xcx_err *err)
+{
+    struct message message = MESSAGE_INIT;
+    struct json json = {.gen = NULL};
+    int rc = -1;
+
+    if (await(channel, "hello", deadline_ns, ret_ended, &message, err) ||
+        *ret_ended)
+        return -1;
+    message_done(&message);
+    if (message_begin(&json, "facts", err) == 0) {
+        facts_query_put(&json, "guest", query);
+        rc = channel_send(channel, &json, deadline_ns, err);
+    }
+    json_done(&json);
+    if (rc || await(channel, "facts", deadline_ns, ret_ended, &message, err) ||
+        *ret_ended)
+        return -1;
+    rc = facts_host_get(message_value(&message, "facts"), query, ret_host, err);
+    message_done(&message);
+    return rc ? xcx_err_prefix(err, "%s", channel->peer) : 0;
+}
+
+static int ask_plugin(const struct facts_ask_params *params,
+                      const struct facts_query *query, bool *ret_absent,
+                      struct facts_host *ret_host, struct xcx_err *err)
+{
+    struct transport_ssh transport = TRANSPORT_SSH_INIT;
+    struct channel channel = CHANNEL_INIT;
+    char remote[REMOTE_BYTES];
+    bool ended = false;
+    int rc = -1;
+
+    snprintf(remote, sizeof(remote), "%s receive", params->command);
+    if (transport_ssh_start(&transport, params->ssh, params->host, remote,
+                            err) == 0 &&
+        channel_init(&channel, transport.from_fd, transport.to_fd, params->host,
+                     err) == 0)
+        rc = ask_over(&channel, deadline_of(params), query, &ended, ret_host,
+                      err);
+    if (ended && !xcx_err_is_set(err)) {
+        transport_ssh_wait(&transport, deadline_in_ms(GRACE_MS), params->log);
+        *ret_absent =
+            spawn_exit_status(&transport.child) == TRANSPORT_SSH_NOT_FOUND;
+        if (!*ret_absent)
+            lost(params, &transport, err);
+    }
+    channel_done(&channel);
+    transport_ssh_done(&transport, GRACE_MS);
+    return rc;
+}
+
+/* ---- a shell ------------------------------------------------------------ */
+
+/* Writes the command and reads its answer; both may be longer than a pipe. */
+static int converse(struct transport_ssh *transport, const char *command,
+                    uint64_t deadline_ns, char *answer, size_t *ret_bytes,
+                    const struct facts_ask_params *params, struct xcx_err *err)
+{
+    size_t left = strlen(command), nr_bytes = 0;
+
+    for (;;) {
+        struct pollfd fds[] = {
+            {.fd = left ? transport->to_fd : -1, .events = POLLOUT},
+            {.fd = transport->from_fd, .events = POLLIN},
+            {.fd = transport->said.fd, .events = POLLIN},
+        };
+        int left_ms = deadline_left_ms(deadline_ns);
+        ssize_t n;
+
+        if (left_ms == 0)
+            return lost(params, transport, err);
+        if (poll(fds, 3, left_ms) < 0 && errno != EINTR)
+            return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "poll");
+        if (fds[2].revents)
+            transport_ssh_hear(transport, params->log);
+        if (fds[0].revents) {
+            /* No more than surely fits: the pipe blocks. */
+            n = write(transport->to_fd, command,
+                      left < PIPE_BUF ? left : PIPE_BUF);
+            if (n < 0 && errno != EINTR)
+                return lost(params, transport, err);
+            command += n > 0 ? n : 0;
+            left -= n > 0 ? (size_t)n : 0;
+        }
+        if (fds[1].revents) {
+            n = read(transport->from_fd, answer + nr_bytes,
+                     FACTS_ANSWER_BYTES - nr_bytes);
+            if (n == 0 ||
+                nr_bytes + (size_t)(n > 0 ? n : 0) == FACTS_ANSWER_BYTES)
+                break;
+            if (n < 0 && errno != EINTR)
+                return xcx_err_set(err, XCX_ERR_IO, errno, "%.60s",
+                                   params->host);
+            nr_bytes += n > 0 ? (size_t)n : 0;
+        }
+    }
+    *ret_bytes = nr_bytes;
+    return 0;
+}
+
+int facts_ask_stock(const struct facts_ask_params *params,
+                    const struct facts_query *query,
+                    struct facts_host *ret_host, struct xcx_err *err)
+{
+    struct transport_ssh transport = TRANSPORT_SSH_INIT;
+    char *command = malloc(FACTS_COMMAND_BYTES);
+    char *answer = malloc(FACTS_ANSWER_BYTES);
+    size_t nr_bytes = 0;
+    int rc = -1;
+
+    if (!command || !answer)
+        xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "facts");
+    else if (facts_stock_command(query, command, FACTS_COMMAND_BYTES, err) ==
+                 0 &&
+             transport_ssh_start(&transport, params->ssh, params->host,
+                                 "exec sh", err) == 0)
+        rc = converse(&transport, command, deadline_of(params), answer,
+                      &nr_bytes, params, err);
+    if (rc == 0 && nr_bytes == 0)
+        rc = lost(params, &transport, err);
+    if (rc == 0) {
+        rc = facts_stock_get(answer, nr_bytes, query, ret_host, err);
+        if (rc)
+            xcx_err_prefix(err, "%.60s", params->host);
+    }
+    transport_ssh_done(&transport, GRACE_MS);
+    free(command);
+    free(answer);
+    return rc;
+}
+
+int facts_ask(const struct facts_ask_params *params,
+              const struct facts_query *query, struct facts_host *ret_host,
+              struct xcx_err *err)
+{
+    bool absent = false;
+
+    if (!params->stock) {
+        if (ask_plugin(params, query, &absent, ret_host, err) == 0)
+            return 0;
+        if (!absent)
+            return -1;
+    }
+    return facts_ask_stock(params, query, ret_host, err);
+}

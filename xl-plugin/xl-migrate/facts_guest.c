@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guest, out of its configuration, xenstore and Xen. */
+#include "facts_gather.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+#include <xenstore.h>
+
+/* Where xl looks for scripts that are named without a directory. */
+#define SCRIPT_DIR "/etc/xen/scripts"
+
+/* libxl's default where a NIC names no script (xl-network-configuration(5)). */
+#define VIF_SCRIPT "vif-bridge"
+
+/* What a text does not fit into cannot be asked for: it stays empty. */
+static void copy(char *ret, size_t room_bytes, const char *text)
+{
+    ret[0] = 0;
+    if (text && strlen(text) < room_bytes)
+        memcpy(ret, text, strlen(text) + 1);
+}
+
+static bool is_set(libxl_defbool value)
+{
+    return !libxl_defbool_is_default(value) && libxl_defbool_val(value);
+}
+
+static void copy_script(char ret[FACTS_PATH_BYTES], const char *script)
+{
+    int n;
+
+    if (!script || !script[0]) {
+        ret[0] = 0;
+    } else if (script[0] == '/') {
+        copy(ret, FACTS_PATH_BYTES, script);
+    } else {
+        n = snprintf(ret, FACTS_PATH_BYTES, SCRIPT_DIR "/%s", script);
+        if (n < 0 || n >= FACTS_PATH_BYTES)
+            ret[0] = 0;
+    }
+}
+
+static bool is_elsewhere(libxl_domid backend, const char *name)
+{
+    return backend != 0 || (name && name[0] && strcmp(name, "Domain-0") != 0 &&
+                            strcmp(name, "0") != 0);
+}
+
+static void take_disk(struct facts_disk *ret, const libxl_device_disk *disk)
+{
+    bool elsewhere = is_elsewhere(disk->backend_domid, disk->backend_domname);
+
+    copy(ret->vdev, sizeof(ret->vdev), disk->vdev);
+    if (disk->format != LIBXL_DISK_FORMAT_EMPTY)
+        copy(ret->path, sizeof(ret->path), disk->pdev_path);
+    if (!elsewhere)
+        copy_script(ret->script, disk->script);
+    /* With a script the "path" is whatever the script makes of it. */
+    ret->is_path = !elsewhere && !ret->script[0] && ret->path[0] == '/';
+    ret->read_only = !disk->readwrite;
+}
+
+static void take_nic(struct facts_nic *ret, const libxl_device_nic *nic)
+{
+    ret->elsewhere = is_elsewhere(nic->backend_domid, nic->backend_domname);
+    copy(ret->bridge, sizeof(ret->bridge), nic->bridge);
+    copy_script(ret->script,
+                nic->script && nic->script[0] ? nic->script : VIF_SCRIPT);
+}
+
+static void take_devices(struct facts_guest *guest,
+                         const libxl_domain_config *config)
+{
+    struct facts_fixed *fixed = &guest->fixed;
+
+    for (int i = 0; i < config->num_disks; i++) {
+        if (guest->nr_disks < FACTS_MAX_DISKS)
+            take_disk(&guest->disks[guest->nr_disks++], &config->disks[i]);
+        else
+            guest->nr_disks_left_out++;
+    }
+    for (int i = 0; i < config->num_nics; i++) {
+        if (guest->nr_nics < FACTS_MAX_NICS)
+            take_nic(&guest->nics[guest->nr_nics++], &config->nics[i]);
+        else
+            guest->nr_nics_left_out++;
+    }
+    fixed->nr_pci = (unsigned)config->num_pcidevs;
+    fixed->nr_usb = (unsigned)config->num_usbdevs;
+    fixed->nr_device_tree = (unsigned)config->num_dtdevs;
+    fixed->nr_vtpms = (unsigned)config->num_vtpms;
+    fixed->nr_9p = (unsigned)config->num_p9s;
+    fixed->nr_vdispls = (unsigned)config->num_vdispls;
+    fixed->nr_vsnds = (unsigned)config->num_vsnds;
+    fixed->nr_pvcalls = (unsigned)config->num_pvcallsifs;
+}
+
+/* usbdevice= of an HVM guest: "host:..." is a real one of this host. */
+static bool is_host_usb(const char *device)
+{
+    return device && strncmp(device, "host", 4) == 0;
+}
+
+static void take_hvm(struct facts_guest *guest,
+                     const libxl_domain_build_info *info)
+{
+    const libxl_string_list list = info->u.hvm.usbdevice_list;
+
+    guest->fixed.gfx_passthru = is_set(info->u.hvm.gfx_passthru);
+    guest->nested_hvm =
+        is_set(info->nested_hvm) || is_set(info->u.hvm.nested_hvm);
+    guest->fixed.nr_usb += is_host_usb(info->u.hvm.usbdevice);
+    for (unsigned i = 0; list && list[i]; i++)
+        guest->fixed.nr_usb += is_host_usb(list[i]);
+}
+
+void facts_guest_config(struct facts_guest *guest,
+                        const libxl_domain_config *config)
+{
+    const libxl_domain_build_info *info = &config->b_info;
+
+    guest->nr_vcpus = info->max_vcpus > 0 ? (unsigned)info->max_vcpus : 0;
+    copy(guest->pool, sizeof(guest->pool), config->c_info.pool_name);
+    copy(guest->device_model, sizeof(guest->device_model), info->device_model);
+    guest->no_migrate = is_set(info->disable_migrate);
+    guest->stub_domain = is_set(info->device_model_stubdomain);
+    guest->nr_vnuma_nodes = (unsigned)info->num_vnuma_nodes;
+    guest->native_tsc = info->tsc_mode == LIBXL_TSC_MODE_NATIVE;
+    take_devices(guest, config);
+    guest->fixed.nr_ports += (unsigned)info->num_ioports +
+                             (unsigned)info->num_irqs +
+                             (unsigned)info->num_iomem;
+    if (info->type == LIBXL_DOMAIN_TYPE_HVM)
+        take_hvm(guest, info);
+    else
+        guest->nested_hvm = is_set(info->nested_hvm);
+}
+
+/* ---- asked of others ---------------------------------------------------- */
+
+/* A short value below the domain's home; NULL: none. The caller frees it. */
+static char *read_node(struct xs_handle *xs, uint32_t domid, const char *node)
+{
+    char path[128];
+    unsigned nr_bytes;
+
+    snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, node);
+    return xs_read(xs, XBT_NULL, path, &nr_bytes);
+}
+
+static void ask_xenstore(struct facts_guest *guest, struct xs_handle *xs)
+{
+    char *port = read_node(xs, guest->domid, "device/suspend/event-channel");
+    char *feature = read_node(xs, guest->domid, "control/feature-suspend");
+
+    guest->suspend_event_channel = port && port[0];
+    guest->suspend_feature = feature && strcmp(feature, "1") == 0;
+    free(port);
+    free(feature);
+}
+
+/*
+ * As libxl reckons it for a guest that starts, but not less than what this one
+ * has now: the target makes just these pages.
+ */
+static void reckon_memory(struct facts_guest *guest, struct host *host,
+                          libxl_domain_config *config)
+{
+    uint64_t has_kib = guest->survey.nr_pages * 4 +
+                       config->b_info.shadow_memkb + config->b_info.iommu_memkb;
+    uint64_t need_kib = 0;
+
+    if (libxl_domain_need_memory(host->ctx, config, guest->domid, &need_kib))
+        need_kib = 0;
+    guest->need_memory_kib = need_kib > has_kib ? need_kib : has_kib;
+}
+
+int facts_guest_gather(struct host *host, const struct domain *domain,
+                       struct facts_guest *ret_guest, struct xcx_err *err)
+{
+    libxl_domain_config config;
+
+    memset(ret_guest, 0, sizeof(*ret_guest));
+    ret_guest->domid = domain->domid;
+    ret_guest->kind = domain->kind;
+    copy(ret_guest->name, sizeof(ret_guest->name), domain->name);
+    copy(ret_guest->uuid, sizeof(ret_guest->uuid), domain->uuid);
+    if (xcx_survey(domain->domid, &ret_guest->survey, err))
+        return -1;
+
+    libxl_domain_config_init(&config);
+    if (libxl_retrieve_domain_configuration(host->ctx, domain->domid, &config,
+                                            NULL)) {
+        libxl_domain_config_dispose(&config);
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "%s: xl has no configuration of it", domain->name);
+    }
+    facts_guest_config(ret_guest, &config);
+    reckon_memory(ret_guest, host, &config);
+    libxl_domain_config_dispose(&config);
+
+    if (domain->stubdom_domid)
+        ret_guest->stub_domain = true;
+    ask_xenstore(ret_guest, host->xs);
+    ret_guest->has_cpu_policy =
+        xcx_cpu_policy_of_domain(domain->domid, &ret_guest->cpu_policy, NULL) ==
+        0;
+    return 0;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* This host, as far as a guest needs it. */
+#include "facts_gather.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+#include <linux/fs.h>
+
+#define XL_CONF       "/etc/xen/xl.conf"
+#define XL_CONF_BYTES 65536
+#define KIB_A_PAGE    4
+
+/* ---- files and bridges -------------------------------------------------- */
+
+static void look_at_block(const char *path, struct facts_file *file)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    file->has_size = ioctl(fd, BLKGETSIZE64, &file->size_bytes) == 0;
+    close(fd);
+}
+
+static void look_at_plain(const char *path, const struct stat *st,
+                          struct facts_file *file)
+{
+    struct statfs fs;
+
+    file->has_size = true;
+    file->size_bytes = (uint64_t)st->st_size;
+    file->executable = access(path, X_OK) == 0;
+    if (statfs(path, &fs) == 0)
+        file->fs_magic = (uint32_t)fs.f_type;
+}
+
+struct facts_file facts_look_at_file(const char *path)
+{
+    struct facts_file file = {.type = FACTS_FILE_ABSENT};
+    struct stat st;
+
+    if (stat(path, &st))
+        return file;
+    if (S_ISREG(st.st_mode)) {
+        file.type = FACTS_FILE_PLAIN;
+        look_at_plain(path, &st, &file);
+    } else if (S_ISBLK(st.st_mode)) {
+        file.type = FACTS_FILE_BLOCK;
+        look_at_block(path, &file);
+    } else {
+        file.type = FACTS_FILE_OTHER;
+    }
+    return file;
+}
+
+/* A switch of another kind (Open vSwitch) shows as a plain interface. */
+static enum facts_answer look_at_bridge(const char *name)
+{
+    char path[FACTS_NAME_BYTES + 32];
+
+    if (strchr(name, '/') || name[0] == '.')
+        return FACTS_NO;
+    snprintf(path, sizeof(path), "/sys/class/net/%s", name);
+    return access(path, F_OK) == 0 ? FACTS_YES : FACTS_NO;
+}
+
+/* ---- libxl -------------------------------------------------------------- */
+
+static enum facts_answer yes_or_no(bool yes)
+{
+    return yes ? FACTS_YES : FACTS_NO;
+}
+
+static void ask_physinfo(struct facts_host *facts, libxl_ctx *ctx)
+{
+    const libxl_version_info *version = libxl_get_version_info(ctx);
+    libxl_physinfo info;
+
+    libxl_physinfo_init(&info);
+    if (version && libxl_get_physinfo(ctx, &info) == 0) {
+        facts->has_xen = true;
+        facts->xen_major = (unsigned)version->xen_version_major;
+        facts->xen_minor = (unsigned)version->xen_version_minor;
+        facts->total_kib = info.total_pages * KIB_A_PAGE;
+        if (info.free_pages > info.outstanding_pages)
+            facts->free_kib =
+                (info.free_pages - info.outstanding_pages) * KIB_A_PAGE;
+        facts->nr_cpus = info.nr_cpus;
+        facts->pv = yes_or_no(info.cap_pv);
+        facts->hvm = yes_or_no(info.cap_hvm);
+        facts->hap = yes_or_no(info.cap_hap);
+        facts->shadow = yes_or_no(info.cap_shadow);
+    }
+    libxl_physinfo_dispose(&info);
+}
+
+static void ask_autoballoon(struct facts_host *facts, libxl_ctx *ctx)
+{
+    const libxl_version_info *version = libxl_get_version_info(ctx);
+    char *text = calloc(1, XL_CONF_BYTES);
+    FILE *conf = fopen(XL_CONF, "re");
+    size_t nr_bytes = 0;
+
+    if (text && conf)
+        nr_bytes = fread(text, 1, XL_CONF_BYTES - 1, conf);
+    if (text && version && version->commandline) {
+        text[nr_bytes] = 0;
+        facts->autoballoon = facts_autoballoon(text, version->commandline);
+    }
+    if (conf)
+        fclose(conf);
+    free(text);
+}
+
+static void ask_domain(struct facts_host *facts,
+                       const struct facts_query *query, libxl_ctx *ctx,
+                       const libxl_dominfo *info)
+{
+    struct facts_clash clash = {.domid = info->domid};
+    char *name = libxl_domid_to_name(ctx, info->domid);
+
+    if (name && strlen(name) < sizeof(clash.name))
+        memcpy(clash.name, name, strlen(name) + 1);
+    free(name);
+    snprintf(clash.uuid, sizeof(clash.uuid), LIBXL_UUID_FMT,
+             LIBXL_UUID_BYTES(info->uuid));
+    if (facts_is_clash(query, &clash) && facts->nr_clashes < FACTS_MAX_CLASHES)
+        facts->clashes[facts->nr_clashes++] = clash;
+}
+
+static void ask_domains(struct facts_host *facts,
+                        const struct facts_query *query, libxl_ctx *ctx)
+{
+    int nr_domains;
+    libxl_dominfo *list = libxl_list_domain(ctx, &nr_domains);
+
+    if (!list)
+        return;
+    facts->has_clashes = true;
+    for (int i = 0; i < nr_domains; i++)
+        ask_domain(facts, query, ctx, &list[i]);
+    libxl_dominfo_list_free(list, nr_domains);
+}
+
+static void ask_pool(struct facts_host *facts, const struct facts_query *query,
+                     libxl_ctx *ctx)
+{
+    uint32_t pool;
+
+    if (query->pool[0])
+        facts->pool = yes_or_no(libxl_cpupool_qualifier_to_cpupoolid(
+                                    ctx, query->pool, &pool, NULL) == 0);
+}
+
+int facts_host_gather(struct host *host, const struct facts_query *query,
+                      const char *version, struct facts_host *ret_host,
+                      struct xcx_err *err)
+{
+    memset(ret_host, 0, sizeof(*ret_host));
+    snprintf(ret_host->host, sizeof(ret_host->host), "%s", host->name);
+    snprintf(ret_host->boot, sizeof(ret_host->boot), "%s", host->boot);
+    snprintf(ret_host->version, sizeof(ret_host->version), "%s", version);
+    ask_physinfo(ret_host, host->ctx);
+    if (!ret_host->has_xen)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                           "libxl does not say what this host has");
+    ask_autoballoon(ret_host, host->ctx);
+    ask_domains(ret_host, query, host->ctx);
+    ask_pool(ret_host, query, host->ctx);
+    for (unsigned i = 0; i < query->nr_files; i++)
+        ret_host->files[i] = facts_look_at_file(query->files[i]);
+    ret_host->nr_files = query->nr_files;
+    for (unsigned i = 0; i < query->nr_bridges; i++)
+        ret_host->bridges[i] = look_at_bridge(query->bridges[i]);
+    ret_host->nr_bridges = query->nr_bridges;
+    ret_host->has_cpu_policy =
+        xcx_cpu_policy_of_host(query->kind != DOMAIN_PV, &ret_host->cpu_policy,
+                               NULL) == 0;
+    return 0;
+}
