@@ -6,7 +6,7 @@ XL_MIGRATE_SRC := $(sort $(wildcard $(XL_MIGRATE_DIR)/*.c))
 
 PROGS += xl-migrate
 xl-migrate_SRC := $(XL_MIGRATE_SRC) $(COMMON_SRC)
-xl-migrate_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore)
+xl-migrate_LIBS = $(COMMON_LIBS) $(call pkglibs,xenlight xenstore)
 xl-migrate_DIR := sbin
 
 $(BUILD)/obj/$(XL_MIGRATE_DIR)/main.o: EXTRA_CFLAGS = \
@@ -50,6 +50,17 @@ test_xl_header_SRC := $(call migrate_src,xl_header.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
 test_xl_config_SRC := $(call migrate_src,xl_config.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
+test_domain_SRC := $(call migrate_src,domain.c) tests/unit/fake_xenlight.c \
+    tests/unit/fake_xenstore.c
+test_domain_LIBS = $(call pkglibs,xenlight)
+test_suspend_SRC := $(call migrate_src,suspend.c) tests/unit/fake_xenstore.c
+test_xenstore_SRC := $(call migrate_src,xenstore.c) tests/unit/fake_xenstore.c
+test_device_model_SRC := $(call migrate_src,device_model.c qmp.c json.c)
+test_libxl_write_SRC := $(call migrate_src,libxl_write.c libxl_stream.c \
+    xl_header.c)
+test_monitor_SRC := $(call migrate_src,monitor.c monitor_start.c) \
+    tests/unit/fake_xenlight.c
+test_monitor_LIBS = $(call pkglibs,xenlight)
 test_libxl_stream_SRC := $(call migrate_src,libxl_stream.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
 test_handover_SRC := $(call migrate_src,handover.c)
