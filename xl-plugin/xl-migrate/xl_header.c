@@ -8,7 +8,6 @@
 
 #include "wire.h"
 
-#define BYTE_ORDER_MARK    0x01020304U
 #define CONFIG_COUNT_BYTES 4
 #define CONFIG_MIN_ROOM    4096U
 
@@ -46,7 +45,7 @@ static int check_fixed(const struct xl_header *header, struct xcx_err *err)
     if (memcmp(header->buf, xl_header_magic, XL_HEADER_MAGIC_BYTES) != 0)
         return xcx_err_set(err, XCX_ERR_STREAM, 0,
                            "the magic at byte 0 is damaged");
-    if (order != BYTE_ORDER_MARK)
+    if (order != XL_HEADER_BYTE_ORDER)
         return xcx_err_set(err, XCX_ERR_STREAM, 0,
                            "byte order %#010" PRIx32 " at byte 32", order);
     if (unknown)

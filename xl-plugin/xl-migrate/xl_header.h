@@ -31,6 +31,9 @@
 #define XL_HEADER_FLAG_JSON      (1U << 0) /* the configuration is JSON */
 #define XL_HEADER_FLAG_STREAM_V2 (1U << 1) /* a libxl stream follows */
 
+/* In the writer's byte order: what a reader of another order would see. */
+#define XL_HEADER_BYTE_ORDER 0x01020304U
+
 extern const char xl_header_magic[XL_HEADER_MAGIC_BYTES];
 
 enum xl_header_state {
