@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The guest may stop at any moment once it was asked, and then only somebody
+ * who knows of it resumes it. So a cancel does not end the waiting at once: a
+ * request that can be taken back is, else the guest gets GRACE_NS to follow.
+ */
+#include "suspend.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <xenstore.h>
+
+#define NS_PER_MS        UINT64_C(1000000)
+#define NS_PER_S         UINT64_C(1000000000)
+#define GRACE_NS         (5 * NS_PER_S)
+
+#define PATH_BYTES       80
+#define REQUEST          "suspend"
+#define MAX_COMMIT_TRIES 100
+
+enum { FD_EVTCHN, FD_XENSTORE, FD_CANCEL, NR_FDS };
+
+struct wait {
+    struct suspend *suspend;
+    uint64_t deadline_ns;
+    bool taken;     /* xenstore: the guest has taken the request */
+    bool cancelled; /* in the time of grace */
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+const char *suspend_method_name(enum suspend_method method)
+{
+    static const char *const names[] = {
+        [SUSPEND_EVTCHN] = "event channel",
+        [SUSPEND_XENSTORE] = "xenstore",
+        [SUSPEND_BY_XEN] = "Xen alone",
+    };
+
+    return names[method];
+}
+
+/* ---- before ------------------------------------------------------------- */
+
+/* Binds the channel if the guest offers one; where it does is no secret. */
+static int bind_channel(struct suspend *suspend, struct xcx_err *err)
+{
+    char path[PATH_BYTES];
+    unsigned nr_bytes, port;
+    char *text, *rest;
+
+    snprintf(path, sizeof(path),
+             "/local/domain/%" PRIu32 "/device/suspend/event-channel",
+             suspend->domid);
+    text = xs_read(suspend->xs, XBT_NULL, path, &nr_bytes);
+    if (!text)
+        return 0;
+    port = (unsigned)strtoul(text, &rest, 10);
+    if (rest == text || *rest) {
+        free(text);
+        return 0;
+    }
+    free(text);
+    suspend->method = SUSPEND_EVTCHN;
+    return xcx_suspender_bind(suspend->xen, port, err);
+}
+
+int suspend_prepare(struct suspend *suspend, const struct domain *domain,
+                    unsigned timeout_s, struct xcx_err *err)
+{
+    int cancel_fd = suspend->cancel_fd;
+
+    *suspend = (struct suspend){.domid = domain->domid,
+                                .kind = domain->kind,
+                                .method = SUSPEND_XENSTORE,
+                                .cancel_fd = cancel_fd};
+    suspend->timeout_ns =
+        (timeout_s ? timeout_s : SUSPEND_TIMEOUT_S) * NS_PER_S;
+    if (domain->stubdom_domid)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "domain %" PRIu32 ": its device model runs in a "
+                           "stub domain, which cannot be moved",
+                           domain->domid);
+    if (xcx_suspender_open(domain->domid, NULL, &suspend->xen, err) < 0)
+        return -1;
+    suspend->xs = xs_open(0);
+    if (!suspend->xs)
+        xcx_err_set(err, XCX_ERR_RESOURCE, errno, "xenstored does not answer");
+    if (!suspend->xs || bind_channel(suspend, err) < 0) {
+        suspend_done(suspend);
+        return -1;
+    }
+    return 0;
+}
+
+void suspend_done(struct suspend *suspend)
+{
+    if (suspend->xs)
+        xs_close(suspend->xs);
+    xcx_suspender_close(suspend->xen);
+    suspend->xs = NULL;
+    suspend->xen = NULL;
+}
+
+/* ---- the request in xenstore -------------------------------------------- */
+
+static void request_path(const struct suspend *suspend, char ret[PATH_BYTES])
+{
+    snprintf(ret, PATH_BYTES, "/local/domain/%" PRIu32 "/control/shutdown",
+             suspend->domid);
+}
+
+static int xenstore_failed(const struct suspend *suspend, const char *what,
+                           struct xcx_err *err)
+{
+    return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                       "domain %" PRIu32 ": xenstore: %s", suspend->domid,
+                       what);
+}
+
+/* The guest takes it by writing anything else; a node that is gone is taken. */
+static int request_is_taken(struct suspend *suspend, xs_transaction_t t,
+                            bool *ret_taken, struct xcx_err *err)
+{
+    char path[PATH_BYTES];
+    unsigned nr_bytes;
+    char *text;
+
+    request_path(suspend, path);
+    text = xs_read(suspend->xs, t, path, &nr_bytes);
+    if (!text && errno != ENOENT)
+        return xenstore_failed(suspend, "reading control/shutdown", err);
+    *ret_taken = !text || strcmp(text, REQUEST) != 0;
+    free(text);
+    return 0;
+}
+
+static int write_request(struct suspend *suspend, xs_transaction_t t,
+                         const char *text, struct xcx_err *err)
+{
+    char path[PATH_BYTES];
+
+    request_path(suspend, path);
+    if (!xs_write(suspend->xs, t, path, text, (unsigned)strlen(text)))
+        return xenstore_failed(suspend, "writing control/shutdown", err);
+    return 0;
+}
+
+/*
+ * One try, in a transaction. *ret_taken: the guest was faster. -1 with an
+ * empty err: the transaction met another one.
+ */
+static int try_take_back(struct suspend *suspend, bool *ret_taken,
+                         struct xcx_err *err)
+{
+    xs_transaction_t t = xs_transaction_start(suspend->xs);
+
+    if (t == XBT_NULL)
+        return xenstore_failed(suspend, "starting a transaction", err);
+    if (request_is_taken(suspend, t, ret_taken, err) < 0 || *ret_taken ||
+        write_request(suspend, t, "", err) < 0) {
+        xs_transaction_end(suspend->xs, t, true);
+        return xcx_err_is_set(err) ? -1 : 0;
+    }
+    if (xs_transaction_end(suspend->xs, t, false))
+        return 0;
+    return errno == EAGAIN
+               ? -1
+               : xenstore_failed(suspend, "ending a transaction", err);
+}
+
+static int take_back(struct suspend *suspend, bool *ret_taken,
+                     struct xcx_err *err)
+{
+    for (unsigned i = 0; i < MAX_COMMIT_TRIES; i++) {
+        if (try_take_back(suspend, ret_taken, err) == 0)
+            return 0;
+        if (xcx_err_is_set(err))
+            return -1;
+    }
+    return xcx_err_set(err, XCX_ERR_RESOURCE, EAGAIN,
+                       "domain %" PRIu32 ": control/shutdown cannot be taken "
+                       "back",
+                       suspend->domid);
+}
+
+/* ---- asking ------------------------------------------------------------- */
+
+static int choose_method(struct suspend *suspend, struct xcx_err *err)
+{
+    bool pv_drivers = true, sleeps = false;
+
+    if (suspend->kind != DOMAIN_PV &&
+        xcx_suspender_hvm_state(suspend->xen, &pv_drivers, &sleeps, err) < 0)
+        return -1;
+    if (suspend->method == SUSPEND_EVTCHN && !sleeps)
+        return 0;
+    suspend->method = suspend->kind == DOMAIN_HVM && (!pv_drivers || sleeps)
+                          ? SUSPEND_BY_XEN
+                          : SUSPEND_XENSTORE;
+    return 0;
+}
+
+static int watch(struct suspend *suspend, struct xcx_err *err)
+{
+    char path[PATH_BYTES];
+
+    request_path(suspend, path);
+    if (!xs_watch(suspend->xs, "@releaseDomain", "released") ||
+        (suspend->method == SUSPEND_XENSTORE &&
+         !xs_watch(suspend->xs, path, "request")))
+        return xenstore_failed(suspend, "watching", err);
+    return 0;
+}
+
+static int ask(struct suspend *suspend, struct xcx_err *err)
+{
+    int rc;
+
+    switch (suspend->method) {
+    case SUSPEND_EVTCHN:
+        rc = xcx_suspender_notify(suspend->xen, err);
+        break;
+    case SUSPEND_BY_XEN:
+        rc = xcx_suspender_force(suspend->xen, err);
+        break;
+    default:
+        rc = write_request(suspend, XBT_NULL, REQUEST, err);
+        break;
+    }
+    suspend->asked = rc == 0;
+    return rc;
+}
+
+/* ---- waiting ------------------------------------------------------------ */
+
+/* 1: it has stopped, 0: not yet, -1: it never will. */
+static int look(struct suspend *suspend, struct xcx_err *err)
+{
+    enum xcx_run_state state;
+
+    if (xcx_suspender_run_state(suspend->xen, &state, err) < 0)
+        return -1;
+    switch (state) {
+    case XCX_SUSPENDED:
+        suspend->suspended = true;
+        return 1;
+    case XCX_SHUT_DOWN:
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "domain %" PRIu32 " shut down instead of "
+                           "suspending",
+                           suspend->domid);
+    case XCX_GONE:
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "domain %" PRIu32 " was destroyed while it was to "
+                           "suspend",
+                           suspend->domid);
+    default:
+        return 0;
+    }
+}
+
+/* A guest that took the request has as long again to stop. */
+static int look_at_request(struct wait *wait, struct xcx_err *err)
+{
+    if (wait->suspend->method != SUSPEND_XENSTORE || wait->taken)
+        return 0;
+    if (request_is_taken(wait->suspend, XBT_NULL, &wait->taken, err) < 0)
+        return -1;
+    if (wait->taken && !wait->cancelled)
+        wait->deadline_ns = now_ns() + wait->suspend->timeout_ns;
+    return 0;
+}
+
+static int timed_out(const struct wait *wait, struct xcx_err *err)
+{
+    const struct suspend *suspend = wait->suspend;
+
+    if (wait->cancelled)
+        return xcx_err_set(err, XCX_ERR_CANCELLED, 0,
+                           "cancelled while domain %" PRIu32 " was to "
+                           "suspend; it may still do so",
+                           suspend->domid);
+    return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                       "domain %" PRIu32 " did not suspend within %" PRIu64
+                       " s of being asked by %s; it may still do so",
+                       suspend->domid, suspend->timeout_ns / NS_PER_S,
+                       suspend_method_name(suspend->method));
+}
+
+/*
+ * The time is over, or somebody cancels. Takes the request back where that is
+ * possible; 0: go on waiting.
+ */
+static int give_up(struct wait *wait, bool cancel, struct xcx_err *err)
+{
+    struct suspend *suspend = wait->suspend;
+    bool was_over = wait->cancelled;
+
+    if (suspend->method == SUSPEND_XENSTORE && !wait->taken) {
+        if (take_back(suspend, &wait->taken, err) < 0)
+            return -1;
+        if (!wait->taken && cancel)
+            return xcx_err_set(err, XCX_ERR_CANCELLED, 0,
+                               "cancelled before domain %" PRIu32 " suspended",
+                               suspend->domid);
+        if (!wait->taken)
+            return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                               "domain %" PRIu32 " did not take the request "
+                               "to suspend within %" PRIu64 " s",
+                               suspend->domid, suspend->timeout_ns / NS_PER_S);
+        wait->deadline_ns = now_ns() + suspend->timeout_ns;
+    } else if (!cancel) {
+        return timed_out(wait, err);
+    }
+    wait->cancelled = was_over || cancel;
+    if (wait->cancelled)
+        wait->deadline_ns = now_ns() + GRACE_NS;
+    return 0;
+}
+
+static int wait_some(struct wait *wait, bool *ret_cancel, struct xcx_err *err)
+{
+    struct suspend *suspend = wait->suspend;
+    uint64_t now = now_ns();
+    uint64_t left_ns = wait->deadline_ns > now ? wait->deadline_ns - now : 0;
+    struct pollfd fds[NR_FDS] = {
+        [FD_EVTCHN] = {xcx_suspender_fd(suspend->xen), POLLIN, 0},
+        [FD_XENSTORE] = {xs_fileno(suspend->xs), POLLIN, 0},
+        [FD_CANCEL] = {wait->cancelled ? -1 : suspend->cancel_fd, POLLIN, 0},
+    };
+    char **event;
+
+    if (poll(fds, NR_FDS, (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS)) < 0)
+        return errno == EINTR
+                   ? 0
+                   : xcx_err_set(err, XCX_ERR_RESOURCE, errno, "poll");
+    *ret_cancel = fds[FD_CANCEL].revents;
+    if (fds[FD_XENSTORE].revents) {
+        while ((event = xs_check_watch(suspend->xs)))
+            free(event);
+    }
+    if (fds[FD_EVTCHN].revents)
+        return xcx_suspender_take_event(suspend->xen, err);
+    return 0;
+}
+
+static int wait_for_guest(struct wait *wait, struct xcx_err *err)
+{
+    bool cancel = false;
+    int stopped;
+
+    while ((stopped = look(wait->suspend, err)) == 0) {
+        if (look_at_request(wait, err) < 0)
+            return -1;
+        if ((cancel || now_ns() >= wait->deadline_ns) &&
+            give_up(wait, cancel, err) < 0)
+            return -1;
+        cancel = false;
+        if (wait_some(wait, &cancel, err) < 0)
+            return -1;
+    }
+    if (stopped > 0 && wait->cancelled)
+        return xcx_err_set(err, XCX_ERR_CANCELLED, 0,
+                           "cancelled while domain %" PRIu32 " suspended",
+                           wait->suspend->domid);
+    return stopped < 0 ? -1 : 0;
+}
+
+int suspend_guest(struct suspend *suspend, struct xcx_err *err)
+{
+    struct wait wait = {.suspend = suspend};
+
+    if (choose_method(suspend, err) < 0 || watch(suspend, err) < 0 ||
+        ask(suspend, err) < 0)
+        return -1;
+    wait.deadline_ns = now_ns() + suspend->timeout_ns;
+    return wait_for_guest(&wait, err);
+}
