@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The state goes into a memfd. QEMU opens it as /dev/fdset/N for writing only,
+ * and takes none of its fdset that may do more: so it gets a second, write-only
+ * description of the same memory.
+ */
+#include "device_model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "qmp.h"
+
+#define RUN_DIR    "/var/run/xen"
+#define LOCK_DIR   "/var/lib/xen"
+#define PATH_BYTES 256
+#define NS_PER_MS  UINT64_C(1000000)
+#define NS_PER_S   UINT64_C(1000000000)
+
+struct device_model device_model_of(const struct domain *domain)
+{
+    struct device_model model = {.domid = domain->domid};
+
+    memcpy(model.uuid, domain->uuid, sizeof(model.uuid));
+    return model;
+}
+
+/* ---- conversations ------------------------------------------------------ */
+
+static int failed(const struct device_model *model, struct xcx_err *err)
+{
+    return xcx_err_prefix(err, "domain %" PRIu32 ": device model",
+                          model->domid);
+}
+
+static int talk(const struct device_model *model, unsigned default_ms,
+                struct qmp *qmp, struct xcx_err *err)
+{
+    unsigned timeout_ms = model->timeout_ms ? model->timeout_ms : default_ms;
+    char socket_path[PATH_BYTES], lock_path[PATH_BYTES];
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(socket_path, sizeof(socket_path), "%s/qmp-libxl-%" PRIu32,
+             model->run_dir ? model->run_dir : RUN_DIR, model->domid);
+    snprintf(lock_path, sizeof(lock_path),
+             "%s/userdata-l.%" PRIu32 ".%s.qmp-socket-lock",
+             model->lock_dir ? model->lock_dir : LOCK_DIR, model->domid,
+             model->uuid);
+    return qmp_open(qmp, socket_path, lock_path,
+                    (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec +
+                        timeout_ms * NS_PER_MS,
+                    err);
+}
+
+/* One command, whose answer says nothing. */
+static int tell(const struct device_model *model,
+                const struct qmp_command *command, struct xcx_err *err)
+{
+    struct qmp qmp = QMP_INIT;
+    int rc = talk(model, DEVICE_MODEL_TIMEOUT_MS, &qmp, err);
+
+    if (rc == 0)
+        rc = qmp_run(&qmp, command, NULL, err);
+    qmp_close(&qmp);
+    return rc == 0 ? 0 : failed(model, err);
+}
+
+int device_model_cont(const struct device_model *model, struct xcx_err *err)
+{
+    static const struct qmp_command cont = {.name = "cont", .send_fd = -1};
+
+    return tell(model, &cont, err);
+}
+
+static void log_dirty_arguments(struct json *json, const void *opaque)
+{
+    json_bool(json, "enable", *(const bool *)opaque);
+}
+
+int device_model_set_log_dirty(const struct device_model *model, bool on,
+                               struct xcx_err *err)
+{
+    struct qmp_command command = {.name = "xen-set-global-dirty-log",
+                                  .arguments = log_dirty_arguments,
+                                  .opaque = &on,
+                                  .send_fd = -1};
+
+    return tell(model, &command, err);
+}
+
+static void announce_arguments(struct json *json, const void *opaque)
+{
+    const struct device_model_announce *announce = opaque;
+
+    json_count(json, "initial", announce->initial_ms);
+    json_count(json, "max", announce->max_ms);
+    json_count(json, "step", announce->step_ms);
+    json_count(json, "rounds", announce->rounds);
+}
+
+int device_model_announce_self(const struct device_model *model,
+                               const struct device_model_announce *announce,
+                               struct xcx_err *err)
+{
+    struct qmp_command command = {.name = "announce-self",
+                                  .arguments = announce_arguments,
+                                  .opaque = announce,
+                                  .send_fd = -1};
+
+    return tell(model, &command, err);
+}
+
+/* ---- saving ------------------------------------------------------------- */
+
+struct save_arguments {
+    long long fdset_id;
+    bool live;
+};
+
+static void save_arguments(struct json *json, const void *opaque)
+{
+    const struct save_arguments *save = opaque;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/dev/fdset/%lld", save->fdset_id);
+    json_text(json, "filename", path);
+    json_bool(json, "live", save->live);
+}
+
+static int add_fd(struct qmp *qmp, int fd, long long *ret_fdset_id,
+                  struct xcx_err *err)
+{
+    struct qmp_command command = {.name = "add-fd", .send_fd = fd};
+    const char *path[] = {"return", "fdset-id", NULL};
+    yajl_val answer, id;
+    int rc = 0;
+
+    if (qmp_run(qmp, &command, &answer, err) < 0)
+        return -1;
+    id = yajl_tree_get(answer, path, yajl_t_number);
+    if (YAJL_IS_INTEGER(id))
+        *ret_fdset_id = YAJL_GET_INTEGER(id);
+    else
+        rc =
+            xcx_err_set(err, XCX_ERR_PEER, 0, "add-fd: no fdset in the answer");
+    yajl_tree_free(answer);
+    return rc;
+}
+
+static int stop_and_save(struct qmp *qmp, bool live, int fd,
+                         struct xcx_err *err)
+{
+    static const struct qmp_command stop = {.name = "stop", .send_fd = -1};
+    struct save_arguments arguments = {.live = live};
+    struct qmp_command save = {.name = "xen-save-devices-state",
+                               .arguments = save_arguments,
+                               .opaque = &arguments,
+                               .send_fd = -1};
+
+    if (qmp_run(qmp, &stop, NULL, err) < 0 ||
+        add_fd(qmp, fd, &arguments.fdset_id, err) < 0)
+        return -1;
+    return qmp_run(qmp, &save, NULL, err);
+}
+
+/* -1, or memory to read from; *ret_write_fd only writes to it. */
+static int make_memory(int *ret_write_fd, struct xcx_err *err)
+{
+    int fd = memfd_create("device-model", MFD_CLOEXEC);
+    char path[32];
+
+    if (fd < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "memory for its state");
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    *ret_write_fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (*ret_write_fd >= 0)
+        return fd;
+    xcx_err_set(err, XCX_ERR_RESOURCE, errno, "%s", path);
+    close(fd);
+    return -1;
+}
+
+static int check_size(int fd, uint64_t *ret_bytes, struct xcx_err *err)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "its state");
+    if (status.st_size == 0 ||
+        (uint64_t)status.st_size > DEVICE_MODEL_MAX_STATE_BYTES)
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "its state has %" PRIu64 " bytes, not 1 to %u",
+                           (uint64_t)status.st_size,
+                           DEVICE_MODEL_MAX_STATE_BYTES);
+    *ret_bytes = (uint64_t)status.st_size;
+    return 0;
+}
+
+int device_model_save(const struct device_model *model, bool live, int *ret_fd,
+                      uint64_t *ret_bytes, struct xcx_err *err)
+{
+    struct qmp qmp = QMP_INIT;
+    int write_fd = -1, rc = -1;
+    int fd = make_memory(&write_fd, err);
+
+    if (fd < 0)
+        return failed(model, err);
+    if (talk(model, DEVICE_MODEL_SAVE_TIMEOUT_MS, &qmp, err) == 0)
+        rc = stop_and_save(&qmp, live, write_fd, err);
+    qmp_close(&qmp);
+    close(write_fd);
+    if (rc == 0)
+        rc = check_size(fd, ret_bytes, err);
+    if (rc < 0) {
+        close(fd);
+        return failed(model, err);
+    }
+    *ret_fd = fd;
+    return 0;
+}
