@@ -16,6 +16,8 @@ static const struct command {
     {"cancel", "stop one of them", cmd_cancel},
     {"tune", "change the limits of one of them", cmd_tune},
     {"inspect", "print what is in a saved domain or stream", cmd_inspect},
+    {"monitor", "handle a domain's shutdown and reboot, as xl does",
+     cmd_monitor},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

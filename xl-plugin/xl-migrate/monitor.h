@@ -22,14 +22,17 @@
 #include "host.h"
 #include "xcext.h"
 
+/* Of the log's name, as xl has it. */
+#define MONITOR_LOG_PREFIX "xl-"
+
 /*
  * Starts one for the domain in a process of its own: `xl-migrate monitor
  * DOMID`, in the background, its lines in /var/log/xen/xl-NAME.log. Returns
- * once it watches. Does nothing while there is one already, xl's own that has
- * not noticed the suspend included. Errors: RESOURCE.
+ * once it watches. Does nothing if there is one still after three seconds:
+ * xl's own that has not noticed that the guest was suspended, say. Only for a
+ * guest that was. Errors: RESOURCE.
  */
-int monitor_start(struct host *host, const struct domain *domain,
-                  struct xcx_err *err);
+int monitor_start(const struct domain *domain, struct xcx_err *err);
 
 /*
  * Whether a monitor of the guest called name runs: a process whose standard
@@ -41,7 +44,7 @@ bool monitor_is_running(const char *proc_dir, const char *name);
  * Does the work until it ends, in the calling process. ready is called once,
  * when it watches. Errors: RESOURCE.
  */
-int monitor_run(struct host *host, uint32_t domid, void (*ready)(void *opaque),
-                void *opaque, struct xcx_err *err);
+int monitor_run(struct host *host, uint32_t domid, const struct xcx_log *log,
+                void (*ready)(void *opaque), void *opaque, struct xcx_err *err);
 
 #endif
