@@ -238,6 +238,7 @@ static int read_entry(struct reader *reader, const char *path,
     struct xenstore_entry entry = {.path = NULL};
     struct xs_permissions *perms;
     unsigned nr_perms = 0;
+    int rc;
 
     full_path(reader->home, path, full);
     entry.value = xs_read(reader->xs, XBT_NULL, full, &entry.value_bytes);
@@ -258,7 +259,9 @@ static int read_entry(struct reader *reader, const char *path,
         free(entry.value);
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "xenstore entries");
     }
-    return append(reader->tree, &entry, XCX_ERR_GUEST, err) < 0 ? -1 : 1;
+    rc = append(reader->tree, &entry, XCX_ERR_GUEST, err);
+    /* cppcheck-suppress memleak; append() has taken it over */
+    return rc < 0 ? -1 : 1;
 }
 
 /* The children of an entry go behind all that is there. */
