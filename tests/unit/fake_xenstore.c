@@ -23,6 +23,12 @@ static struct node {
 } nodes[NR_NODES];
 static unsigned nr_nodes;
 
+/* What a transaction that is going to fail has overwritten. */
+static struct undo {
+    char *path, *value;
+} undos[NR_WATCHES];
+static unsigned nr_undos;
+
 static char *watches[NR_WATCHES];
 static unsigned nr_watches;
 static int fds[2] = {-1, -1};
@@ -160,10 +166,12 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
 bool xs_write(struct xs_handle *h, xs_transaction_t t, const char *path,
               const void *data, unsigned int len)
 {
-    struct node *node = store(path, data, len);
+    struct node *node = find(path);
 
     (void)h;
-    (void)t;
+    if (t && node && fake_xenstore.nr_conflicts && nr_undos < NR_WATCHES)
+        undos[nr_undos++] = (struct undo){strdup(path), strdup(node->value)};
+    node = store(path, data, len);
     if (!node->nr_perms)
         node->nr_perms = 1;
     fake_xenstore.nr_writes++;
@@ -231,6 +239,17 @@ bool xs_set_permissions(struct xs_handle *h, xs_transaction_t t,
     return true;
 }
 
+static void undo(void)
+{
+    while (nr_undos) {
+        struct undo *last = &undos[--nr_undos];
+
+        store(last->path, last->value, (unsigned)strlen(last->value));
+        free(last->path);
+        free(last->value);
+    }
+}
+
 xs_transaction_t xs_transaction_start(struct xs_handle *h)
 {
     (void)h;
@@ -251,6 +270,7 @@ bool xs_transaction_end(struct xs_handle *h, xs_transaction_t t, bool abort_it)
     }
     if (fake_xenstore.nr_conflicts) {
         fake_xenstore.nr_conflicts--;
+        undo();
         errno = EAGAIN;
         return false;
     }
