@@ -70,6 +70,13 @@ test_journal_LIBS := -Wl,--wrap=fsync
 HANDOVER_RUN_SRC := $(call migrate_src,handover_run.c handover.c journal.c \
     journal_line.c)
 test_handover_run_SRC := $(HANDOVER_RUN_SRC)
+SETTLE_SRC := $(call migrate_src,settle.c) $(HANDOVER_RUN_SRC)
+test_settle_SRC := $(SETTLE_SRC)
+test_stock_list_SRC := $(call migrate_src,stock_list.c)
+test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \
+    journal_line.c)
+test_settle_crash_SRC := $(SETTLE_SRC)
+test_settle_crash_LIBS := -Wl,--wrap=fsync
 # All that inspects, without the program around it.
 INSPECT_SRC := $(call migrate_src,inspect.c inspect_json.c inspect_names.c \
     inspect_text.c json.c libxl_stream.c xl_config.c xl_header.c)
@@ -80,6 +87,3 @@ test_channel_SRC := $(CHANNEL_SRC)
 test_transport_ssh_SRC := $(call migrate_src,transport_ssh.c spawn.c lines.c)
 test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
     lines.c)
-test_rendezvous_SRC := $(call migrate_src,rendezvous.c) \
-    $(call common_src,directory.c)
-test_announce_SRC := $(call migrate_src,announce.c)

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The journals' folder: what is listed, and one process a domain. */
+#include "../../xl-plugin/xl-migrate/cases.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define UUID  "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001"
+#define OTHER "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a002"
+
+static char top[] = "/tmp/xl-cases-XXXXXX";
+static char dir[64];
+
+static void add(struct journal *journal, const char *id, enum journal_side side)
+{
+    struct journal_case about = {.side = side};
+
+    snprintf(about.id, sizeof(about.id), "%s", id);
+    strcpy(about.uuid, UUID);
+    strcpy(about.boot, UUID);
+    strcpy(about.name, "guest");
+    strcpy(about.peer, "host2");
+    assert_int_equal(journal_create(journal, dir, &about, NULL), 0);
+}
+
+static void no_folder_has_no_cases(void **state)
+{
+    struct case_name *names = NULL;
+    unsigned nr = 9;
+
+    (void)state;
+    assert_int_equal(cases_list("/nowhere/at/all", &names, &nr, NULL), 0);
+    assert_int_equal(nr, 0);
+    free(names);
+}
+
+static void the_folder_is_roots_alone(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(cases_make_dir(dir, NULL), 0);
+    assert_int_equal(cases_make_dir(dir, NULL), 0);
+    assert_int_equal(stat(dir, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(cases_make_dir("/dev/null/a", &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_RESOURCE);
+    assert_non_null(strstr(err.msg, "/dev/null"));
+}
+
+static void journals_and_nothing_else_are_listed(void **state)
+{
+    static const char *const others[] = {"x.source.journal", ".source.journal",
+                                         "ab.source.journal.new", "ab.lock"};
+    struct journal first, second;
+    struct case_name *names = NULL;
+    unsigned nr = 0;
+    char path[128];
+
+    (void)state;
+    add(&first, "ab", JOURNAL_TARGET);
+    add(&second, "0c", JOURNAL_SOURCE);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, others[i]);
+        close(open(path, O_CREAT | O_WRONLY, 0600));
+    }
+    assert_int_equal(cases_list(dir, &names, &nr, NULL), 0);
+    assert_int_equal(nr, 2);
+    assert_string_equal(names[0].id, "0c");
+    assert_int_equal(names[0].side, JOURNAL_SOURCE);
+    assert_string_equal(names[1].id, "ab");
+    assert_int_equal(names[1].side, JOURNAL_TARGET);
+    free(names);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, others[i]);
+        unlink(path);
+    }
+    journal_remove(&first, NULL);
+    journal_remove(&second, NULL);
+}
+
+static void one_process_works_on_a_domain(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    int first, second, other;
+
+    (void)state;
+    assert_int_equal(cases_lock_domain(dir, UUID, &first, NULL), 0);
+    assert_int_equal(cases_lock_domain(dir, OTHER, &other, NULL), 0);
+    assert_int_equal(cases_lock_domain(dir, UUID, &second, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_RESOURCE);
+    assert_non_null(strstr(err.msg, "another xl-migrate works on"));
+    close(first);
+    assert_int_equal(cases_lock_domain(dir, UUID, &second, NULL), 0);
+    close(second);
+    close(other);
+}
+
+static void an_unsettled_case_is_named(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct journal journal, target;
+
+    (void)state;
+    assert_int_equal(cases_check_settled(dir, UUID, &err), 0);
+    add(&journal, "0c", JOURNAL_SOURCE);
+    add(&target, "0d", JOURNAL_TARGET);
+    /* In use: another domain's, as this one's lock is ours. */
+    assert_int_equal(cases_check_settled(dir, UUID, &err), 0);
+    journal_close(&journal);
+    journal_close(&target);
+    assert_int_equal(cases_check_settled(dir, OTHER, &err), 0);
+    assert_int_equal(cases_check_settled(dir, UUID, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_USAGE);
+    assert_non_null(strstr(err.msg, "recover 0c"));
+    assert_int_equal(journal_open(&journal, dir, "0c", JOURNAL_SOURCE, NULL),
+                     0);
+    journal_remove(&journal, NULL);
+    assert_int_equal(journal_open(&target, dir, "0d", JOURNAL_TARGET, NULL), 0);
+    journal_remove(&target, NULL);
+}
+
+static void ids_differ(void **state)
+{
+    char first[JOURNAL_ID_BYTES], second[JOURNAL_ID_BYTES];
+
+    (void)state;
+    assert_int_equal(cases_new_id(first, NULL), 0);
+    assert_int_equal(cases_new_id(second, NULL), 0);
+    assert_int_equal(strlen(first), 32);
+    assert_int_equal(strspn(first, "0123456789abcdef"), 32);
+    assert_string_not_equal(first, second);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (!mkdtemp(top))
+        return -1;
+    snprintf(dir, sizeof(dir), "%s/a/b", top);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -r %s", top);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_folder_has_no_cases),
+        cmocka_unit_test(the_folder_is_roots_alone),
+        cmocka_unit_test(journals_and_nothing_else_are_listed),
+        cmocka_unit_test(one_process_works_on_a_domain),
+        cmocka_unit_test(an_unsettled_case_is_named),
+        cmocka_unit_test(ids_differ),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

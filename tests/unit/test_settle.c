@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * settle with a target that says what the test has it say: refusals, silence,
+ * a resume that fails for a while, cancelling, fencing, one without a journal.
+ */
+#include "../../xl-plugin/xl-migrate/settle.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define ID     "0a1b"
+#define MS(ms) ((ms)*1000000ull)
+
+static char dir[] = "/tmp/xl-settle-XXXXXX";
+
+/* One thing that the target does, in order; ENDS ends the connection. */
+enum does { SILENT, SAYS, SETTLES, ENDS, NONSENSE };
+struct deed {
+    enum does does;
+    enum handover_word word;
+};
+
+struct world {
+    struct journal journal;
+    enum handover_copy copy;
+    int nr_failing_acts;
+    int nr_connections; /* that can still be made */
+    bool forgets;       /* knows nothing of the case when asked again */
+    bool cancelled;
+    const struct deed *deeds;
+    char said[128]; /* by the source */
+    struct peer peer;
+};
+static struct world *the_world;
+
+static int on_look(void *opaque, enum handover_copy *ret_copy,
+                   uint32_t *ret_domid, struct xcx_err *err)
+{
+    const struct world *world = opaque;
+
+    (void)err;
+    *ret_copy = world->copy;
+    *ret_domid = 7;
+    return 0;
+}
+
+static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
+{
+    struct world *world = opaque;
+
+    if (world->nr_failing_acts && world->nr_failing_acts--)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, 0, "locks are held");
+    world->copy =
+        act == HANDOVER_DO_DESTROY ? HANDOVER_ABSENT : HANDOVER_RUNNING;
+    return 0;
+}
+
+static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
+{
+    struct world *world = opaque;
+
+    if (!world->nr_connections)
+        return xcx_err_set(err, XCX_ERR_IO, 0, "host2: no route");
+    world->nr_connections--;
+    *ret = &world->peer;
+    return 0;
+}
+
+static bool on_cancelled(void *opaque)
+{
+    return ((struct world *)opaque)->cancelled;
+}
+
+static int peer_say(struct peer *peer, enum handover_word word,
+                    struct xcx_err *err)
+{
+    size_t used = strlen(the_world->said);
+
+    (void)peer;
+    (void)err;
+    snprintf(the_world->said + used, sizeof(the_world->said) - used, "%s%s",
+             used ? " " : "", handover_word_name(word));
+    return 0;
+}
+
+static int peer_hear(struct peer *peer, uint64_t deadline_ns,
+                     struct peer_message *ret, struct xcx_err *err)
+{
+    struct deed deed = *the_world->deeds;
+
+    (void)peer;
+    (void)deadline_ns;
+    *ret = (struct peer_message){.news = PEER_NOTHING};
+    if (deed.does != SILENT)
+        the_world->deeds++;
+    if (deed.does == ENDS)
+        return xcx_err_set(err, XCX_ERR_IO, 0, "host2: gone");
+    if (deed.does == NONSENSE)
+        return xcx_err_set(err, XCX_ERR_PEER, 0, "host2: nonsense");
+    if (deed.does == SETTLES)
+        ret->news = PEER_SETTLED;
+    if (deed.does == SAYS) {
+        ret->news = PEER_WORD;
+        ret->word = deed.word;
+        strcpy(ret->text, deed.word == HANDOVER_SAY_ABORTED ? "no memory" : "");
+    }
+    return 0;
+}
+
+static int peer_reattach(struct peer *peer, const struct journal_case *about,
+                         bool *ret_known, struct xcx_err *err)
+{
+    (void)peer;
+    (void)err;
+    assert_string_equal(about->id, ID);
+    *ret_known = !the_world->forgets;
+    return 0;
+}
+
+static void peer_end(struct peer *peer)
+{
+    (void)peer;
+}
+
+static const struct peer_ops peer_ops = {
+    .reattach = peer_reattach,
+    .say = peer_say,
+    .hear = peer_hear,
+    .close = peer_end,
+};
+
+/* ---- cases --------------------------------------------------------------- */
+
+static void begin(struct world *world, enum handover_entry entry)
+{
+    struct journal_case about = {.id = ID, .side = JOURNAL_SOURCE};
+
+    strcpy(about.uuid, "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001");
+    strcpy(about.boot, about.uuid);
+    strcpy(about.name, "guest");
+    strcpy(about.peer, "host2");
+    world->peer = (struct peer){.ops = &peer_ops, .plugin = true};
+    the_world = world;
+    assert_int_equal(journal_create(&world->journal, dir, &about, NULL), 0);
+    assert_int_equal(journal_append(&world->journal, entry, 7, NULL), 0);
+}
+
+static int run(struct world *world, enum handover_event first,
+               struct settle_result *ret, struct xcx_err *err)
+{
+    const struct settle_ops ops = {.opaque = world,
+                                   .look = on_look,
+                                   .act = on_act,
+                                   .connect = on_connect,
+                                   .cancelled = on_cancelled};
+    struct peer *peer = &world->peer;
+    const struct settle_params params = {
+        .journal = &world->journal,
+        .ops = &ops,
+        .peer = &peer,
+        .first = first,
+        .begun = true,
+        .reconnect_ns = MS(1),
+        .answer_ns = MS(1),
+    };
+
+    return settle(&params, ret, err);
+}
+
+static const struct {
+    const char *what;
+    enum handover_entry entry;
+    enum handover_copy copy;
+    enum handover_event first;
+    struct deed deeds[4];
+    int nr_connections;
+    bool forgets, cancelled, stock;
+    const char *said;
+    enum handover_entry after;
+    enum handover_copy copy_after;
+    enum handover_place place;
+    bool settled;
+    const char *why; /* part of it; NULL: none */
+} cases[] = {
+    {"moves",
+     HANDOVER_OFFERED,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{SAYS, HANDOVER_SAY_READY}, {SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
+     0,
+     false,
+     false,
+     false,
+     "GO DONE",
+     HANDOVER_DONE,
+     HANDOVER_ABSENT,
+     HANDOVER_THERE,
+     true,
+     NULL},
+    {"target gives up",
+     HANDOVER_OFFERED,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{SAYS, HANDOVER_SAY_ABORTED}, {SETTLES, 0}},
+     0,
+     false,
+     false,
+     false,
+     "ABORT",
+     HANDOVER_RESUMED,
+     HANDOVER_RUNNING,
+     HANDOVER_HERE,
+     true,
+     "ABORTED: no memory"},
+    {"target cannot start",
+     HANDOVER_GO,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{SAYS, HANDOVER_SAY_FAILED}, {SAYS, HANDOVER_SAY_ABORTED}, {SETTLES, 0}},
+     0,
+     false,
+     false,
+     false,
+     "GO ABORT ABORT",
+     HANDOVER_RESUMED,
+     HANDOVER_RUNNING,
+     HANDOVER_HERE,
+     true,
+     "ABORTED"},
+    {"lost before GO: back at once",
+     HANDOVER_OFFERED,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{ENDS, 0}},
+     0,
+     false,
+     false,
+     false,
+     "",
+     HANDOVER_RESUMED,
+     HANDOVER_RUNNING,
+     HANDOVER_HERE,
+     false,
+     "no route"},
+    {"silent before GO: back",
+     HANDOVER_OFFERED,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{SILENT, 0}},
+     0,
+     false,
+     false,
+     false,
+     "",
+     HANDOVER_RESUMED,
+     HANDOVER_RUNNING,
+     HANDOVER_HERE,
+     false,
+     "no route"},
+    {"lost after GO: stays",
+     HANDOVER_GO,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{ENDS, 0}},
+     0,
+     false,
+     false,
+     false,
+     "GO",
+     HANDOVER_GO,
+     HANDOVER_PAUSED,
+     HANDOVER_UNDECIDED,
+     false,
+     "no route"},
+    {"lost after GO, and found",
+     HANDOVER_GO,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{ENDS, 0}, {SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
+     1,
+     false,
+     false,
+     false,
+     "GO GO DONE",
+     HANDOVER_DONE,
+     HANDOVER_ABSENT,
+     HANDOVER_THERE,
+     true,
+     "gone"},
+    {"unknown there after GO",
+     HANDOVER_GO,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{ENDS, 0}},
+     1,
+     true,
+     false,
+     false,
+     "GO",
+     HANDOVER_GO,
+     HANDOVER_PAUSED,
+     HANDOVER_UNDECIDED,
+     false,
+     "knows nothing of the case"},
+    {"unknown there after DONE",
+     HANDOVER_DONE,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{ENDS, 0}},
+     1,
+     true,
+     false,
+     false,
+     "DONE",
+     HANDOVER_DONE,
+     HANDOVER_ABSENT,
+     HANDOVER_THERE,
+     true,
+     "gone"},
+    {"cancelled before GO",
+     HANDOVER_OFFERED,
+     HANDOVER_RUNNING,
+     HANDOVER_LOOK,
+     {{SAYS, HANDOVER_SAY_ABORTED}, {SETTLES, 0}},
+     0,
+     false,
+     true,
+     false,
+     "ABORT ABORT",
+     HANDOVER_RESUMED,
+     HANDOVER_RUNNING,
+     HANDOVER_HERE,
+     true,
+     "ABORTED"},
+    {"cancelled after GO, too late",
+     HANDOVER_GO,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
+     0,
+     false,
+     true,
+     false,
+     "GO ABORT DONE",
+     HANDOVER_DONE,
+     HANDOVER_ABSENT,
+     HANDOVER_THERE,
+     true,
+     NULL},
+    {"after GO a stock target is not asked back",
+     HANDOVER_GO,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
+     0,
+     false,
+     true,
+     true,
+     "GO DONE",
+     HANDOVER_DONE,
+     HANDOVER_ABSENT,
+     HANDOVER_THERE,
+     true,
+     NULL},
+    {"fenced",
+     HANDOVER_GO,
+     HANDOVER_PAUSED,
+     HANDOVER_FENCE,
+     {{ENDS, 0}},
+     0,
+     false,
+     false,
+     false,
+     "ABORT",
+     HANDOVER_FENCED,
+     HANDOVER_RUNNING,
+     HANDOVER_HERE,
+     false,
+     NULL},
+    {"lost with its host, the target is ready",
+     HANDOVER_OFFERED,
+     HANDOVER_ABSENT,
+     HANDOVER_WITHDRAW,
+     {{SAYS, HANDOVER_SAY_READY}, {SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
+     0,
+     false,
+     false,
+     false,
+     "GO DONE",
+     HANDOVER_DONE,
+     HANDOVER_ABSENT,
+     HANDOVER_THERE,
+     true,
+     NULL},
+    {"lost with its host, and the target has none",
+     HANDOVER_OFFERED,
+     HANDOVER_ABSENT,
+     HANDOVER_WITHDRAW,
+     {{SAYS, HANDOVER_SAY_ABORTED}, {SETTLES, 0}},
+     0,
+     false,
+     false,
+     false,
+     "ABORT",
+     HANDOVER_LOST,
+     HANDOVER_ABSENT,
+     HANDOVER_LAST_HERE,
+     true,
+     "ABORTED"},
+};
+
+static void check_why(const char *what, const char *why, const char *part)
+{
+    if (part ? !strstr(why, part) : why[0])
+        fail_msg("%s: why \"%s\"", what, why);
+}
+
+static void each_case_ends_as_it_must(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world world = {
+            .copy = cases[i].copy,
+            .deeds = cases[i].deeds,
+            .nr_connections = cases[i].nr_connections,
+            .forgets = cases[i].forgets,
+            .cancelled = cases[i].cancelled,
+        };
+        struct settle_result result;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        begin(&world, cases[i].entry);
+        world.peer.plugin = !cases[i].stock;
+        if (run(&world, cases[i].first, &result, &err))
+            fail_msg("%s: %s", cases[i].what, err.msg);
+        if (strcmp(world.said, cases[i].said) != 0 ||
+            result.entry != cases[i].after ||
+            world.copy != cases[i].copy_after ||
+            result.place != cases[i].place ||
+            result.settled != cases[i].settled)
+            fail_msg("%s: said \"%s\", entry %s, copy %d, place %d, settled "
+                     "%d, why \"%s\"",
+                     cases[i].what, world.said,
+                     handover_entry_name(result.entry), world.copy,
+                     result.place, result.settled, result.why.msg);
+        check_why(cases[i].what, result.why.msg, cases[i].why);
+        assert_int_equal(world.journal.fd < 0, cases[i].settled);
+        if (!result.settled)
+            journal_remove(&world.journal, NULL);
+    }
+}
+
+static void a_resume_is_tried_again_once_the_target_has_given_up(void **state)
+{
+    static const struct deed deeds[] = {{SAYS, HANDOVER_SAY_ABORTED},
+                                        {SETTLES, 0}};
+    struct world world = {
+        .copy = HANDOVER_PAUSED, .deeds = deeds, .nr_failing_acts = 1};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    begin(&world, HANDOVER_OFFERED);
+    assert_int_equal(run(&world, HANDOVER_WITHDRAW, &result, &err), 0);
+    assert_int_equal(world.copy, HANDOVER_RUNNING);
+    assert_int_equal(result.place, HANDOVER_HERE);
+    assert_true(result.settled);
+}
+
+static void a_resume_that_never_succeeds_needs_recover(void **state)
+{
+    static const struct deed deeds[] = {{SILENT, 0}};
+    struct world world = {
+        .copy = HANDOVER_PAUSED, .deeds = deeds, .nr_failing_acts = 1000000};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    begin(&world, HANDOVER_OFFERED);
+    usleep(2000); /* longer than reconnect_ns */
+    assert_int_equal(run(&world, HANDOVER_WITHDRAW, &result, &err), 0);
+    assert_int_equal(result.entry, HANDOVER_RESUMED);
+    assert_int_equal(result.place, HANDOVER_UNDECIDED);
+    assert_false(result.settled);
+    assert_non_null(strstr(result.why.msg, "locks are held"));
+    journal_remove(&world.journal, NULL);
+}
+
+static void a_contradiction_stops_everything(void **state)
+{
+    static const struct deed deeds[] = {{SAYS, HANDOVER_SAY_STARTING}};
+    struct world world = {.copy = HANDOVER_PAUSED, .deeds = deeds};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    begin(&world, HANDOVER_OFFERED);
+    assert_int_equal(run(&world, HANDOVER_LOOK, &result, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_PEER);
+    assert_non_null(strstr(err.msg, "look at both hosts"));
+    assert_int_equal(world.journal.entry, HANDOVER_OFFERED);
+    assert_int_equal(world.copy, HANDOVER_PAUSED);
+    journal_remove(&world.journal, NULL);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    return rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_case_ends_as_it_must),
+        cmocka_unit_test(a_resume_is_tried_again_once_the_target_has_given_up),
+        cmocka_unit_test(a_resume_that_never_succeeds_needs_recover),
+        cmocka_unit_test(a_contradiction_stops_everything),
+    };
+
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

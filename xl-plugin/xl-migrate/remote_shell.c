@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "remote_shell.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "deadline.h"
+
+#define MARK     "xl-migrate-command-ended "
+#define GRACE_MS 2000
+
+int remote_shell_start(struct remote_shell *shell, const char *ssh,
+                       const char *host, const struct xcx_log *log,
+                       struct xcx_err *err)
+{
+    shell->transport = TRANSPORT_SSH_INIT;
+    shell->lines = LINES_INIT;
+    shell->host = host;
+    shell->log = log;
+    if (transport_ssh_start(&shell->transport, ssh, host, "exec sh", err) ||
+        lines_init(&shell->lines, shell->transport.from_fd, 4096, true, err)) {
+        remote_shell_done(shell);
+        return -1;
+    }
+    return 0;
+}
+
+void remote_shell_done(struct remote_shell *shell)
+{
+    lines_done(&shell->lines);
+    transport_ssh_done(&shell->transport, GRACE_MS);
+}
+
+static int lost(struct remote_shell *shell, struct xcx_err *err)
+{
+    char why[TRANSPORT_SSH_LINE_BYTES + 64];
+
+    transport_ssh_close_input(&shell->transport);
+    if (!transport_ssh_wait(&shell->transport, deadline_in_ms(GRACE_MS),
+                            shell->log))
+        return xcx_err_set(err, XCX_ERR_IO, EPIPE, "%.60s", shell->host);
+    transport_ssh_why(&shell->transport, why, sizeof(why));
+    return xcx_err_set(err, XCX_ERR_IO, 0, "%.60s: %.180s", shell->host, why);
+}
+
+/* A command is far shorter than a pipe is long: this does not block. */
+static int ask(struct remote_shell *shell, const char *command,
+               struct xcx_err *err)
+{
+    char text[4096];
+    int nr_bytes = snprintf(text, sizeof(text),
+                            "(%s) </dev/null 2>&1; echo " MARK "$?\n", command);
+
+    if (nr_bytes >= (int)sizeof(text))
+        return xcx_err_set(err, XCX_ERR_BUG, 0, "too long for a command");
+    if (write(shell->transport.to_fd, text, (size_t)nr_bytes) != nr_bytes)
+        return lost(shell, err);
+    return 0;
+}
+
+static int wait_for_lines(struct remote_shell *shell, uint64_t deadline_ns,
+                          struct xcx_err *err)
+{
+    struct transport_ssh *transport = &shell->transport;
+    struct pollfd fds[] = {
+        {.fd = shell->lines.fd, .events = POLLIN},
+        {.fd = transport->said.ended ? -1 : transport->said.fd,
+         .events = POLLIN},
+    };
+    int left_ms = deadline_left_ms(deadline_ns);
+
+    if (left_ms == 0)
+        return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT, "%.60s: no answer",
+                           shell->host);
+    if (poll(fds, 2, left_ms) < 0 && errno != EINTR)
+        return xcx_err_set(err, XCX_ERR_IO, errno, "poll");
+    if (fds[1].revents)
+        transport_ssh_hear(transport, shell->log);
+    return fds[0].revents ? lines_fill(&shell->lines, err) : 0;
+}
+
+int remote_shell_run(struct remote_shell *shell, const char *command,
+                     uint64_t deadline_ns, struct xcx_err *err)
+{
+    size_t used_bytes = 0, nr_bytes;
+    char *line;
+
+    if (ask(shell, command, err))
+        return -1;
+    shell->answer[0] = 0;
+    for (;;) {
+        int rc = lines_next(&shell->lines, &line, &nr_bytes, err);
+
+        if (rc < 0)
+            return -1;
+        if (rc == 0 && shell->lines.ended)
+            return lost(shell, err);
+        if (rc == 0) {
+            if (wait_for_lines(shell, deadline_ns, err))
+                return -1;
+            continue;
+        }
+        if (!strncmp(line, MARK, strlen(MARK))) {
+            shell->status = atoi(line + strlen(MARK));
+            return 0;
+        }
+        if (used_bytes + nr_bytes + 2 <= sizeof(shell->answer)) {
+            memcpy(shell->answer + used_bytes, line, nr_bytes);
+            used_bytes += nr_bytes;
+            shell->answer[used_bytes++] = '\n';
+            shell->answer[used_bytes] = 0;
+        }
+    }
+}
+
+bool remote_shell_quote(const char *text, char *ret, size_t ret_bytes)
+{
+    size_t used = 0;
+
+    if (ret_bytes < 3)
+        return false;
+    ret[used++] = '\'';
+    for (; *text; text++) {
+        const char *as = *text == '\'' ? "'\\''" : NULL;
+        size_t nr_bytes = as ? 4 : 1;
+
+        if (used + nr_bytes + 2 > ret_bytes)
+            return false;
+        memcpy(ret + used, as ? as : text, nr_bytes);
+        used += nr_bytes;
+    }
+    ret[used++] = '\'';
+    ret[used] = 0;
+    return true;
+}

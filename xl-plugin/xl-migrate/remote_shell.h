@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * remote_shell: one shell on a target without the plugin, kept open, so that
+ * a command costs one round trip and no new connection:
+ *
+ *   "(COMMAND) </dev/null 2>&1; echo MARK STATUS\n" ──▶ ssh HOST sh
+ *                   lines, then "MARK STATUS"       ◀──
+ *
+ * What it answers is bounded, and so is the time that it takes.
+ * Threads: one at a time.
+ */
+#ifndef XL_MIGRATE_REMOTE_SHELL_H
+#define XL_MIGRATE_REMOTE_SHELL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lines.h"
+#include "transport_ssh.h"
+#include "xcext.h"
+
+#define REMOTE_SHELL_ANSWER_BYTES 65536
+
+struct remote_shell {
+    struct transport_ssh transport;
+    struct lines lines;
+    const char *host; /* the caller's; for messages */
+    const struct xcx_log *log;
+    char answer[REMOTE_SHELL_ANSWER_BYTES]; /* of the last command */
+    int status;                             /* its exit status */
+};
+
+/* Errors: RESOURCE, USAGE. Whether it is there shows with the first command. */
+int remote_shell_start(struct remote_shell *shell, const char *ssh,
+                       const char *host, const struct xcx_log *log,
+                       struct xcx_err *err);
+
+/*
+ * Runs it and waits for its end: answer, of which the last bytes are left out
+ * if it is too long, and status are set. Errors: IO, the connection is lost or
+ * silent; the shell is of no more use then.
+ */
+int remote_shell_run(struct remote_shell *shell, const char *command,
+                     uint64_t deadline_ns, struct xcx_err *err);
+
+/* Idempotent; a started one, or a zeroed and then started one that failed. */
+void remote_shell_done(struct remote_shell *shell);
+
+/*
+ * text in single quotes for a shell; ret_bytes of 4 times its length and 3
+ * are always enough. false: it does not fit.
+ */
+bool remote_shell_quote(const char *text, char *ret, size_t ret_bytes);
+
+#endif

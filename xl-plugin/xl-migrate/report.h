@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * report: how a migration went: times, the downtime in its parts, rounds,
+ * bytes, forecast against outcome; for people and as JSON.
+ *
+ *   setup | live rounds | suspend, memory, CPU state, device model, target |
+ *                       '-------------------- downtime --------------------'
+ *
+ * Pure but for the file. Threads: any.
+ */
+#ifndef XL_MIGRATE_REPORT_H
+#define XL_MIGRATE_REPORT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "xcext.h"
+
+#define REPORT_UNKNOWN    UINT64_MAX
+#define REPORT_TEXT_BYTES 256
+
+struct report_forecast {
+    uint64_t total_ns, downtime_ns, bytes; /* REPORT_UNKNOWN: none */
+};
+
+struct report {
+    char name[REPORT_TEXT_BYTES], uuid[40], id[40], host[REPORT_TEXT_BYTES];
+    const char *kind;   /* static: "pvh" */
+    const char *target; /* static: "plugin", "stock" */
+    const char *result; /* static: "done", "failed-guest-at-source", ... */
+    char error[XCX_ERR_MSG_BYTES]; /* "": none */
+    uint32_t domid;
+    uint64_t setup_ns, total_ns; /* REPORT_UNKNOWN: it did not come to that */
+    /* Of the guest, and what it is made of; REPORT_UNKNOWN as above. */
+    uint64_t downtime_ns;
+    uint64_t device_model_ns; /* its state, here */
+    uint64_t state_ns;        /* writing it, and the rest */
+    uint64_t ready_ns;        /* until the target has a whole copy */
+    uint64_t start_ns;        /* from then until it runs there */
+    uint64_t bytes;           /* of the data */
+    struct xcx_save_stats stats;
+    struct report_forecast forecast;
+};
+
+/* All unknown. */
+void report_init(struct report *report);
+
+void report_print_text(const struct report *report, FILE *out);
+
+/* One object and a newline. RESOURCE, IO. */
+int report_print_json(const struct report *report, FILE *out,
+                      struct xcx_err *err);
+
+/* Into DIR/TIME-migration-domDOMID.json. RESOURCE, IO. */
+int report_save(const struct report *report, const char *dir,
+                struct xcx_err *err);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "settle.h"
+
+#include <time.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+/* How often is looked whether the user wants it back, or an act is retried. */
+#define SLICE_NS       (500 * NS_PER_MS)
+#define FIRST_PAUSE_NS (100 * NS_PER_MS)
+#define LAST_PAUSE_NS  (5000 * NS_PER_MS)
+
+struct settling {
+    const struct settle_params *params;
+    struct handover_outcome outcome;
+    bool act_failed;     /* in this step */
+    bool withdrawn;      /* WITHDRAW was taken: said again when reattached */
+    bool forgotten;      /* the target has settled it */
+    uint64_t lost_ns;    /* when the connection was lost; 0: it was not */
+    uint64_t pause_ns;   /* before the next try */
+    uint64_t silent_ns;  /* when the last word came, or was said */
+    uint64_t failing_ns; /* when an act failed first; 0: none does */
+    struct xcx_err why;
+};
+
+enum verdict { GO_ON, LEAVE, BROKEN };
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
+}
+
+static void sleep_ns(uint64_t pause_ns)
+{
+    struct timespec pause = {
+        .tv_sec = (time_t)(pause_ns / (1000 * NS_PER_MS)),
+        .tv_nsec = (long)(pause_ns % (1000 * NS_PER_MS)),
+    };
+
+    nanosleep(&pause, NULL);
+}
+
+static struct peer *peer_of(const struct settling *settling)
+{
+    return *settling->params->peer;
+}
+
+static enum handover_entry entry_of(const struct settling *settling)
+{
+    return settling->params->journal->entry;
+}
+
+static bool is_final(enum handover_entry entry)
+{
+    return entry == HANDOVER_DONE || entry == HANDOVER_RESUMED ||
+           entry == HANDOVER_FENCED || entry == HANDOVER_LOST;
+}
+
+/* The newest reason is the one that tells why it is not settled. */
+static void note(struct settling *settling, const struct xcx_err *why)
+{
+    if (xcx_err_is_set(why))
+        settling->why = *why;
+}
+
+static void lose(struct settling *settling, const struct xcx_err *why)
+{
+    note(settling, why);
+    peer_close(settling->params->peer);
+    if (!settling->lost_ns) {
+        settling->lost_ns = now_ns();
+        settling->pause_ns = 0;
+    }
+}
+
+/* ---- the seam of a step -------------------------------------------------- */
+
+static int on_look(void *opaque, enum handover_copy *ret_copy,
+                   uint32_t *ret_domid, struct xcx_err *err)
+{
+    const struct settling *settling = opaque;
+    const struct settle_ops *ops = settling->params->ops;
+
+    return ops->look(ops->opaque, ret_copy, ret_domid, err);
+}
+
+static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
+{
+    struct settling *settling = opaque;
+    const struct settle_ops *ops = settling->params->ops;
+
+    settling->act_failed = ops->act(ops->opaque, act, err) != 0;
+    return settling->act_failed ? -1 : 0;
+}
+
+static int on_say(void *opaque, enum handover_word word, const char *text,
+                  struct xcx_err *err)
+{
+    const struct settling *settling = opaque;
+    struct peer *peer = peer_of(settling);
+
+    (void)text;
+    if (!peer)
+        return xcx_err_set(err, XCX_ERR_IO, 0, "the target is not connected");
+    return peer->ops->say(peer, word, err);
+}
+
+/* An act that fails is tried again: the target may hold what it needs. */
+static enum verdict act_again(struct settling *settling,
+                              const struct xcx_err *why)
+{
+    uint64_t now = now_ns();
+
+    /* Where the guest is: undecided, until it succeeds. */
+    note(settling, why);
+    settling->outcome = (struct handover_outcome){.copy = HANDOVER_PAUSED};
+    if (!settling->failing_ns)
+        settling->failing_ns = now;
+    return now - settling->failing_ns < settling->params->reconnect_ns ? GO_ON
+                                                                       : LEAVE;
+}
+
+static enum verdict step(struct settling *settling, enum handover_event event,
+                         struct xcx_err *err)
+{
+    const struct settle_params *params = settling->params;
+    const struct handover_seam seam = {
+        .opaque = settling, .look = on_look, .act = on_act, .say = on_say};
+    enum handover_entry before = entry_of(settling);
+    struct xcx_err why = XCX_ERR_INIT;
+    int rc;
+
+    settling->act_failed = false;
+    settling->withdrawn |=
+        event == HANDOVER_WITHDRAW || event == HANDOVER_HEARD_FAILED;
+    rc = handover_run(params->journal, &seam, event, &settling->outcome, &why);
+    if (entry_of(settling) != before && params->ops->reached)
+        params->ops->reached(params->ops->opaque, entry_of(settling));
+    settling->silent_ns = now_ns();
+    if (rc && settling->act_failed)
+        return act_again(settling, &why);
+    if (rc) {
+        xcx_err_set(err, why.kind, 0, "%s", why.msg);
+        return BROKEN;
+    }
+    settling->failing_ns = 0;
+    /* What it said before the connection went is still to be heard. */
+    if (settling->outcome.word && !settling->outcome.said && peer_of(settling))
+        note(settling, &settling->outcome.unsaid);
+    return GO_ON;
+}
+
+/*
+ * What was let go can be asked back only of a target that keeps a journal:
+ * xl might unpause it while it is being destroyed.
+ */
+static bool may_withdraw(const struct settling *settling)
+{
+    enum handover_entry entry = entry_of(settling);
+
+    return entry == HANDOVER_OFFERED ||
+           (entry == HANDOVER_GO && peer_of(settling) &&
+            peer_of(settling)->plugin);
+}
+
+/* ---- the connection ------------------------------------------------------ */
+
+/* The target knows nothing of the case. */
+static enum verdict forgotten(struct settling *settling, struct xcx_err *err)
+{
+    if (is_final(entry_of(settling))) {
+        settling->forgotten = true;
+        return GO_ON;
+    }
+    if (entry_of(settling) == HANDOVER_OFFERED)
+        return step(settling, HANDOVER_HEARD_ABORTED, err);
+    settling->why = XCX_ERR_INIT;
+    xcx_err_set(&settling->why, XCX_ERR_PEER, 0,
+                "the target knows nothing of the case, though it was told %s: "
+                "look at both hosts before anything is started",
+                handover_entry_name(entry_of(settling)));
+    return LEAVE;
+}
+
+static enum verdict reattach(struct settling *settling, struct xcx_err *err)
+{
+    const struct settle_params *params = settling->params;
+    struct xcx_err why = XCX_ERR_INIT;
+    bool known = false;
+
+    if (params->ops->connect(params->ops->opaque, params->peer, &why) ||
+        peer_of(settling)->ops->reattach(
+            peer_of(settling), &params->journal->about, &known, &why)) {
+        lose(settling, &why);
+        return GO_ON;
+    }
+    settling->lost_ns = 0;
+    settling->silent_ns = now_ns();
+    if (!known)
+        return forgotten(settling, err);
+    return step(settling,
+                settling->withdrawn && may_withdraw(settling)
+                    ? HANDOVER_WITHDRAW
+                    : HANDOVER_LOOK,
+                err);
+}
+
+static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
+{
+    if (!settling->lost_ns)
+        settling->lost_ns = now_ns();
+    if (settling->pause_ns) {
+        if (now_ns() - settling->lost_ns >= settling->params->reconnect_ns)
+            return LEAVE;
+        sleep_ns(settling->pause_ns);
+    }
+    settling->pause_ns =
+        settling->pause_ns ? settling->pause_ns * 2 : FIRST_PAUSE_NS;
+    if (settling->pause_ns > LAST_PAUSE_NS)
+        settling->pause_ns = LAST_PAUSE_NS;
+    return reattach(settling, err);
+}
+
+/* ---- hearing ------------------------------------------------------------- */
+
+static enum verdict silence(struct settling *settling, struct xcx_err *err)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (settling->failing_ns)
+        return step(settling, HANDOVER_LOOK, err);
+    if (now_ns() - settling->silent_ns < settling->params->answer_ns)
+        return GO_ON;
+    xcx_err_set(&why, XCX_ERR_IO, 0, "the target does not answer");
+    lose(settling, &why);
+    return GO_ON;
+}
+
+static enum verdict take_word(struct settling *settling,
+                              const struct peer_message *message,
+                              struct xcx_err *err)
+{
+    enum handover_event event =
+        handover_event_of_word(JOURNAL_SOURCE, message->word);
+
+    if (event == HANDOVER_LOOK) {
+        settling->why = XCX_ERR_INIT;
+        xcx_err_set(&settling->why, XCX_ERR_PEER, 0,
+                    "the target says %s, which is the source's word",
+                    handover_word_name(message->word));
+        return LEAVE;
+    }
+    if (event == HANDOVER_HEARD_ABORTED || event == HANDOVER_HEARD_FAILED) {
+        settling->why = XCX_ERR_INIT;
+        xcx_err_set(&settling->why, XCX_ERR_PEER, 0, "the target says %s%s%s",
+                    handover_word_name(message->word),
+                    message->text[0] ? ": " : "", message->text);
+    }
+    return step(settling, event, err);
+}
+
+static enum verdict hear(struct settling *settling, struct xcx_err *err)
+{
+    const struct settle_ops *ops = settling->params->ops;
+    struct peer *peer = peer_of(settling);
+    struct xcx_err why = XCX_ERR_INIT;
+    struct peer_message message;
+
+    if (peer->ops->hear(peer, now_ns() + SLICE_NS, &message, &why)) {
+        lose(settling, &why);
+        return GO_ON;
+    }
+    switch (message.news) {
+    case PEER_NOTHING:
+        return silence(settling, err);
+    case PEER_WORD:
+        return take_word(settling, &message, err);
+    case PEER_SETTLED:
+        return forgotten(settling, err);
+    default:
+        if (ops->told)
+            ops->told(ops->opaque, &message);
+        return GO_ON;
+    }
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
+/* Before GO nothing is to be waited for: the guest's time is running. */
+static bool takes_it_back(const struct settling *settling)
+{
+    const struct settle_ops *ops = settling->params->ops;
+
+    if (settling->withdrawn || !may_withdraw(settling))
+        return false;
+    return (entry_of(settling) == HANDOVER_OFFERED && settling->lost_ns) ||
+           (ops->cancelled && ops->cancelled(ops->opaque));
+}
+
+/* Over, whether the target need not be asked or has said so. */
+static bool is_settled(const struct settling *settling)
+{
+    return is_final(entry_of(settling)) && !settling->failing_ns &&
+           (settling->forgotten || !settling->params->begun);
+}
+
+static enum verdict next(struct settling *settling, struct xcx_err *err)
+{
+    if (takes_it_back(settling))
+        return step(settling, HANDOVER_WITHDRAW, err);
+    if (settling->forgotten) { /* an act of ours still fails */
+        sleep_ns(SLICE_NS);
+        return step(settling, HANDOVER_LOOK, err);
+    }
+    return peer_of(settling) ? hear(settling, err) : reconnect(settling, err);
+}
+
+/* Fenced: there is nobody to talk to, and it stays written down. */
+static enum verdict alone(struct settling *settling, struct xcx_err *err)
+{
+    if (!settling->failing_ns)
+        return LEAVE;
+    sleep_ns(SLICE_NS);
+    return step(settling, HANDOVER_LOOK, err);
+}
+
+int settle(const struct settle_params *params, struct settle_result *ret,
+           struct xcx_err *err)
+{
+    struct settling settling = {.params = params};
+    enum verdict verdict = step(&settling, params->first, err);
+
+    while (verdict == GO_ON && !is_settled(&settling))
+        verdict = params->first == HANDOVER_FENCE ? alone(&settling, err)
+                                                  : next(&settling, err);
+    if (verdict == BROKEN)
+        return -1;
+    *ret = (struct settle_result){
+        .entry = entry_of(&settling),
+        .copy = settling.outcome.copy,
+        .place = settling.outcome.place,
+        .settled = is_settled(&settling),
+        .why = settling.why,
+    };
+    return ret->settled ? journal_remove(params->journal, err) : 0;
+}

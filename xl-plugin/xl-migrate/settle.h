@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * settle: the source's talk with its target, from any entry of the journal to
+ * the end of the case; send after the stream, send after a failure and recover
+ * all come here.
+ *
+ *   first event ──▶ handover_run ──▶ word said ──▶ hear ──▶ its event ─┐
+ *                     ▲                             │  settled: remove  │
+ *                     └─────────────────────────────┼───────────────────┘
+ *                        reattach, pauses growing ◀─┘ connection lost
+ *
+ * The connection may break at any point and as often as it likes: a word is
+ * said again on each new one. After reconnect_ns without one the case is left
+ * to recover, with the journal in place.
+ *
+ * Blocking. Threads: one at a time.
+ */
+#ifndef XL_MIGRATE_SETTLE_H
+#define XL_MIGRATE_SETTLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "handover_run.h"
+#include "peer.h"
+#include "xcext.h"
+
+struct settle_ops {
+    void *opaque; /* given back as is */
+    /*
+     * As in handover_seam: the source's domain. After a resume that failed it
+     * is tried again while the target gives up.
+     */
+    int (*look)(void *opaque, enum handover_copy *ret_copy, uint32_t *ret_domid,
+                struct xcx_err *err);
+    int (*act)(void *opaque, enum handover_act act, struct xcx_err *err);
+    /* A target that was lost, or that there is none of yet. */
+    int (*connect)(void *opaque, struct peer **ret, struct xcx_err *err);
+    /* Not a word: log. Optional. */
+    void (*told)(void *opaque, const struct peer_message *message);
+    /* A step was made; for the report's times. Optional. */
+    void (*reached)(void *opaque, enum handover_entry entry);
+    /* Optional; true: the user wants it back, as long as that is possible. */
+    bool (*cancelled)(void *opaque);
+};
+
+struct settle_params {
+    struct journal *journal; /* open, the source's */
+    const struct settle_ops *ops;
+    struct peer **peer; /* *peer NULL: not connected; replaced as needed */
+    enum handover_event first;
+    bool begun;            /* the target was asked to begin, as far as known */
+    uint64_t reconnect_ns; /* without a connection, at most */
+    uint64_t answer_ns;    /* connected, without a word, at most */
+};
+
+struct settle_result {
+    enum handover_entry entry;
+    enum handover_copy copy;
+    enum handover_place place;
+    bool settled; /* at both ends; the journal is gone */
+    /* Why not, or why the target would not have it. */
+    struct xcx_err why;
+};
+
+/*
+ * 0 with *ret filled whenever the journal was true to its word, settled or
+ * not; -1 for a contradiction or a disk: nothing more may be done without a
+ * look by people. The journal is closed only if settled.
+ */
+int settle(const struct settle_params *params, struct settle_result *ret,
+           struct xcx_err *err);
+
+#endif
