@@ -155,6 +155,7 @@ static void a_copy_is_received(void **state)
     start(&receiver, &peer, true, false, "/our/helper");
     say(peer, "ok\nmemory\n");
     until(&receiver, XL_ANSWER_READY);
+    assert_int_equal(getsid(receiver.child.pid), receiver.child.pid);
     assert_false(xl_receiver_has_copy(&receiver));
     say(peer, "go\n");
     until_ended(&receiver);

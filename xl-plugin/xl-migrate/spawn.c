@@ -61,6 +61,8 @@ static void child(const struct spawn_order *order, int told_fd)
     /* What another part of the program forgot to mark goes as well. */
     ok = ok && !close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
     reset_signals(order->ignore_terminal);
+    if (order->own_session)
+        setsid();
     if (ok)
         execvp(order->argv[0], (char *const *)order->argv);
     os_errno = errno;

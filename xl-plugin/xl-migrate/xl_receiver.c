@@ -31,7 +31,7 @@ static int start(struct xl_receiver *receiver, bool debug, bool monitor,
         .argv = argv,
         .env = helper ? env : NULL,
         .fds = {receiver->data_fd, -1, -1},
-        .ignore_terminal = true,
+        .own_session = true, /* a Ctrl-C must not kill it half-way */
     };
     int nr_args = 3, out[2] = {-1, -1}, said[2] = {-1, -1};
     int rc = -1;
