@@ -28,6 +28,7 @@ typedef int command_fn(int argc, char **argv);
 command_fn cmd_cancel;
 command_fn cmd_inspect;
 command_fn cmd_monitor;
+command_fn cmd_receive;
 command_fn cmd_status;
 command_fn cmd_tune;
 

@@ -18,6 +18,7 @@ static const struct command {
     {"inspect", "print what is in a saved domain or stream", cmd_inspect},
     {"monitor", "handle a domain's shutdown and reboot, as xl does",
      cmd_monitor},
+    {"receive", "receive a guest; send starts this at the target", cmd_receive},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

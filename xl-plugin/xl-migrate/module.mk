@@ -9,8 +9,11 @@ xl-migrate_SRC := $(XL_MIGRATE_SRC) $(COMMON_SRC)
 xl-migrate_LIBS = $(COMMON_LIBS) $(call pkglibs,xenlight xenstore)
 xl-migrate_DIR := sbin
 
-$(BUILD)/obj/$(XL_MIGRATE_DIR)/main.o: EXTRA_CFLAGS = \
-    -DXL_MIGRATE_VERSION='"$(XL_MIGRATE_VERSION)"'
+$(addprefix $(BUILD)/obj/$(XL_MIGRATE_DIR)/,main.o cmd_receive.o): \
+    EXTRA_CFLAGS = -DXL_MIGRATE_VERSION='"$(XL_MIGRATE_VERSION)"'
+# What xl is told to restore with: give make and make install the same PREFIX.
+$(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_case.o: EXTRA_CFLAGS = \
+    -DXL_SAVE_HELPER='"$(PREFIX)/$(xl-save-helper_DIR)/xl-save-helper"'
 
 migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
 # Facts and findings, without libxl; gathering them, with it.
@@ -87,3 +90,19 @@ test_channel_SRC := $(CHANNEL_SRC)
 test_transport_ssh_SRC := $(call migrate_src,transport_ssh.c spawn.c lines.c)
 test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
     lines.c)
+test_rendezvous_SRC := $(call migrate_src,rendezvous.c) \
+    $(call common_src,directory.c)
+test_announce_SRC := $(call migrate_src,announce.c)
+
+# receive on domains that the test directs (fake_target.c).
+TEST_PROGS += xl-migrate-receive-fake
+xl-migrate-receive-fake_SRC := $(HANDOVER_RUN_SRC) $(CHANNEL_SRC) \
+    $(CONFIG_SRC) $(call common_src,directory.c) $(call migrate_src, \
+    cmd_receive.c receive.c receive_case.c receive_keys.c rendezvous.c spawn.c \
+    xenstore.c xl_answers.c xl_receiver.c) tests/unit/fake_target.c
+xl-migrate-receive-fake_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore) \
+    -Wl,--wrap=xenstore_write
+FAKE_SOURCE_SRC := $(CHANNEL_SRC) $(call migrate_src,spawn.c) \
+    tests/unit/fake_source.c
+test_receive_SRC := $(FAKE_SOURCE_SRC)
+test_receive_broken_SRC := $(FAKE_SOURCE_SRC)

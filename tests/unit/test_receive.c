@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xl-migrate receive as a process: what it does, and what it refuses. */
+#include "fake_source.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void a_guest_is_received_and_started(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source, BEGIN);
+    expect_journal("READY");
+    expect_file("domain", "paused 7\n");
+    say(&source, KEY WORD("GO"));
+    hear_word(&source, "STARTING");
+    expect_journal("STARTED");
+    say(&source, WORD("GO"));
+    hear_word(&source, "STARTING");
+    say(&source, WORD("DONE"));
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, 0);
+    expect_journal(NULL);
+    expect_file("domain", "running 7\n");
+    expect_file("log", "xl migrate-receive -p helper=/our/helper\n"
+                       "hook pre-start target guest\n"
+                       "key 7 data/x 1 \"v\" 2\n"
+                       "unpause 7\n"
+                       "announce br0 1 rounds 3\n"
+                       "announce-self 7 step 70\n"
+                       "hook post-start target guest\n");
+    expect_file("run/" ID ".data", "");
+}
+
+static void keys_before_ready_are_written_before_ready(void **state)
+{
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    say(&source, "{\"type\":\"xenstore\",\"path\":\"data\",\"value\":null,"
+                 "\"perms\":[\"nself\"]}\n"
+                 "{\"type\":\"xenstore\",\"path\":\"data/h\","
+                 "\"value_hex\":\"4100\",\"perms\":[\"nself\"]}\n");
+    /* Answered in order: the keys have been taken. */
+    say(&source, "{\"type\":\"facts\",\"guest\":{\"name\":\"g\"}}\n");
+    message_done((struct message[]){hear(&source, "facts")});
+    say_data(&source, "ok\nmemory\ngo\n");
+    hear_word(&source, "READY");
+    expect_file("log", "xl migrate-receive -p helper=/our/helper\n"
+                       "key 7 data 0 \"\" 1\n"
+                       "key 7 data/h 2 \"A\" 1\n"
+                       "hook pre-start target guest\n");
+    say(&source, WORD("ABORT"));
+    hear_aborted(&source, "the source has withdrawn the guest");
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, 0);
+    expect_file("domain", "absent 7\n");
+}
+
+static void one_that_is_to_stay_paused_does(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source,
+                "{\"type\":\"begin\",\"id\":\"" ID "\",\"uuid\":\"" UUID
+                "\",\"name\":\"guest\",\"source\":\"host1\",\"pause\":true,"
+                "\"debug\":true,\"monitor\":false}\n");
+    say(&source, WORD("GO"));
+    hear_word(&source, "STARTING");
+    expect_journal("STARTED");
+    say(&source, WORD("DONE"));
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, 0);
+    expect_file("domain", "paused 7\n");
+    expect_file("log", "xl migrate-receive -p -d -e helper=/our/helper\n"
+                       "hook pre-start target guest\n");
+}
+
+static void what_fails_before_ready_is_aborted_with_its_reason(void **state)
+{
+    static const struct {
+        const char *data, *fails, *why;
+    } rows[] = {
+        {"fail\n", "",
+         "xl migrate-receive: exit status 3: xc: error: page 5 is bad"},
+        {"garble\nm\ngo\n", "",
+         "xl migrate-receive does not say that it is ready, but something "
+         "else"},
+        {"unnamed\nm\n", "",
+         "xl migrate-receive: reports failure, code 3: migration target: "
+         "Ready to receive domain."},
+        {"ok\nm\ngo\n", "pre-start", "hook says no"},
+        {"ok\nm\ngo\n", "keys", "xenstored says no"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct source source;
+
+        setenv("FAKE_FAILS", rows[i].fails, 1);
+        begin(&source, BEGIN);
+        say(&source, KEY);
+        say(&source, "{\"type\":\"facts\",\"guest\":{\"name\":\"g\"}}\n");
+        message_done((struct message[]){hear(&source, "facts")});
+        say_data(&source, rows[i].data);
+        hear_aborted(&source, rows[i].why);
+        expect_journal("ABORTED");
+        say(&source, WORD("GO"));
+        hear_word(&source, "ABORTED");
+        say(&source, WORD("ABORT"));
+        hear_word(&source, "ABORTED");
+        message_done((struct message[]){hear(&source, "settled")});
+        expect_end(&source, 0, 0);
+        expect_journal(NULL);
+        expect_file("domain", "absent 7\n");
+    }
+}
+
+static void
+keys_that_cannot_be_written_after_ready_forbid_the_start(void **state)
+{
+    struct source source;
+
+    (void)state;
+    setenv("FAKE_FAILS", "keys", 1);
+    until_ready(&source, BEGIN);
+    say(&source, KEY WORD("GO"));
+    expect_text(hear(&source, "word"), "text", "xenstored says no");
+    expect_journal("READY");
+    say(&source, WORD("ABORT"));
+    hear_word(&source, "ABORTED");
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, 0);
+    expect_file("domain", "absent 7\n");
+}
+
+/* ---- nonsense ------------------------------------------------------------ */
+
+static void nonsense_is_refused_by_name(void **state)
+{
+    static const struct {
+        const char *says, *code, *text;
+    } rows[] = {
+        {"x\n{\"type\":\"dance\"}\n", "protocol",
+         "the source sent a message of type \"dance\", which is not expected "
+         "here"},
+        {"{}\n", "failed",
+         "the source sent: a message whose \"type\" is missing or improper"},
+        {WORD("GO"), "word",
+         "the source sent a message of type \"word\", which is not expected "
+         "here"},
+        {KEY, "xenstore",
+         "the source sent a message of type \"xenstore\", which is not "
+         "expected here"},
+        {"{\"type\":\"begin\",\"id\":\"../x\"}\n", "begin",
+         "a begin whose \"id\" is missing or improper"},
+        {"{\"type\":\"begin\",\"id\":\"0a\",\"uuid\":\"x\"}\n", "begin",
+         "a begin whose \"uuid\" is missing or improper"},
+        {BEGIN BEGIN, "begin",
+         "the source sent a message of type \"begin\", which is not expected "
+         "here"},
+        {BEGIN WORD("GO"), "word",
+         "the other end says GO, but the journal here NONE: look at both hosts "
+         "before anything is started"},
+        {BEGIN WORD("DONE"), "word",
+         "the other end says DONE, but the journal here NONE"},
+        {BEGIN WORD("READY"), "word",
+         "the source says a word that is not one of its own"},
+        {BEGIN "{\"type\":\"xenstore\",\"path\":\"a\",\"value\":\"v\"}\n",
+         "xenstore", "a xenstore whose \"perms\" is improper"},
+        {BEGIN "{\"type\":\"xenstore\",\"path\":\"a\",\"value_hex\":\"4x\","
+               "\"perms\":[\"n0\"]}\n",
+         "xenstore", "a xenstore whose \"value_hex\" is improper"},
+        {"{\"type\":\"facts\"}\n", "facts", "a guest without a name"},
+        {"{\"type\":\"reattach\",\"id\":\"0a\"}\n", "no-such-case", NULL},
+        {"{\"type\":\"error\",\"text\":\"oh\"}\n", "error", "the source: oh"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct source source;
+        struct message message;
+
+        print_message("%s", rows[i].says);
+        connect_to(&source);
+        say(&source, rows[i].says);
+        if (!strncmp(rows[i].says, BEGIN, strlen(BEGIN)))
+            message_done((struct message[]){hear(&source, "listening")});
+        message = hear(&source, "error");
+        if (rows[i].text)
+            assert_string_equal(
+                YAJL_GET_STRING(message_value(&message, "text")), rows[i].text);
+        expect_text(message, "code", rows[i].code);
+        assert_true(spawn_wait(&source.receive, deadline_in_ms(WAIT_MS)));
+        assert_int_not_equal(spawn_exit_status(&source.receive), 0);
+        expect_end(&source, spawn_exit_status(&source.receive), -1);
+        assert_int_equal(system("rm -rf $FAKE_DIR/journals/*"), 0);
+    }
+}
+
+static void a_guest_that_is_here_already_is_refused(void **state)
+{
+    struct source source;
+
+    (void)state;
+    assert_int_equal(system("echo running 9 >$FAKE_DOMAIN"), 0);
+    connect_to(&source);
+    say(&source, BEGIN);
+    expect_text(hear(&source, "error"), "text",
+                "domain 9 here has the guest's UUID " UUID " already");
+    expect_end(&source, 1, -1);
+    expect_journal(NULL);
+    expect_file("domain", "running 9\n");
+}
+
+static void data_of_no_case_is_sent_away(void **state)
+{
+    static const struct {
+        const char *id;
+        int status;
+    } rows[] = {{ID, 2}, {"../" ID, 2}, {"", 2}};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const char *const argv[] = {program, "--data", rows[i].id, NULL};
+        struct spawned data;
+
+        spawn_with(&data, -1, -1, argv);
+        assert_true(spawn_wait(&data, deadline_in_ms(WAIT_MS)));
+        assert_int_equal(spawn_exit_status(&data), rows[i].status);
+        spawn_done(&data);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, fake_source_clean)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_guest_is_received_and_started),
+        TEST(keys_before_ready_are_written_before_ready),
+        TEST(one_that_is_to_stay_paused_does),
+        TEST(what_fails_before_ready_is_aborted_with_its_reason),
+        TEST(keys_that_cannot_be_written_after_ready_forbid_the_start),
+        TEST(nonsense_is_refused_by_name),
+        TEST(a_guest_that_is_here_already_is_refused),
+        TEST(data_of_no_case_is_sent_away),
+    };
+
+    (void)argc;
+    fake_source_find_program(argv[0]);
+    return cmocka_run_group_tests(tests, fake_source_set_up,
+                                  fake_source_tear_down);
+}

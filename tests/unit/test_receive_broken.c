@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xl-migrate receive as a process, broken at each point of a case. */
+#include "fake_source.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static void expect_given_up(const char *why)
+{
+    struct source source;
+
+    reattach(&source);
+    hear_aborted(&source, why);
+    say(&source, WORD("ABORT"));
+    hear_word(&source, "ABORTED");
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, -1);
+    expect_journal(NULL);
+    expect_file("domain", "absent 7\n");
+}
+
+static void lost_before_ready_it_is_given_up(void **state)
+{
+    static const char *const data[] = {"ok\n", "ok\nmemory\n"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct source source;
+
+        begin(&source, BEGIN);
+        say_data(&source, data[i]);
+        until_domain_is("building 7\n");
+        expect_end(&source, 0, 0);
+        expect_file("domain", "absent 7\n");
+        expect_journal("ABORTED");
+        expect_given_up("none");
+    }
+}
+
+static void a_signal_before_ready_gives_up(void **state)
+{
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    say_data(&source, "ok\n");
+    until_domain_is("building 7\n");
+    spawn_signal(&source.receive, SIGTERM);
+    assert_true(spawn_wait(&source.receive, deadline_in_ms(WAIT_MS)));
+    expect_end(&source, 0, 0);
+    expect_journal("ABORTED");
+    expect_given_up("none");
+}
+
+static void the_data_s_end_before_ready_aborts(void **state)
+{
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    say_data(&source, "ok\n");
+    close(source.data_fd);
+    source.data_fd = -1;
+    hear_aborted(&source, "xl migrate-receive: exit status 1: libxl: error: "
+                          "stream ended early");
+    expect_end(&source, 0, 0);
+    expect_given_up("none");
+}
+
+static void lost_after_ready_it_is_left_for_the_next(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source, BEGIN);
+    expect_end(&source, 0, 0);
+    expect_journal("READY");
+    expect_file("domain", "paused 7\n");
+    reattach(&source);
+    hear_word(&source, "READY");
+    expect_end(&source, 0, -1);
+    reattach(&source);
+    hear_word(&source, "READY");
+    say(&source, KEY WORD("GO"));
+    hear_word(&source, "STARTING");
+    expect_end(&source, 0, -1);
+    expect_journal("STARTED");
+    reattach(&source);
+    hear_word(&source, "STARTING");
+    say(&source, WORD("DONE"));
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, -1);
+    expect_journal(NULL);
+    expect_file("domain", "running 7\n");
+}
+
+/* The old process waits on a connection that nobody has told it is dead. */
+static void who_holds_the_case_gives_it_to_the_next(void **state)
+{
+    struct source old, new;
+
+    (void)state;
+    until_ready(&old, BEGIN);
+    reattach(&new);
+    hear_word(&new, "READY");
+    assert_true(spawn_wait(&old.receive, deadline_in_ms(WAIT_MS)));
+    expect_end(&old, 0, 0);
+    say(&new, WORD("ABORT"));
+    hear_word(&new, "ABORTED");
+    message_done((struct message[]){hear(&new, "settled")});
+    expect_end(&new, 0, -1);
+    expect_file("domain", "absent 7\n");
+}
+
+static void killed_before_ready_the_next_gives_up(void **state)
+{
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    say_data(&source, "ok\n");
+    until_domain_is("building 7\n");
+    spawn_signal(&source.receive, SIGKILL);
+    expect_end(&source, 137, 0);
+    until_domain_is("absent 7\n");
+    expect_given_up("the connection was lost before the guest was whole here");
+}
+
+static void killed_behind_xl_s_work_the_next_is_ready(void **state)
+{
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    spawn_signal(&source.receive, SIGSTOP);
+    say_data(&source, "ok\n");
+    spawn_signal(&source.receive, SIGKILL);
+    expect_end(&source, 137, -1);
+    spawn_kill(&source.data, 1000);
+    assert_int_equal(system("echo paused 7 >$FAKE_DOMAIN"), 0);
+    reattach(&source);
+    hear_word(&source, "READY");
+    expect_end(&source, 0, -1);
+    expect_journal("READY");
+}
+
+static void an_unpause_that_fails_is_tried_again_by_the_next(void **state)
+{
+    struct source source;
+
+    (void)state;
+    setenv("FAKE_FAILS", "unpause", 1);
+    until_ready(&source, BEGIN);
+    say(&source, WORD("GO"));
+    expect_text(hear(&source, "error"), "text", "cannot be unpaused");
+    expect_end(&source, 1, 0);
+    expect_journal("STARTING");
+    setenv("FAKE_FAILS", "", 1);
+    reattach(&source);
+    hear_word(&source, "STARTING");
+    expect_end(&source, 0, -1);
+    expect_file("domain", "running 7\n");
+}
+
+static void after_a_reboot_the_copy_is_gone(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source, BEGIN);
+    expect_end(&source, 0, 0);
+    /* Another domain has its UUID by now, and is not to be touched. */
+    assert_int_equal(system("echo running 7 >$FAKE_DOMAIN"), 0);
+    setenv("FAKE_BOOT", "next-boot", 1);
+    reattach(&source);
+    hear_word(&source, "ABORTED");
+    expect_end(&source, 0, -1);
+    unsetenv("FAKE_BOOT");
+    expect_file("domain", "running 7\n");
+}
+
+static void another_domid_is_another_domain(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source, BEGIN);
+    expect_end(&source, 0, 0);
+    assert_int_equal(system("echo paused 8 >$FAKE_DOMAIN"), 0);
+    reattach(&source);
+    hear_word(&source, "ABORTED");
+    expect_end(&source, 0, -1);
+    expect_file("domain", "paused 8\n");
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, fake_source_clean)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(lost_before_ready_it_is_given_up),
+        TEST(a_signal_before_ready_gives_up),
+        TEST(the_data_s_end_before_ready_aborts),
+        TEST(lost_after_ready_it_is_left_for_the_next),
+        TEST(who_holds_the_case_gives_it_to_the_next),
+        TEST(killed_before_ready_the_next_gives_up),
+        TEST(killed_behind_xl_s_work_the_next_is_ready),
+        TEST(an_unpause_that_fails_is_tried_again_by_the_next),
+        TEST(after_a_reboot_the_copy_is_gone),
+        TEST(another_domid_is_another_domain),
+    };
+
+    (void)argc;
+    fake_source_find_program(argv[0]);
+    return cmocka_run_group_tests(tests, fake_source_set_up,
+                                  fake_source_tear_down);
+}

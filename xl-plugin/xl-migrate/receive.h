@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * receive: the target's end of a case, as `xl-migrate receive` works on it:
+ * one process a connection from the source, one case a process.
+ *
+ *   source ◀── channel (standard input and output) ──▶ receive.c: the loop
+ *   receive --data ── rendezvous: the data's fd ─────▶   │ receive_case.c
+ *   xl migrate-receive -p ◀── xl_receiver ───────────────┘ receive_keys.c
+ *
+ * The connection's end, a signal, and another process that asks for the case
+ * are all the same: before READY the case is given up, as the source still
+ * has its copy; from READY on the copy is left as it is, for whoever comes
+ * next with the journal.
+ *
+ * Everything here is for cmd_receive.c and these three files only.
+ * Threads: one.
+ */
+#ifndef XL_MIGRATE_RECEIVE_H
+#define XL_MIGRATE_RECEIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../common/config.h"
+#include "announce.h"
+#include "channel.h"
+#include "handover_run.h"
+#include "host.h"
+#include "journal.h"
+#include "rendezvous.h"
+#include "xcext.h"
+#include "xenstore.h"
+#include "xl_receiver.h"
+
+/* How long the source may take to read an answer. */
+#define RECEIVE_SEND_MS 30000
+/* Three times, for an xl that has to give up. */
+#define RECEIVE_STOP_MS 10000
+
+struct receive {
+    const struct config *config;
+    const char *version;
+    struct xcx_log log; /* to the source, as far as it listens */
+    struct channel channel;
+    int signal_fd;
+    bool over; /* the loop ends */
+    struct host host;
+    bool host_is_open;
+    /* The case; its journal is open from begin or reattach to the end. */
+    bool has_case;
+    bool settled;
+    struct journal journal;
+    struct rendezvous rendezvous;
+    int data_visit_fd;  /* its process waits for our word to go */
+    int yield_visit_fd; /* who asked for the case; waits for our end */
+    struct xl_receiver xl;
+    bool building;             /* xl runs */
+    uint32_t domid;            /* as of the last look; 0: none */
+    struct xcx_err why;        /* it was given up, or could not be started */
+    struct xenstore_tree keys; /* yet to be written */
+    /* As the source wants it. */
+    bool debug, pause, monitor;
+    struct announce announce;
+};
+
+/* ---- receive.c ---------------------------------------------------------- */
+
+/*
+ * Speaks with the source over the two fds until it is over. Errors: of the
+ * connection, or what the source did wrong; it has been told then.
+ */
+int receive_run(const struct config *config, const char *version, int in_fd,
+                int out_fd, struct xcx_err *err);
+
+/* Opens the host at the first use. RESOURCE. */
+int receive_need_host(struct receive *receive, struct xcx_err *err);
+
+/* A message of this type without anything else in it. */
+int receive_say(struct receive *receive, const char *type, struct xcx_err *err);
+
+/* ---- receive_case.c: what the source asks for, and what xl has done ----- */
+
+int receive_begin(struct receive *receive, const struct message *message,
+                  struct xcx_err *err);
+int receive_reattach(struct receive *receive, const struct message *message,
+                     struct xcx_err *err);
+int receive_word(struct receive *receive, const struct message *message,
+                 struct xcx_err *err);
+
+/* Takes data_fd over: xl begins to build. */
+int receive_data(struct receive *receive, int data_fd, struct xcx_err *err);
+
+/* xl has ended: READY, or ABORTED. */
+int receive_built(struct receive *receive, struct xcx_err *err);
+
+/* The connection is gone: see above. why: may be empty. */
+void receive_leave(struct receive *receive, const struct xcx_err *why);
+
+/* ---- receive_keys.c: the guest's own xenstore keys ---------------------- */
+
+/* Takes one; it is written with receive_keys_write(). */
+int receive_key(struct receive *receive, const struct message *message,
+                struct xcx_err *err);
+
+/* Into the home of the domain, none left to be written afterwards. */
+int receive_keys_write(struct receive *receive, struct xcx_err *err);
+
+#endif

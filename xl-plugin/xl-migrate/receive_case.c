@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "receive.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/directory.h"
+#include "device_model.h"
+#include "domain.h"
+#include "hooks.h"
+
+/* Another process may have to stop an xl before it lets go of the case. */
+#define YIELD_MS (4 * RECEIVE_STOP_MS)
+
+/* ---- the seam ----------------------------------------------------------- */
+
+/*
+ * Another boot's domains are gone, and one of another domid is none of the
+ * case's. One that is to stay paused counts as running once it may run.
+ */
+static int look(void *opaque, enum handover_copy *ret_copy, uint32_t *ret_domid,
+                struct xcx_err *err)
+{
+    struct receive *receive = opaque;
+    const struct journal *journal = &receive->journal;
+
+    *ret_copy = HANDOVER_ABSENT;
+    *ret_domid = receive->domid = 0;
+    if (strcmp(journal->about.boot, receive->host.boot) != 0)
+        return 0;
+    if (domain_look_target(&receive->host, journal->about.uuid,
+                           journal->about.name, ret_copy, ret_domid, err))
+        return -1;
+    if (journal->entry && journal->domid && *ret_domid != journal->domid) {
+        *ret_copy = HANDOVER_ABSENT;
+        *ret_domid = 0;
+    }
+    if (receive->pause && journal->entry == HANDOVER_STARTING &&
+        *ret_copy == HANDOVER_PAUSED)
+        *ret_copy = HANDOVER_RUNNING;
+    receive->domid = *ret_domid;
+    return 0;
+}
+
+static int act(void *opaque, enum handover_act what, struct xcx_err *err)
+{
+    struct receive *receive = opaque;
+
+    switch (what) {
+    case HANDOVER_DO_UNPAUSE:
+        return receive->pause
+                   ? 0
+                   : domain_unpause(&receive->host, receive->domid, err);
+    case HANDOVER_DO_DESTROY:
+        return domain_destroy(&receive->host, receive->domid, err);
+    default:
+        return xcx_err_set(err, XCX_ERR_BUG, 0, "no target does this");
+    }
+}
+
+static int say(void *opaque, enum handover_word word, const char *text,
+               struct xcx_err *err)
+{
+    struct receive *receive = opaque;
+    char plain[XCX_ERR_MSG_BYTES];
+    struct json json;
+    int rc;
+
+    if (receive->over)
+        return xcx_err_set(err, XCX_ERR_PEER, 0, "the source is gone");
+    if (!text && (word == HANDOVER_SAY_ABORTED || word == HANDOVER_SAY_FAILED))
+        text = receive->why.msg;
+    if (message_begin(&json, "word", err))
+        return -1;
+    snprintf(plain, sizeof(plain), "%s", text ? text : "");
+    lines_make_plain(plain);
+    json_text(&json, "word", handover_word_name(word));
+    if (*plain)
+        json_text(&json, "text", plain);
+    rc = channel_send(&receive->channel, &json, deadline_in_ms(RECEIVE_SEND_MS),
+                      err);
+    json_done(&json);
+    return rc;
+}
+
+static int run(struct receive *receive, enum handover_event event,
+               struct handover_outcome *ret, struct xcx_err *err)
+{
+    const struct handover_seam seam = {
+        .opaque = receive,
+        .look = look,
+        .act = act,
+        .say = say,
+    };
+
+    return handover_run(&receive->journal, &seam, event, ret, err);
+}
+
+static int run_hooks(struct receive *receive, enum hooks_phase phase,
+                     const char *why, struct xcx_err *err)
+{
+    const struct journal_case *about = &receive->journal.about;
+    const struct hooks hooks = {
+        .dir = receive->config->hooks_dir,
+        .timeout_ms = receive->config->hooks_timeout_s * 1000,
+        .log = &receive->log,
+        .cancel_fd = -1,
+    };
+    const struct hooks_case about_hooks = {
+        .side = "target",
+        .id = about->id,
+        .uuid = about->uuid,
+        .name = about->name,
+        .domid = receive->domid,
+        .source = about->peer,
+        .target = receive->host.name,
+        .error = why,
+    };
+
+    return hooks_run(&hooks, phase, &about_hooks, err);
+}
+
+/* Of hooks that cannot change anything any more. */
+static void run_late_hooks(struct receive *receive, enum hooks_phase phase,
+                           const char *why)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (run_hooks(receive, phase, why, &err))
+        xcx_log(&receive->log, XCX_LOG_WARN, "%s", err.msg);
+}
+
+/* ---- begin -------------------------------------------------------------- */
+
+static int take_announce(struct receive *receive, const struct message *message,
+                         struct xcx_err *err)
+{
+    const struct message part = {
+        .root = message_value(message, "announce"),
+        .type = "announce",
+    };
+    struct announce *to = &receive->announce;
+
+    *to = (struct announce){
+        .rounds = receive->config->announce_rounds,
+        .initial_ms = receive->config->announce_initial_ms,
+        .step_ms = receive->config->announce_step_ms,
+        .max_ms = receive->config->announce_max_ms,
+    };
+    if (!YAJL_IS_OBJECT(part.root))
+        return 0;
+    if (message_count(&part, "rounds", 0, ANNOUNCE_MAX_ROUNDS, &to->rounds,
+                      err) ||
+        message_count(&part, "initial_ms", 0, ANNOUNCE_MAX_DELAY_MS,
+                      &to->initial_ms, err) ||
+        message_count(&part, "step_ms", 0, ANNOUNCE_MAX_DELAY_MS, &to->step_ms,
+                      err) ||
+        message_count(&part, "max_ms", 0, ANNOUNCE_MAX_DELAY_MS, &to->max_ms,
+                      err))
+        return -1;
+    return 0;
+}
+
+static int take_wishes(struct receive *receive, const struct message *message,
+                       struct xcx_err *err)
+{
+    receive->monitor = true;
+    return message_bool(message, "debug", &receive->debug, err) ||
+                   message_bool(message, "pause", &receive->pause, err) ||
+                   message_bool(message, "monitor", &receive->monitor, err) ||
+                   take_announce(receive, message, err)
+               ? -1
+               : 0;
+}
+
+static int take_case(struct receive *receive, const struct message *message,
+                     struct journal_case *ret, struct xcx_err *err)
+{
+    *ret = (struct journal_case){.side = JOURNAL_TARGET};
+    if (message_hex(message, "id", ret->id, sizeof(ret->id), err) ||
+        message_uuid(message, "uuid", ret->uuid, sizeof(ret->uuid), err) ||
+        message_copy(message, "name", 1, ret->name, sizeof(ret->name), err) ||
+        message_copy(message, "source", 1, ret->peer, sizeof(ret->peer), err) ||
+        take_wishes(receive, message, err))
+        return -1;
+    memcpy(ret->boot, receive->host.boot, sizeof(ret->boot));
+    return 0;
+}
+
+static int create_journal(struct receive *receive,
+                          const struct journal_case *about, struct xcx_err *err)
+{
+    const char *dir = receive->config->journal_dir;
+
+    if (directory_make(dir, 0700, err) ||
+        journal_create(&receive->journal, dir, about, err))
+        return -1;
+    receive->has_case = true;
+    return 0;
+}
+
+static int check_absent(struct receive *receive,
+                        const struct journal_case *about, struct xcx_err *err)
+{
+    enum handover_copy copy;
+    uint32_t domid;
+
+    if (domain_look_target(&receive->host, about->uuid, about->name, &copy,
+                           &domid, err))
+        return -1;
+    if (copy != HANDOVER_ABSENT)
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "domain %u here has the guest's UUID %s already",
+                           (unsigned)domid, about->uuid);
+    return 0;
+}
+
+static int say_listening(struct receive *receive, struct xcx_err *err)
+{
+    struct json json;
+    int rc;
+
+    if (message_begin(&json, "listening", err))
+        return -1;
+    json_text(&json, "socket", receive->rendezvous.path);
+    rc = channel_send(&receive->channel, &json, deadline_in_ms(RECEIVE_SEND_MS),
+                      err);
+    json_done(&json);
+    return rc;
+}
+
+/* Nothing has been built: there is nothing to remember either. */
+static void forget_case(struct receive *receive)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    rendezvous_close(&receive->rendezvous);
+    if (journal_remove(&receive->journal, &err))
+        xcx_log(&receive->log, XCX_LOG_WARN, "%s", err.msg);
+    receive->has_case = false;
+}
+
+int receive_begin(struct receive *receive, const struct message *message,
+                  struct xcx_err *err)
+{
+    struct journal_case about;
+
+    if (receive->has_case)
+        return channel_unexpected(&receive->channel, message, err);
+    if (receive_need_host(receive, err) ||
+        take_case(receive, message, &about, err) ||
+        check_absent(receive, &about, err) ||
+        create_journal(receive, &about, err))
+        return -1;
+    if (!rendezvous_open(&receive->rendezvous, receive->config->run_dir,
+                         about.id, err) &&
+        !say_listening(receive, err))
+        return 0;
+    forget_case(receive);
+    return -1;
+}
+
+/* ---- the copy ----------------------------------------------------------- */
+
+/* Ours, unless whoever called us has chosen another, or it is not there. */
+static const char *helper(void)
+{
+    const char *chosen = getenv("LIBXL_SAVE_HELPER");
+
+    if (chosen && *chosen)
+        return chosen;
+    return access(XL_SAVE_HELPER, X_OK) ? NULL : XL_SAVE_HELPER;
+}
+
+int receive_data(struct receive *receive, int data_fd, struct xcx_err *err)
+{
+    if (xl_receiver_start(&receive->xl, data_fd, receive->debug,
+                          receive->monitor, helper(), err))
+        return -1;
+    receive->building = true;
+    return 0;
+}
+
+static void end_data(struct receive *receive)
+{
+    if (receive->data_visit_fd >= 0)
+        close(receive->data_visit_fd);
+    receive->data_visit_fd = -1;
+}
+
+/* The data's process first: with it the pipe ends that xl reads from. */
+static void stop_building(struct receive *receive)
+{
+    end_data(receive);
+    if (receive->building)
+        xl_receiver_stop(&receive->xl, RECEIVE_STOP_MS, &receive->log);
+    receive->building = false;
+}
+
+/* why is kept if it is the first reason. */
+static int give_up(struct receive *receive, const struct xcx_err *why,
+                   struct xcx_err *err)
+{
+    struct handover_outcome outcome;
+
+    if (!xcx_err_is_set(&receive->why) && xcx_err_is_set(why))
+        receive->why = *why;
+    stop_building(receive);
+    if (run(receive, HANDOVER_GIVE_UP, &outcome, err))
+        return -1;
+    run_late_hooks(receive, HOOKS_FAILED, receive->why.msg);
+    return 0;
+}
+
+/* The copy is whole: what it needs before it may run. */
+static int prepare(struct receive *receive, struct xcx_err *err)
+{
+    enum handover_copy copy;
+    uint32_t domid;
+
+    if (!xl_receiver_has_copy(&receive->xl))
+        return xl_receiver_why(&receive->xl, err);
+    if (look(receive, &copy, &domid, err))
+        return -1;
+    if (copy != HANDOVER_PAUSED)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "xl has received a guest, but not the one with "
+                           "UUID %s",
+                           receive->journal.about.uuid);
+    return receive_keys_write(receive, err) ||
+                   run_hooks(receive, HOOKS_PRE_START, NULL, err)
+               ? -1
+               : 0;
+}
+
+int receive_built(struct receive *receive, struct xcx_err *err)
+{
+    struct handover_outcome outcome;
+    struct xcx_err why = XCX_ERR_INIT;
+
+    receive->building = false;
+    end_data(receive);
+    if (prepare(receive, &why))
+        return give_up(receive, &why, err);
+    return run(receive, HANDOVER_COMPLETE, &outcome, err);
+}
+
+/* ---- words -------------------------------------------------------------- */
+
+static void announce_emulated(struct receive *receive)
+{
+    const struct announce *from = &receive->announce;
+    const struct device_model_announce announce = {
+        .initial_ms = (unsigned)from->initial_ms,
+        .max_ms = (unsigned)from->max_ms,
+        .step_ms = (unsigned)from->step_ms,
+        .rounds = (unsigned)from->rounds,
+    };
+    struct domain domain;
+    struct device_model model;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (domain_get(&receive->host, receive->domid, &domain, &err) ||
+        domain.kind != DOMAIN_HVM || !from->rounds)
+        return;
+    model = device_model_of(&domain);
+    if (device_model_announce_self(&model, &announce, &err))
+        xcx_log(&receive->log, XCX_LOG_WARN, "%s", err.msg);
+}
+
+static void announce_guest(struct receive *receive)
+{
+    struct announce_nic nics[ANNOUNCE_MAX_NICS];
+    struct xcx_err err = XCX_ERR_INIT;
+    unsigned nr_nics;
+
+    if (announce_find_nics(&receive->host, receive->domid, nics, &nr_nics,
+                           &err) ||
+        announce_start(&receive->announce, nics, nr_nics, &err))
+        xcx_log(&receive->log, XCX_LOG_WARN, "%s", err.msg);
+    announce_emulated(receive);
+}
+
+static int settle(struct receive *receive, struct xcx_err *err)
+{
+    if (journal_remove(&receive->journal, err))
+        return -1;
+    receive->settled = true;
+    if (receive_say(receive, "settled", err))
+        return -1;
+    receive->over = true;
+    return 0;
+}
+
+static int hear_go(struct receive *receive, struct xcx_err *err)
+{
+    enum handover_entry before = receive->journal.entry;
+    enum handover_event event = HANDOVER_HEARD_GO;
+    struct handover_outcome outcome;
+
+    receive->why = XCX_ERR_INIT;
+    if (before == HANDOVER_READY && receive_keys_write(receive, &receive->why))
+        event = HANDOVER_CANNOT_START;
+    if (run(receive, event, &outcome, err))
+        return -1;
+    if (before == HANDOVER_READY && outcome.entry == HANDOVER_STARTED &&
+        outcome.copy == HANDOVER_RUNNING) {
+        announce_guest(receive);
+        run_late_hooks(receive, HOOKS_POST_START, NULL);
+    }
+    return 0;
+}
+
+static int hear_abort(struct receive *receive, struct xcx_err *err)
+{
+    static const struct xcx_err asked = {
+        .kind = XCX_ERR_CANCELLED,
+        .msg = "the source has withdrawn the guest",
+    };
+    enum handover_entry before = receive->journal.entry;
+    struct handover_outcome outcome;
+
+    if (!xcx_err_is_set(&receive->why))
+        receive->why = asked;
+    stop_building(receive);
+    if (run(receive, HANDOVER_HEARD_ABORT, &outcome, err))
+        return -1;
+    if (outcome.entry != HANDOVER_ABORTED)
+        return 0;
+    if (before != HANDOVER_ABORTED)
+        run_late_hooks(receive, HOOKS_FAILED, receive->why.msg);
+    return settle(receive, err);
+}
+
+static int hear_done(struct receive *receive, struct xcx_err *err)
+{
+    enum handover_entry entry = receive->journal.entry;
+
+    if (entry != HANDOVER_STARTING && entry != HANDOVER_STARTED)
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "the other end says DONE, but the journal here %s",
+                           handover_entry_name(entry));
+    return settle(receive, err);
+}
+
+int receive_word(struct receive *receive, const struct message *message,
+                 struct xcx_err *err)
+{
+    const char *name;
+
+    if (!receive->has_case)
+        return channel_unexpected(&receive->channel, message, err);
+    if (message_text(message, "word", 1, 16, &name, err))
+        return -1;
+    switch (handover_word_of_name(name)) {
+    case HANDOVER_SAY_GO:
+        return hear_go(receive, err);
+    case HANDOVER_SAY_ABORT:
+        return hear_abort(receive, err);
+    case HANDOVER_SAY_DONE:
+        return hear_done(receive, err);
+    default:
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "the source says a word that is not one of its "
+                           "own");
+    }
+}
+
+/* ---- a case that was begun before --------------------------------------- */
+
+static int open_journal(struct receive *receive, const char *id,
+                        struct xcx_err *err)
+{
+    const struct config *config = receive->config;
+    struct xcx_err first = XCX_ERR_INIT, unasked = XCX_ERR_INIT;
+
+    if (!journal_open(&receive->journal, config->journal_dir, id,
+                      JOURNAL_TARGET, &first))
+        return 0;
+    /* The one that has it may be waiting on a connection that is dead. */
+    if (first.kind == XCX_ERR_RESOURCE &&
+        !rendezvous_ask_yield(config->run_dir, id, deadline_in_ms(YIELD_MS),
+                              &unasked))
+        return journal_open(&receive->journal, config->journal_dir, id,
+                            JOURNAL_TARGET, err);
+    return xcx_err_set(err, first.kind, 0, "%s", first.msg);
+}
+
+/*
+ * Nobody builds any more where there is no entry: either all was done but the
+ * entry, or the copy never gets whole.
+ */
+static int take_up(struct receive *receive, struct xcx_err *err)
+{
+    static const struct xcx_err broken = {
+        .kind = XCX_ERR_PEER,
+        .msg = "the connection was lost before the guest was whole here",
+    };
+    struct handover_outcome outcome;
+    enum handover_copy copy;
+    uint32_t domid;
+
+    if (receive->journal.entry)
+        return run(receive, HANDOVER_LOOK, &outcome, err);
+    if (look(receive, &copy, &domid, err))
+        return -1;
+    if (copy == HANDOVER_PAUSED)
+        return run(receive, HANDOVER_COMPLETE, &outcome, err);
+    return give_up(receive, &broken, err);
+}
+
+int receive_reattach(struct receive *receive, const struct message *message,
+                     struct xcx_err *err)
+{
+    char id[JOURNAL_ID_BYTES];
+
+    if (receive->has_case)
+        return channel_unexpected(&receive->channel, message, err);
+    if (message_hex(message, "id", id, sizeof(id), err) ||
+        take_wishes(receive, message, err) || receive_need_host(receive, err) ||
+        open_journal(receive, id, err))
+        return -1;
+    receive->has_case = true;
+    if (rendezvous_open(&receive->rendezvous, receive->config->run_dir, id,
+                        err))
+        return -1;
+    return take_up(receive, err);
+}
+
+void receive_leave(struct receive *receive, const struct xcx_err *why)
+{
+    static const struct xcx_err lost = {
+        .kind = XCX_ERR_PEER,
+        .msg = "the connection to the source was lost",
+    };
+    struct xcx_err err = XCX_ERR_INIT;
+
+    receive->over = true;
+    if (receive->has_case && !receive->settled && !receive->journal.entry &&
+        give_up(receive, xcx_err_is_set(why) ? why : &lost, &err))
+        xcx_log(&receive->log, XCX_LOG_ERROR, "%s", err.msg);
+    end_data(receive);
+    xl_receiver_done(&receive->xl);
+    rendezvous_close(&receive->rendezvous);
+    journal_close(&receive->journal);
+    xenstore_tree_done(&receive->keys);
+    if (receive->yield_visit_fd >= 0)
+        close(receive->yield_visit_fd);
+    receive->yield_visit_fd = -1;
+}
