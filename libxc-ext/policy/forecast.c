@@ -226,7 +226,8 @@ int xcx_forecast(const struct xcx_forecast_params *params,
     begin(&play, params);
     play_live(&play, &forecast);
     /* The same set goes on growing until the guest has stopped. */
-    nr_rest = dirtied(&play, (double)(play.round_ns + play.costs.suspend_ns));
+    nr_rest = dirtied(&play, (double)(play.round_ns + play.costs.suspend_ns)) +
+              play.costs.suspend_nr_pfns;
     forecast.nr_rounds = play.nr_rounds;
     forecast.live_ns = play.elapsed_ns;
     forecast.blackout_ns = play.costs.suspend_ns + play.costs.final_scan_ns +

@@ -24,8 +24,8 @@
 
 /* See xcx_policy_suspend_guess(). */
 #define SUSPEND_MIN_NS    (10 * NS_PER_MS)
-#define SUSPEND_MAX_NS    (100 * NS_PER_MS)
-#define SUSPEND_PER_COUNT 100
+#define SUSPEND_MAX_NS    (150 * NS_PER_MS)
+#define SUSPEND_PER_COUNT 200
 
 /* Caps in the order they are tried, in percent. */
 static const unsigned caps_percent[] = {70, 40, 20, 10, 5};
@@ -48,6 +48,7 @@ void xcx_policy_costs_default(struct xcx_policy_costs *ret_costs)
         .suspend_ns = SUSPEND_MIN_NS,
         .final_scan_ns = 1 * NS_PER_MS,
         .cpu_state_ns = 5 * NS_PER_MS,
+        .suspend_nr_pfns = 256,
     };
 }
 
@@ -162,10 +163,16 @@ static uint64_t time_to_send(const struct xcx_policy *policy, uint64_t nr_pfns)
     return ns;
 }
 
-static uint64_t fixed_cost(const struct xcx_policy_costs *costs)
+/* What no round can shorten. */
+static uint64_t fixed_cost(const struct xcx_policy *policy,
+                           const struct xcx_policy_costs *costs)
 {
-    return add(costs->suspend_ns,
-               add(costs->final_scan_ns, costs->cpu_state_ns));
+    uint64_t ns =
+        add(costs->suspend_ns, add(costs->final_scan_ns, costs->cpu_state_ns));
+
+    if (policy->page_ps == 0)
+        return ns;
+    return add(ns, time_to_send(policy, costs->suspend_nr_pfns));
 }
 
 static uint64_t unsent(const struct xcx_policy_sample *sample)
@@ -247,7 +254,7 @@ static void slow(struct xcx_policy *policy,
                  const struct xcx_policy_sample *sample,
                  struct xcx_policy_decision *decision)
 {
-    if (!may_throttle(policy, fixed_cost(&sample->costs))) {
+    if (!may_throttle(policy, fixed_cost(policy, &sample->costs))) {
         last_word(policy, "the dirty set no longer shrinks", decision);
         return;
     }
@@ -327,7 +334,7 @@ static void decide_at_round_end(struct xcx_policy *policy,
                                 struct xcx_policy_decision *decision)
 {
     const struct xcx_policy_limits *limits = &policy->limits;
-    uint64_t fixed_ns = fixed_cost(&sample->costs);
+    uint64_t fixed_ns = fixed_cost(policy, &sample->costs);
     uint64_t copy_ns = copy_time(policy, sample);
     const char *reason = NULL;
     bool is_used_up;
@@ -375,7 +382,7 @@ void xcx_policy_step(struct xcx_policy *policy,
     so_far = *policy;
     note_send_rate(&so_far, sample);
     ret_decision->predicted_blackout_ns =
-        add(fixed_cost(&sample->costs), copy_time(&so_far, sample));
+        add(fixed_cost(&so_far, &sample->costs), copy_time(&so_far, sample));
     ret_decision->reason = "the round goes on";
     if (policy->limits.time_budget_ns != 0 &&
         sample->elapsed_ns >= policy->limits.time_budget_ns)

@@ -14,6 +14,7 @@
  * The forecast. If the guest were suspended now, it would be stopped for
  *
  *   suspend + final scan + cpu state                (the costs given)
+ *   + what suspending itself dirties / send rate    (fixed as well)
  *   + (dirty + left + dirtying rate * (settle + suspend)) / send rate
  *
  * The send rate is a decaying average over the rounds that were large enough
@@ -75,20 +76,24 @@
 
 /* What a blackout costs besides its pages. Measured where it can be. */
 struct xcx_policy_costs {
-    uint64_t suspend_ns;    /* asking until the guest has stopped */
-    uint64_t final_scan_ns; /* one CLEAN of the whole bitmap */
-    uint64_t cpu_state_ns;  /* vCPUs, platform state, END */
-    uint64_t settle_ns;     /* before asking: no blackout, but pages */
+    uint64_t suspend_ns;      /* asking until the guest has stopped */
+    uint64_t final_scan_ns;   /* one CLEAN of the whole bitmap */
+    uint64_t cpu_state_ns;    /* vCPUs, platform state, END */
+    uint64_t settle_ns;       /* before asking: no blackout, but pages */
+    uint64_t suspend_nr_pfns; /* that suspending dirties in an idle guest */
 };
 
-/* What to assume of costs before any was measured: 10, 1, 5 and 0 ms. */
+/*
+ * What to assume of costs before any was measured: 10, 1, 5 and 0 ms, and 256
+ * pages (an idle Linux was seen to dirty 240 to 260 of them while it stopped).
+ */
 void xcx_policy_costs_default(struct xcx_policy_costs *ret_costs);
 
 /*
  * What to assume of suspend_ns, which is never measured in time: 10 ms, and
  * more on a host where a count of the dirty pages (which pauses the guest,
- * too) takes long: 100 times that, 100 ms at most. Seen in the lab: 0.2 to
- * 0.7 ms a count, 50 to 100 ms a suspend.
+ * too) takes long: 200 times that, 150 ms at most. Seen in the lab: 0.2 to
+ * 0.7 ms a count, 50 to 140 ms a suspend.
  */
 uint64_t xcx_policy_suspend_guess(uint64_t count_ns);
 

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../common/directory.h"
 #include "deadline.h"
 
 #define SAY_DATA         'D'
@@ -63,10 +64,9 @@ int rendezvous_open(struct rendezvous *rendezvous, const char *run_dir,
     struct sockaddr_un address;
 
     *rendezvous = RENDEZVOUS_INIT;
-    if (fill_address(run_dir, id, &address, err))
+    if (fill_address(run_dir, id, &address, err) ||
+        directory_make(run_dir, 0755, err))
         return -1;
-    if (mkdir(run_dir, 0755) && errno != EEXIST)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "%s", run_dir);
     rendezvous->fd = make_socket(SOCK_NONBLOCK, err);
     if (rendezvous->fd < 0)
         return -1;
