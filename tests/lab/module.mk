@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The lab's own programs and its test scripts. The witness runs in the guests,
-# the relay is the wire between the hosts.
+# the relay is the wire between the hosts, plain stands in for ssh.
 include tests/lab/witness/module.mk
 
 $(BUILD)/bin/relay: $(call objs,tests/lab/relay.c)
@@ -8,10 +8,15 @@ $(BUILD)/bin/relay: $(call objs,tests/lab/relay.c)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
-.PHONY: lab-built demo
-lab-built: $(BUILD)/bin/relay $(BUILD)/bin/witness
+$(BUILD)/bin/plain: $(call objs,tests/lab/plain.c)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
-tests-built: $(BUILD)/bin/relay
+.PHONY: lab-built demo
+lab-built: $(BUILD)/bin/relay $(BUILD)/bin/witness $(BUILD)/bin/plain
+
+tests-built: $(BUILD)/bin/relay $(BUILD)/bin/plain
 
 demo: deps-lab
 	$(Q)$(MAKE) --no-print-directory all-built lab-built
