@@ -24,8 +24,8 @@ _xl_migrate() {
     local -A options=(
         [send]="-s -C -p -e -D --debug --stock --dry-run $limits
             --reconnect-timeout --json --quiet"
-        [check]='-s --json'
-        [recover]='--target-is-fenced'
+        [check]="-s --stock --no-probe --probe $limits --json --quiet"
+        [recover]='-s --stock --target-is-fenced'
         [status]='--json --watch'
         [cancel]=''
         [tune]=$limits
@@ -49,7 +49,9 @@ _xl_migrate() {
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    -s | --downtime | --bandwidth | --timeout | --reconnect-timeout) return ;;
+    -s | --downtime | --bandwidth | --timeout | --reconnect-timeout | --probe)
+        return
+        ;;
     esac
     if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W \
@@ -59,7 +61,7 @@ _xl_migrate() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         -s | -C | --downtime | --bandwidth | --timeout | --on-slow | \
-            --reconnect-timeout) i=$((i + 1)) ;;
+            --reconnect-timeout | --probe) i=$((i + 1)) ;;
         -*) ;;
         *) nr_operands=$((nr_operands + 1)) ;;
         esac
