@@ -68,10 +68,10 @@ static void answer(struct control *control, struct control_client *client,
         json_text(&json, "text", outcome->msg);
     } else if (with_status) {
         status_init(&status);
+        control->ops->status(control->ops->opaque, &status);
         status.domid = control->domid;
         status.has_limits = true;
         status.limits = control->limits;
-        control->ops->status(control->ops->opaque, &status);
         status_put(&status, &json);
     }
     put(control, client, &json);

@@ -36,7 +36,7 @@
 /* Called within control_serve(). */
 struct control_ops {
     void *opaque;
-    /* Initialised by status_init(), domid and limits filled. */
+    /* Initialised by status_init(); domid and limits are filled later. */
     void (*status)(void *opaque, struct status *status);
     /* 0: it will stop (cancel_request()); -1: too late, says why. */
     int (*cancel)(void *opaque, struct xcx_err *err);
