@@ -100,6 +100,25 @@ static void lost_after_ready_it_is_left_for_the_next(void **state)
     expect_file("domain", "running 7\n");
 }
 
+static void one_that_is_to_stay_paused_does_after_a_loss(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source,
+                "{\"type\":\"begin\",\"id\":\"" ID "\",\"uuid\":\"" UUID
+                "\",\"name\":\"guest\",\"source\":\"host1\",\"pause\":true}"
+                "\n");
+    expect_end(&source, 0, 0);
+    reattach(&source);
+    hear_word(&source, "READY");
+    say(&source, WORD("GO"));
+    hear_word(&source, "STARTING");
+    expect_end(&source, 0, -1);
+    expect_journal("STARTED");
+    expect_file("domain", "paused 7\n");
+}
+
 /* The old process waits on a connection that nobody has told it is dead. */
 static void who_holds_the_case_gives_it_to_the_next(void **state)
 {
@@ -208,6 +227,7 @@ int main(int argc, char **argv)
         TEST(a_signal_before_ready_gives_up),
         TEST(the_data_s_end_before_ready_aborts),
         TEST(lost_after_ready_it_is_left_for_the_next),
+        TEST(one_that_is_to_stay_paused_does_after_a_loss),
         TEST(who_holds_the_case_gives_it_to_the_next),
         TEST(killed_before_ready_the_next_gives_up),
         TEST(killed_behind_xl_s_work_the_next_is_ready),

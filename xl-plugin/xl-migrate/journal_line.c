@@ -100,6 +100,9 @@ int journal_line_of_case(const struct journal_case *about, char *ret_line,
     for (size_t i = 0; i < NR_CASE_TEXTS; i++)
         ok = ok && put_pair(gen, case_texts[i].key,
                             (const char *)about + case_texts[i].offset);
+    if (about->stay_paused)
+        ok = ok && put_text(gen, "stay_paused") &&
+             yajl_gen_bool(gen, 1) == yajl_gen_status_ok;
     return close_line(gen, ok, ret_line, ret_nr_bytes, err);
 }
 
@@ -171,6 +174,8 @@ static int take_case(struct journal_case *about, yajl_val root,
                                case_texts[i].key);
         strcpy((char *)&taken + case_texts[i].offset, text);
     }
+    taken.stay_paused = YAJL_IS_TRUE(
+        yajl_tree_get(root, (const char *[]){"stay_paused", NULL}, yajl_t_any));
     *about = taken;
     return 0;
 }

@@ -37,7 +37,7 @@ static int look(void *opaque, enum handover_copy *ret_copy, uint32_t *ret_domid,
         *ret_copy = HANDOVER_ABSENT;
         *ret_domid = 0;
     }
-    if (receive->pause && journal->entry == HANDOVER_STARTING &&
+    if (journal->about.stay_paused && journal->entry == HANDOVER_STARTING &&
         *ret_copy == HANDOVER_PAUSED)
         *ret_copy = HANDOVER_RUNNING;
     receive->domid = *ret_domid;
@@ -50,7 +50,7 @@ static int act(void *opaque, enum handover_act what, struct xcx_err *err)
 
     switch (what) {
     case HANDOVER_DO_UNPAUSE:
-        return receive->pause
+        return receive->journal.about.stay_paused
                    ? 0
                    : domain_unpause(&receive->host, receive->domid, err);
     case HANDOVER_DO_DESTROY:
@@ -185,6 +185,7 @@ static int take_case(struct receive *receive, const struct message *message,
         message_copy(message, "source", 1, ret->peer, sizeof(ret->peer), err) ||
         take_wishes(receive, message, err))
         return -1;
+    ret->stay_paused = receive->pause;
     memcpy(ret->boot, receive->host.boot, sizeof(ret->boot));
     return 0;
 }
