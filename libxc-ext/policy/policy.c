@@ -164,11 +164,17 @@ static uint64_t time_to_send(const struct xcx_policy *policy, uint64_t nr_pfns)
 }
 
 /* What no round can shorten. */
-static uint64_t fixed_cost(const struct xcx_policy *policy,
-                           const struct xcx_policy_costs *costs)
+static uint64_t fixed_cost(const struct xcx_policy_costs *costs)
 {
-    uint64_t ns =
-        add(costs->suspend_ns, add(costs->final_scan_ns, costs->cpu_state_ns));
+    return add(costs->suspend_ns,
+               add(costs->final_scan_ns, costs->cpu_state_ns));
+}
+
+/* The guess of what suspending dirties makes no decision: see policy.h. */
+static uint64_t forecast(const struct xcx_policy *policy,
+                         const struct xcx_policy_costs *costs, uint64_t copy_ns)
+{
+    uint64_t ns = add(fixed_cost(costs), copy_ns);
 
     if (policy->page_ps == 0)
         return ns;
@@ -254,7 +260,7 @@ static void slow(struct xcx_policy *policy,
                  const struct xcx_policy_sample *sample,
                  struct xcx_policy_decision *decision)
 {
-    if (!may_throttle(policy, fixed_cost(policy, &sample->costs))) {
+    if (!may_throttle(policy, fixed_cost(&sample->costs))) {
         last_word(policy, "the dirty set no longer shrinks", decision);
         return;
     }
@@ -334,12 +340,12 @@ static void decide_at_round_end(struct xcx_policy *policy,
                                 struct xcx_policy_decision *decision)
 {
     const struct xcx_policy_limits *limits = &policy->limits;
-    uint64_t fixed_ns = fixed_cost(policy, &sample->costs);
+    uint64_t fixed_ns = fixed_cost(&sample->costs);
     uint64_t copy_ns = copy_time(policy, sample);
     const char *reason = NULL;
     bool is_used_up;
 
-    decision->predicted_blackout_ns = add(fixed_ns, copy_ns);
+    decision->predicted_blackout_ns = forecast(policy, &sample->costs, copy_ns);
     is_used_up = used_up(limits, sample, &reason);
     if (fits(policy, fixed_ns, copy_ns)) {
         decision->reason = "it fits, and another round makes it shorter";
@@ -382,7 +388,7 @@ void xcx_policy_step(struct xcx_policy *policy,
     so_far = *policy;
     note_send_rate(&so_far, sample);
     ret_decision->predicted_blackout_ns =
-        add(fixed_cost(&so_far, &sample->costs), copy_time(&so_far, sample));
+        forecast(&so_far, &sample->costs, copy_time(&so_far, sample));
     ret_decision->reason = "the round goes on";
     if (policy->limits.time_budget_ns != 0 &&
         sample->elapsed_ns >= policy->limits.time_budget_ns)

@@ -14,8 +14,11 @@
  * The forecast. If the guest were suspended now, it would be stopped for
  *
  *   suspend + final scan + cpu state                (the costs given)
- *   + what suspending itself dirties / send rate    (fixed as well)
  *   + (dirty + left + dirtying rate * (settle + suspend)) / send rate
+ *   + what suspending itself dirties / send rate
+ *
+ * The last is a guess at a guest's habits: it is told, but a migration is
+ * neither refused nor delayed because of it ("fits" is without it).
  *
  * The send rate is a decaying average over the rounds that were large enough
  * to tell, each worth as much as all before it, and never above the bandwidth

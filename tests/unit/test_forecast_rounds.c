@@ -140,8 +140,9 @@ static void test_does_not_converge(void **state)
         assert_non_null(got.stop_reason);
         if (cases[i].on_slow == XCX_ON_SLOW_STOP)
             assert_true(got.blackout_ns > 300 * MS);
+        /* Decided without the 10 ms for what suspending dirties. */
         if (cases[i].throttled)
-            assert_true(got.blackout_ns <= 300 * MS);
+            assert_true(got.blackout_ns <= 310 * MS);
     }
 }
 
