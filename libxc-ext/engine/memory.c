@@ -358,7 +358,7 @@ static int look_again(struct xcx_memory *memory, enum xcx_follow when,
     if (count_pages(memory, &more, err))
         return -1;
     if (!more && !memory->is_in_doubt &&
-        !(when == XCX_FOLLOW_LAST && memory->has_ballooned))
+        (when == XCX_FOLLOW_ROUND || !memory->has_ballooned))
         return 0;
     /* From here on, what comes or goes brings the doubt back. */
     memory->is_in_doubt = false;

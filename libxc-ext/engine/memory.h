@@ -27,9 +27,9 @@
  * at every millisecond, and after each query while pages are asked for), a page
  * whose map fails, a write to an unknown page. After the first of them, the
  * pages known and the holes among them are asked for once more before the
- * guest is suspended, and again after it if there was a sign since. When all
- * known pages are there and the count says no more, none is missing; else the
- * chunks without pages are asked for, too, however long that takes.
+ * guest is suspended, and the holes again after it. When all known pages are
+ * there and the count says no more, none is missing; else the chunks without
+ * pages are asked for, too, however long that takes.
  *
  * When the count rises before it is known which pages have gone, any page may
  * have been away, written unrecorded: all that cannot be ruled out is sent

@@ -348,6 +348,13 @@ static void test_balloon_in_balance(void **state)
         else
             assert_true(xen.nr_asked == 0);
         assert_true(xcx_bitmap_count(&memory.todo) == (cases[i].sign ? 3 : 0));
+
+        /* Again, on the last stretch. */
+        set_pages(0xa0, 1, false);
+        set_pages(0xb0, 1, true);
+        assert_int_equal(
+            xcx_memory_follow_balloon(&memory, XCX_FOLLOW_SUSPENDED, &err), 0);
+        assert_true(xcx_bitmap_count(&memory.todo) == (cases[i].sign ? 4 : 0));
         xcx_memory_done(&memory);
     }
 }
