@@ -27,7 +27,8 @@ LAB_TESTS += tests/lab/test-lab tests/lab/test-stock-migrate \
              tests/lab/test-helper-migrate
 
 # All workloads on all kinds of guests take long.
-SLOW_TESTS += tests/lab/test-helper-workloads tests/lab/test-helper-repeat
+SLOW_TESTS += tests/lab/test-helper-workloads tests/lab/test-helper-repeat \
+              tests/lab/test-send
 
 .PHONY: bench-lab
 bench-lab: deps-lab

@@ -29,6 +29,8 @@ command_fn cmd_cancel;
 command_fn cmd_inspect;
 command_fn cmd_monitor;
 command_fn cmd_receive;
+command_fn cmd_recover;
+command_fn cmd_send;
 command_fn cmd_status;
 command_fn cmd_tune;
 

@@ -12,6 +12,8 @@ static const struct command {
     const char *help; /* one line */
     command_fn *run;
 } commands[] = {
+    {"send", "move a running domain to another host", cmd_send},
+    {"recover", "finish what a broken migration left behind", cmd_recover},
     {"status", "show the migrations that go on on this host", cmd_status},
     {"cancel", "stop one of them", cmd_cancel},
     {"tune", "change the limits of one of them", cmd_tune},

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xl-migrate recover [--target-is-fenced] [ID|DOMAIN]; recover.h. */
+#include "command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "common/config.h"
+#include "recover.h"
+
+enum { OPTION_FENCED = 256, OPTION_STOCK };
+
+static const struct option long_options[] = {
+    {"target-is-fenced", no_argument, NULL, OPTION_FENCED},
+    {"stock", no_argument, NULL, OPTION_STOCK},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static void help(void)
+{
+    printf("usage: xl-migrate recover [OPTIONS] [ID|DOMAIN]\n\n"
+           "Finishes what a broken migration left behind, on either host; "
+           "without an\nargument all of it.\n\n"
+           "  -s COMMAND           instead of ssh; empty: HOST is the command\n"
+           "  --stock              the target has no xl-migrate\n"
+           "  --target-is-fenced   the target is switched off for good: the "
+           "guest goes on\n                       here; if that is not so, it "
+           "may run twice\n\n"
+           "Exit status: 0 all is settled, 2 wrong arguments, 6 not yet, 7 a "
+           "guest runs\nnowhere and is to be started from its disks.\n");
+}
+
+/* 0: go on; else the program ends with *ret_status. */
+static int take_options(int argc, char **argv, struct recover_options *options,
+                        int *ret_status)
+{
+    int option;
+
+    *ret_status = EXIT_STATUS_USAGE;
+    opterr = 0;
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "s:h", long_options, NULL)) !=
+           -1) {
+        switch (option) {
+        case 's':
+            options->ssh = optarg;
+            break;
+        case OPTION_FENCED:
+            options->target_is_fenced = true;
+            break;
+        case OPTION_STOCK:
+            options->kind = PEER_STOCK;
+            break;
+        case 'h':
+            help();
+            *ret_status = EXIT_STATUS_DONE;
+            return -1;
+        default:
+            fprintf(stderr, "xl-migrate recover: unknown option \"%.60s\"\n",
+                    argv[optind - 1]);
+            return -1;
+        }
+    }
+    if (argc - optind > 1) {
+        fprintf(stderr, "xl-migrate recover: expected one ID or DOMAIN\n");
+        return -1;
+    }
+    options->what = argv[optind];
+    if (options->target_is_fenced && !options->what) {
+        fprintf(stderr, "xl-migrate recover: --target-is-fenced asks for the "
+                        "ID or DOMAIN that it is true of\n");
+        return -1;
+    }
+    return 0;
+}
+
+int cmd_recover(int argc, char **argv)
+{
+    struct recover_options options = {.kind = PEER_FIND_OUT};
+    struct config config;
+    struct xcx_err err = XCX_ERR_INIT;
+    int status;
+
+    if (take_options(argc, argv, &options, &status))
+        return status;
+    if (config_load(&config, &err)) {
+        fprintf(stderr, "xl-migrate recover: %s\n", err.msg);
+        return EXIT_STATUS_USAGE;
+    }
+    return recover_run(&options, &config);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "peer.h"
+
+int peer_open(const struct peer_address *address, struct peer **ret,
+              struct xcx_err *err)
+{
+    bool absent = false;
+
+    if (address->kind != PEER_STOCK) {
+        if (peer_plugin_open(address, ret, &absent, err))
+            return -1;
+        if (!absent)
+            return 0;
+        if (address->kind == PEER_PLUGIN)
+            return xcx_err_set(err, XCX_ERR_PEER, 0,
+                               "%.100s: there is no xl-migrate", address->host);
+        xcx_log(address->log, XCX_LOG_INFO,
+                "%.100s has no xl-migrate: plain xl migrate-receive",
+                address->host);
+    }
+    return peer_stock_open(address, ret, err);
+}

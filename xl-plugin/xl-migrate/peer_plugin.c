@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A target with the plugin: one connection for words, one for the data. */
+#include "peer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel.h"
+#include "handover_run.h"
+#include "transport_ssh.h"
+
+#define HELLO_MS   60000 /* somebody may have to type a passphrase */
+#define ANSWER_MS  30000
+#define WRITE_MS   30000
+#define GRACE_MS   2000
+#define HOST_BYTES 256
+
+enum { FD_IN, FD_OUT, FD_SAID, FD_DATA_SAID, NR_FDS };
+
+struct peer_plugin {
+    struct peer peer;
+    const struct peer_address *address;
+    struct transport_ssh control, data;
+    struct channel channel;
+    struct peer_message first; /* heard while reattaching */
+    bool has_first;
+};
+
+static struct peer_plugin *plugin_of(struct peer *peer)
+{
+    return (struct peer_plugin *)peer;
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+/* The control connection has ended: why, in the words of who knows best. */
+static int lost(struct peer_plugin *plugin, struct xcx_err *err)
+{
+    char why[TRANSPORT_SSH_LINE_BYTES + 64];
+
+    transport_ssh_close_input(&plugin->control);
+    if (!transport_ssh_wait(&plugin->control, deadline_in_ms(GRACE_MS),
+                            plugin->address->log))
+        return xcx_err_set(err, XCX_ERR_IO, EPIPE, "%.60s",
+                           plugin->address->host);
+    transport_ssh_why(&plugin->control, why, sizeof(why));
+    return xcx_err_set(err, XCX_ERR_IO, 0, "%.60s: %.180s",
+                       plugin->address->host, why);
+}
+
+static void poll_all(struct peer_plugin *plugin, uint64_t deadline_ns)
+{
+    const struct xcx_log *log = plugin->address->log;
+    const struct channel *channel = &plugin->channel;
+    struct pollfd fds[NR_FDS] = {
+        [FD_IN] = {.fd = channel->in.fd, .events = POLLIN},
+        [FD_OUT] = {.fd = channel->out_bytes ? channel->out_fd : -1,
+                    .events = POLLOUT},
+        [FD_SAID] = {.fd = plugin->control.said.fd, .events = POLLIN},
+        [FD_DATA_SAID] = {.fd = plugin->data.said.fd, .events = POLLIN},
+    };
+
+    if (plugin->control.said.ended)
+        fds[FD_SAID].fd = -1;
+    if (plugin->data.said.ended)
+        fds[FD_DATA_SAID].fd = -1;
+    if (poll(fds, NR_FDS, deadline_left_ms(deadline_ns)) <= 0)
+        return;
+    if (fds[FD_SAID].revents)
+        transport_ssh_hear(&plugin->control, log);
+    if (fds[FD_DATA_SAID].revents)
+        transport_ssh_hear(&plugin->data, log);
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+    return poll(&pollfd, 1, 0) == 1;
+}
+
+/* 1 and a message; 0: the deadline has passed. IO: the connection is lost. */
+static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
+                        struct message *ret, struct xcx_err *err)
+{
+    struct channel *channel = &plugin->channel;
+
+    for (bool last = false;;) {
+        int rc = channel_next(channel, ret, err);
+
+        if (rc)
+            return rc;
+        if (channel->in.ended)
+            return lost(plugin, err);
+        if (last)
+            return 0;
+        poll_all(plugin, deadline_ns);
+        last = deadline_left_ms(deadline_ns) == 0;
+        if (channel->out_bytes && channel_flush(channel, NULL))
+            return lost(plugin, err);
+        if (is_readable(channel->in.fd) && channel_fill(channel, err))
+            return -1;
+    }
+}
+
+/* The same, and silence is an error. what: what was asked for. */
+static int await_message(struct peer_plugin *plugin, uint64_t ms,
+                         const char *what, struct message *ret,
+                         struct xcx_err *err)
+{
+    int rc = next_message(plugin, deadline_in_ms(ms), ret, err);
+
+    if (rc)
+        return rc > 0 ? 0 : -1;
+    return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT, "%.60s: no answer to %s",
+                       plugin->address->host, what);
+}
+
+static int send_message(struct peer_plugin *plugin, struct json *json,
+                        struct xcx_err *err)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+    int rc =
+        channel_send(&plugin->channel, json, deadline_in_ms(WRITE_MS), &why);
+
+    json_done(json);
+    if (!rc)
+        return 0;
+    if (why.kind == XCX_ERR_PEER || why.os_errno == EPIPE)
+        return lost(plugin, err);
+    return xcx_err_set(err, XCX_ERR_IO, 0, "%s", why.msg);
+}
+
+static enum xcx_log_level level_of(const char *text)
+{
+    if (!strcmp(text, "error"))
+        return XCX_LOG_ERROR;
+    if (!strcmp(text, "warning") || !strcmp(text, "warn"))
+        return XCX_LOG_WARN;
+    return strcmp(text, "debug") ? XCX_LOG_INFO : XCX_LOG_DEBUG;
+}
+
+/* An empty text is null, or not there. */
+static int take_text(const struct message *message, struct peer_message *ret,
+                     struct xcx_err *err)
+{
+    yajl_val text = message_value(message, "text");
+
+    if (!text || YAJL_IS_NULL(text))
+        return 0;
+    if (message_copy(message, "text", 0, ret->text, sizeof(ret->text), err))
+        return -1;
+    lines_make_plain(ret->text);
+    return 0;
+}
+
+static int take_word(struct peer_plugin *plugin, const struct message *message,
+                     struct peer_message *ret, struct xcx_err *err)
+{
+    const char *word;
+
+    if (message_text(message, "word", 1, 16, &word, err))
+        return -1;
+    ret->news = PEER_WORD;
+    ret->word = handover_word_of_name(word);
+    if (!ret->word)
+        return xcx_err_set(err, XCX_ERR_PEER, 0, "%.60s says \"%s\"",
+                           plugin->address->host, word);
+    return take_text(message, ret, err);
+}
+
+static int take_log(const struct message *message, struct peer_message *ret,
+                    struct xcx_err *err)
+{
+    const char *level;
+
+    if (message_text(message, "level", 1, 16, &level, err) ||
+        take_text(message, ret, err))
+        return -1;
+    ret->news = PEER_LOG;
+    ret->level = level_of(level);
+    return 0;
+}
+
+/* 0: taken; PEER_NOTHING for what is of no interest here. */
+static int take(struct peer_plugin *plugin, const struct message *message,
+                struct peer_message *ret, struct xcx_err *err)
+{
+    *ret = (struct peer_message){.news = PEER_NOTHING};
+    if (!strcmp(message->type, "word"))
+        return take_word(plugin, message, ret, err);
+    if (!strcmp(message->type, "log"))
+        return take_log(message, ret, err);
+    if (!strcmp(message->type, "settled")) {
+        ret->news = PEER_SETTLED;
+        return 0;
+    }
+    if (!strcmp(message->type, "report"))
+        return 0;
+    if (!strcmp(message->type, "error"))
+        return channel_take_error(&plugin->channel, message, NULL, err);
+    return channel_unexpected(&plugin->channel, message, err);
+}
+
+static int plugin_hear(struct peer *peer, uint64_t deadline_ns,
+                       struct peer_message *ret, struct xcx_err *err)
+{
+    struct peer_plugin *plugin = plugin_of(peer);
+    struct message message = MESSAGE_INIT;
+    int rc;
+
+    if (plugin->has_first) {
+        *ret = plugin->first;
+        plugin->has_first = false;
+        return 0;
+    }
+    do {
+        *ret = (struct peer_message){.news = PEER_NOTHING};
+        rc = next_message(plugin, deadline_ns, &message, err);
+        if (rc <= 0)
+            return rc;
+        rc = take(plugin, &message, ret, err);
+        message_done(&message);
+    } while (!rc && ret->news == PEER_NOTHING);
+    return rc;
+}
+
+/* ---- what is asked of it ------------------------------------------------- */
+
+static int plugin_say(struct peer *peer, enum handover_word word,
+                      struct xcx_err *err)
+{
+    struct json json;
+
+    if (message_begin(&json, "word", err))
+        return -1;
+    json_text(&json, "word", handover_word_name(word));
+    return send_message(plugin_of(peer), &json, err);
+}
+
+static void put_hex(struct json *json, const struct xenstore_entry *entry)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * XENSTORE_MAX_VALUE_BYTES + 1];
+    uint32_t nr_bytes = entry->value_bytes;
+
+    if (nr_bytes > XENSTORE_MAX_VALUE_BYTES)
+        nr_bytes = XENSTORE_MAX_VALUE_BYTES;
+    for (uint32_t i = 0; i < nr_bytes; i++) {
+        unsigned char byte = (unsigned char)entry->value[i];
+
+        text[2 * i] = digits[byte >> 4];
+        text[2 * i + 1] = digits[byte & 0xf];
+    }
+    text[2 * nr_bytes] = 0;
+    json_text(json, "value_hex", text);
+}
+
+static bool is_plain(const struct xenstore_entry *entry)
+{
+    for (uint32_t i = 0; i < entry->value_bytes; i++) {
+        if (entry->value[i] < ' ' || entry->value[i] > '~')
+            return false;
+    }
+    return true;
+}
+
+static int plugin_put_entry(struct peer *peer,
+                            const struct xenstore_entry *entry,
+                            struct xcx_err *err)
+{
+    struct json json;
+
+    if (message_begin(&json, "xenstore", err))
+        return -1;
+    json_text(&json, "path", entry->path);
+    if (is_plain(entry))
+        json_text(&json, "value", entry->value);
+    else
+        put_hex(&json, entry);
+    json_open_array(&json, "perms");
+    for (unsigned i = 0; i < entry->nr_perms; i++) {
+        char text[XENSTORE_PERM_BYTES];
+
+        xenstore_perm_text(&entry->perms[i], text);
+        json_text(&json, NULL, text);
+    }
+    json_close_array(&json);
+    return send_message(plugin_of(peer), &json, err);
+}
+
+static int say_begin(struct peer_plugin *plugin, const struct peer_begin *begin,
+                     struct xcx_err *err)
+{
+    struct json json;
+
+    if (message_begin(&json, "begin", err))
+        return -1;
+    json_text(&json, "id", begin->about->id);
+    json_text(&json, "uuid", begin->about->uuid);
+    json_text(&json, "name", begin->about->name);
+    json_text(&json, "source", begin->source);
+    json_bool(&json, "debug", begin->debug);
+    json_bool(&json, "pause", begin->pause);
+    json_bool(&json, "monitor", begin->monitor);
+    json_open_map(&json, "announce");
+    json_count(&json, "rounds", begin->announce_rounds);
+    json_count(&json, "initial_ms", begin->announce_initial_ms);
+    json_count(&json, "step_ms", begin->announce_step_ms);
+    json_count(&json, "max_ms", begin->announce_max_ms);
+    json_close_map(&json);
+    return send_message(plugin, &json, err);
+}
+
+/* Until a message of that type; what it logs meanwhile is logged. */
+static int await_type(struct peer_plugin *plugin, const char *type,
+                      const char *what, struct xcx_err *err)
+{
+    for (;;) {
+        struct message message = MESSAGE_INIT;
+        struct peer_message unused;
+        bool found;
+        int rc;
+
+        if (await_message(plugin, ANSWER_MS, what, &message, err))
+            return -1;
+        found = !strcmp(message.type, type);
+        rc = found ? 0 : take(plugin, &message, &unused, err);
+        message_done(&message);
+        if (rc || found)
+            return rc;
+        if (unused.news == PEER_LOG)
+            xcx_log(plugin->address->log, unused.level, "%s", unused.text);
+        else if (unused.news == PEER_WORD)
+            return xcx_err_set(err, XCX_ERR_PEER, 0, "%.60s says %s: %.150s",
+                               plugin->address->host,
+                               handover_word_name(unused.word), unused.text);
+    }
+}
+
+static int plugin_begin(struct peer *peer, const struct peer_begin *begin,
+                        int *ret_data_fd, struct xcx_err *err)
+{
+    struct peer_plugin *plugin = plugin_of(peer);
+    const struct peer_address *address = plugin->address;
+    char remote[64 + JOURNAL_ID_BYTES];
+
+    if (say_begin(plugin, begin, err) ||
+        await_type(plugin, "listening", "\"begin\"", err))
+        return -1;
+    snprintf(remote, sizeof(remote), "xl-migrate receive --data %s",
+             begin->about->id);
+    if (transport_ssh_start(&plugin->data, address->ssh, address->host, remote,
+                            err))
+        return -1;
+    *ret_data_fd = plugin->data.to_fd;
+    return 0;
+}
+
+static int take_reattached(struct peer_plugin *plugin,
+                           const struct message *message, bool *ret_known,
+                           struct xcx_err *err)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+    const char *code = "";
+
+    *ret_known = true;
+    if (strcmp(message->type, "error") != 0) {
+        plugin->has_first = true;
+        return take(plugin, message, &plugin->first, err);
+    }
+    channel_take_error(&plugin->channel, message, &code, &why);
+    *ret_known = strcmp(code, "no-such-case") != 0;
+    return *ret_known ? xcx_err_set(err, XCX_ERR_IO, 0, "%s", why.msg) : 0;
+}
+
+static int plugin_reattach(struct peer *peer, const struct journal_case *about,
+                           bool *ret_known, struct xcx_err *err)
+{
+    struct peer_plugin *plugin = plugin_of(peer);
+    struct message message = MESSAGE_INIT;
+    struct json json;
+    int rc;
+
+    if (message_begin(&json, "reattach", err))
+        return -1;
+    json_text(&json, "id", about->id);
+    if (send_message(plugin, &json, err) ||
+        await_message(plugin, ANSWER_MS, "\"reattach\"", &message, err))
+        return -1;
+    rc = take_reattached(plugin, &message, ret_known, err);
+    message_done(&message);
+    return rc;
+}
+
+static void plugin_end_data(struct peer *peer)
+{
+    transport_ssh_close_input(&plugin_of(peer)->data);
+}
+
+static void plugin_close(struct peer *peer)
+{
+    struct peer_plugin *plugin = plugin_of(peer);
+
+    channel_done(&plugin->channel);
+    transport_ssh_done(&plugin->data, GRACE_MS);
+    transport_ssh_done(&plugin->control, GRACE_MS);
+    free(plugin);
+}
+
+static const struct peer_ops plugin_ops = {
+    .begin = plugin_begin,
+    .reattach = plugin_reattach,
+    .put_entry = plugin_put_entry,
+    .say = plugin_say,
+    .hear = plugin_hear,
+    .end_data = plugin_end_data,
+    .close = plugin_close,
+};
+
+/* ---- connecting ---------------------------------------------------------- */
+
+static int check_hello(struct peer_plugin *plugin,
+                       const struct message *message, struct xcx_err *err)
+{
+    char host[HOST_BYTES], version[64];
+    uint64_t protocol = 0;
+
+    if (!strcmp(message->type, "error"))
+        return channel_take_error(&plugin->channel, message, NULL, err);
+    if (strcmp(message->type, "hello") != 0)
+        return channel_unexpected(&plugin->channel, message, err);
+    if (message_count(message, "protocol", 1, UINT32_MAX, &protocol, err) ||
+        message_copy(message, "host", 0, host, sizeof(host), err) ||
+        message_copy(message, "version", 0, version, sizeof(version), err))
+        return -1;
+    if (protocol != CHANNEL_PROTOCOL)
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "%.60s speaks protocol %u of xl-migrate, this "
+                           "host %u: install the same release on both",
+                           plugin->address->host, (unsigned)protocol,
+                           CHANNEL_PROTOCOL);
+    return 0;
+}
+
+static int greet(struct peer_plugin *plugin, bool *ret_absent,
+                 struct xcx_err *err)
+{
+    struct message message = MESSAGE_INIT;
+    struct xcx_err why = XCX_ERR_INIT;
+    int rc = await_message(plugin, HELLO_MS, "a connection", &message, &why);
+
+    if (rc) {
+        *ret_absent = plugin->control.child.ended &&
+                      spawn_exit_status(&plugin->control.child) ==
+                          TRANSPORT_SSH_NOT_FOUND;
+        return *ret_absent ? 0 : xcx_err_set(err, why.kind, 0, "%s", why.msg);
+    }
+    rc = check_hello(plugin, &message, err);
+    message_done(&message);
+    return rc;
+}
+
+int peer_plugin_open(const struct peer_address *address, struct peer **ret,
+                     bool *ret_absent, struct xcx_err *err)
+{
+    struct peer_plugin *plugin = calloc(1, sizeof(*plugin));
+
+    *ret_absent = false;
+    if (!plugin)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "connection");
+    plugin->peer = (struct peer){.ops = &plugin_ops, .plugin = true};
+    plugin->address = address;
+    plugin->control = plugin->data = TRANSPORT_SSH_INIT;
+    plugin->channel = CHANNEL_INIT;
+    if (transport_ssh_start(&plugin->control, address->ssh, address->host,
+                            "xl-migrate receive", err) ||
+        channel_init(&plugin->channel, plugin->control.from_fd,
+                     plugin->control.to_fd, address->host, err) ||
+        greet(plugin, ret_absent, err)) {
+        plugin_close(&plugin->peer);
+        return -1;
+    }
+    if (*ret_absent)
+        plugin_close(&plugin->peer);
+    else
+        *ret = &plugin->peer;
+    return 0;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A target without the plugin. Its words are made from what xl answers and
+ * from looks at xl list:
+ *
+ *   the source said   seen there                      heard
+ *   nothing yet       xl has named its copy           READY
+ *                     none, or a half-built one,
+ *                     that no xl works on             ABORTED
+ *   GO (xl unpause)   it runs, or is gone             STARTING
+ *                     paused                          nothing; unpaused again
+ *   ABORT             none, after xl destroy          settled
+ *                     it runs                         STARTING
+ *   DONE              -                               settled
+ */
+#include "peer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "remote_shell.h"
+#include "stock_list.h"
+#include "transport_ssh.h"
+#include "xl_answers.h"
+
+#define COMMAND_MS    30000
+#define LOOK_AGAIN_MS 500
+#define GRACE_MS      2000
+/* xl destroys its own half-built copy in less, once its input has ended. */
+#define INCOMING_ALONE_MS 10000
+#define QUOTED_BYTES      (4 * JOURNAL_TEXT_BYTES + 3)
+
+struct peer_stock {
+    struct peer peer;
+    const struct peer_address *address;
+    struct journal_case about;
+    struct remote_shell shell;
+    struct transport_ssh data; /* xl migrate-receive */
+    struct xl_answers answers;
+    struct xcx_err garbled; /* what it said instead of an answer */
+    bool receiving;         /* xl may still work on its copy */
+    bool pause;             /* leave it so */
+    enum handover_word said;
+    enum handover_copy copy; /* as of the last look */
+    uint32_t domid;
+    uint64_t building_ns; /* since when seen half-built and alone; 0: not */
+    bool told_ready;
+};
+
+static struct peer_stock *stock_of(struct peer *peer)
+{
+    return (struct peer_stock *)peer;
+}
+
+/* ---- what is there ------------------------------------------------------- */
+
+/* before: run first, and ends with "; ". */
+static int look(struct peer_stock *stock, const char *before,
+                struct xcx_err *err)
+{
+    char command[64 + QUOTED_BYTES];
+
+    snprintf(command, sizeof(command), "%sxl list -v", before);
+    if (remote_shell_run(&stock->shell, command, deadline_in_ms(COMMAND_MS),
+                         err))
+        return -1;
+    if (stock->shell.status != 0) {
+        stock->shell.answer[strcspn(stock->shell.answer, "\n")] = 0;
+        return xcx_err_set(
+            err, XCX_ERR_PEER, 0, "%.60s: xl list fails (%d): %.120s",
+            stock->address->host, stock->shell.status, stock->shell.answer);
+    }
+    return stock_list_find(stock->shell.answer, stock->about.uuid, &stock->copy,
+                           &stock->domid, err);
+}
+
+static int run_on_copy(struct peer_stock *stock, const char *verb,
+                       struct xcx_err *err)
+{
+    char before[64];
+
+    snprintf(before, sizeof(before), "xl %s %u; ", verb, stock->domid);
+    return look(stock, before, err);
+}
+
+/* ---- xl migrate-receive -------------------------------------------------- */
+
+static void feed_answers(struct peer_stock *stock)
+{
+    char bytes[512];
+    ssize_t nr_bytes = read(stock->data.from_fd, bytes, sizeof(bytes));
+
+    if (nr_bytes > 0 && !xcx_err_is_set(&stock->garbled))
+        xl_answers_feed(&stock->answers, bytes, (size_t)nr_bytes,
+                        &stock->garbled);
+    if (nr_bytes == 0 || (nr_bytes < 0 && errno != EINTR))
+        stock->receiving = false;
+}
+
+static void poll_receiver(struct peer_stock *stock, uint64_t deadline_ns)
+{
+    struct pollfd fds[] = {
+        {.fd = stock->data.from_fd, .events = POLLIN},
+        {.fd = stock->data.said.ended ? -1 : stock->data.said.fd,
+         .events = POLLIN},
+    };
+
+    if (poll(fds, 2, deadline_left_ms(deadline_ns)) <= 0)
+        return;
+    if (fds[1].revents)
+        transport_ssh_hear(&stock->data, stock->address->log);
+    if (fds[0].revents)
+        feed_answers(stock);
+}
+
+static void word(struct peer_message *ret, enum handover_word heard,
+                 const char *text)
+{
+    *ret = (struct peer_message){.news = PEER_WORD, .word = heard};
+    snprintf(ret->text, sizeof(ret->text), "%s", text);
+}
+
+/* As long as xl works on its copy only its own answers count. */
+static int hear_receiver(struct peer_stock *stock, uint64_t deadline_ns,
+                         struct peer_message *ret)
+{
+    bool last;
+
+    do {
+        last = deadline_left_ms(deadline_ns) == 0;
+        poll_receiver(stock, deadline_ns);
+        if (stock->answers.heard == XL_ANSWER_STARTED && !stock->told_ready) {
+            stock->receiving = false;
+            stock->told_ready = true;
+            word(ret, HANDOVER_SAY_READY, "");
+            return 0;
+        }
+    } while (stock->receiving && !last);
+    return 0;
+}
+
+/* ---- words --------------------------------------------------------------- */
+
+static const char *why_absent(struct peer_stock *stock)
+{
+    if (xcx_err_is_set(&stock->garbled))
+        return stock->garbled.msg;
+    if (stock->data.last[0])
+        return stock->data.last;
+    return "there is no copy at the target";
+}
+
+/* The source has said nothing yet. */
+static int hear_before_go(struct peer_stock *stock, struct peer_message *ret,
+                          struct xcx_err *err)
+{
+    if (look(stock, "", err))
+        return -1;
+    if (stock->copy != HANDOVER_BUILDING)
+        stock->building_ns = 0;
+    switch (stock->copy) {
+    case HANDOVER_PAUSED:
+        word(ret, HANDOVER_SAY_READY, "");
+        return 0;
+    case HANDOVER_RUNNING:
+        word(ret, HANDOVER_SAY_STARTING, "");
+        return 0;
+    case HANDOVER_ABSENT:
+        word(ret, HANDOVER_SAY_ABORTED, why_absent(stock));
+        return 0;
+    default:
+        if (!stock->building_ns)
+            stock->building_ns = deadline_now_ns();
+        if (deadline_now_ns() - stock->building_ns >=
+            INCOMING_ALONE_MS * 1000000ull)
+            word(ret, HANDOVER_SAY_ABORTED, why_absent(stock));
+        return 0;
+    }
+}
+
+static int hear_after_go(struct peer_stock *stock, struct peer_message *ret,
+                         struct xcx_err *err)
+{
+    if (look(stock, "", err))
+        return -1;
+    if (stock->copy == HANDOVER_PAUSED && !stock->pause)
+        return run_on_copy(stock, "unpause", err);
+    if (stock->copy == HANDOVER_BUILDING)
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "%.60s: the domain there is half-built, though it "
+                           "was let go: look at both hosts",
+                           stock->address->host);
+    word(ret, HANDOVER_SAY_STARTING, "");
+    return 0;
+}
+
+/* A copy that xl still works on is left to xl, which gives it up by itself. */
+static int hear_after_abort(struct peer_stock *stock, struct peer_message *ret,
+                            struct xcx_err *err)
+{
+    if (look(stock, "", err))
+        return -1;
+    if (stock->copy == HANDOVER_ABSENT)
+        ret->news = PEER_SETTLED;
+    else if (stock->copy == HANDOVER_RUNNING)
+        word(ret, HANDOVER_SAY_STARTING, "");
+    else if (stock->copy == HANDOVER_PAUSED)
+        return run_on_copy(stock, "destroy", err);
+    else if (!stock->building_ns)
+        stock->building_ns = deadline_now_ns();
+    else if (deadline_now_ns() - stock->building_ns >=
+             INCOMING_ALONE_MS * 1000000ull)
+        return run_on_copy(stock, "destroy", err);
+    return 0;
+}
+
+static int hear_by_look(struct peer_stock *stock, struct peer_message *ret,
+                        struct xcx_err *err)
+{
+    switch (stock->said) {
+    case HANDOVER_SAY_NOTHING:
+        return hear_before_go(stock, ret, err);
+    case HANDOVER_SAY_GO:
+        return hear_after_go(stock, ret, err);
+    case HANDOVER_SAY_ABORT:
+        return hear_after_abort(stock, ret, err);
+    default:
+        ret->news = PEER_SETTLED;
+        return 0;
+    }
+}
+
+static int stock_hear(struct peer *peer, uint64_t deadline_ns,
+                      struct peer_message *ret, struct xcx_err *err)
+{
+    struct peer_stock *stock = stock_of(peer);
+    struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
+
+    *ret = (struct peer_message){.news = PEER_NOTHING};
+    if (stock->receiving) {
+        hear_receiver(stock, deadline_ns, ret);
+        if (ret->news != PEER_NOTHING || stock->receiving)
+            return 0;
+    }
+    if (!deadline_ns)
+        return 0;
+    if (hear_by_look(stock, ret, err))
+        return -1;
+    if (ret->news == PEER_NOTHING)
+        nanosleep(&pause, NULL);
+    return 0;
+}
+
+static int stock_say(struct peer *peer, enum handover_word said,
+                     struct xcx_err *err)
+{
+    struct peer_stock *stock = stock_of(peer);
+    char before[64 + QUOTED_BYTES], name[QUOTED_BYTES];
+
+    stock->said = said;
+    if (said == HANDOVER_SAY_ABORT) {
+        transport_ssh_close_input(&stock->data);
+        return 0;
+    }
+    if (said != HANDOVER_SAY_GO || stock->pause || !stock->told_ready)
+        return 0;
+    /* By its name, which xl has just given it: no look is needed first. */
+    if (!remote_shell_quote(stock->about.name, name, sizeof(name)))
+        return 0;
+    snprintf(before, sizeof(before), "xl unpause %s; ", name);
+    return look(stock, before, err);
+}
+
+/* ---- the rest of the vtable ---------------------------------------------- */
+
+static int stock_begin(struct peer *peer, const struct peer_begin *begin,
+                       int *ret_data_fd, struct xcx_err *err)
+{
+    struct peer_stock *stock = stock_of(peer);
+    const struct peer_address *address = stock->address;
+    uint64_t deadline_ns = deadline_in_ms(COMMAND_MS);
+    char remote[64];
+
+    stock->about = *begin->about;
+    stock->pause = begin->pause;
+    snprintf(remote, sizeof(remote), "xl migrate-receive -p%s%s",
+             begin->debug ? " -d" : "", begin->monitor ? "" : " -e");
+    if (transport_ssh_start(&stock->data, address->ssh, address->host, remote,
+                            err))
+        return -1;
+    stock->receiving = true;
+    while (stock->receiving && stock->answers.heard == XL_ANSWER_NOTHING &&
+           !xcx_err_is_set(&stock->garbled) &&
+           deadline_left_ms(deadline_ns) != 0)
+        poll_receiver(stock, deadline_ns);
+    if (stock->answers.heard == XL_ANSWER_NOTHING)
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "%.60s: xl migrate-receive does not begin: %.120s",
+                           address->host,
+                           xcx_err_is_set(&stock->garbled) ? stock->garbled.msg
+                                                           : stock->data.last);
+    *ret_data_fd = stock->data.to_fd;
+    return 0;
+}
+
+static int stock_reattach(struct peer *peer, const struct journal_case *about,
+                          bool *ret_known, struct xcx_err *err)
+{
+    (void)err;
+    stock_of(peer)->about = *about;
+    *ret_known = true;
+    return 0;
+}
+
+static void stock_end_data(struct peer *peer)
+{
+    transport_ssh_close_input(&stock_of(peer)->data);
+}
+
+static void stock_close(struct peer *peer)
+{
+    struct peer_stock *stock = stock_of(peer);
+
+    remote_shell_done(&stock->shell);
+    transport_ssh_done(&stock->data, GRACE_MS);
+    free(stock);
+}
+
+static const struct peer_ops stock_ops = {
+    .begin = stock_begin,
+    .reattach = stock_reattach,
+    .say = stock_say,
+    .hear = stock_hear,
+    .end_data = stock_end_data,
+    .close = stock_close,
+};
+
+int peer_stock_open(const struct peer_address *address, struct peer **ret,
+                    struct xcx_err *err)
+{
+    struct peer_stock *stock = calloc(1, sizeof(*stock));
+
+    if (!stock)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "connection");
+    stock->peer = (struct peer){.ops = &stock_ops};
+    stock->address = address;
+    stock->data = TRANSPORT_SSH_INIT;
+    stock->answers = XL_ANSWERS_INIT;
+    /* No domain has this UUID: is there an xl that answers at all? */
+    if (remote_shell_start(&stock->shell, address->ssh, address->host,
+                           address->log, err)) {
+        free(stock);
+        return -1;
+    }
+    if (look(stock, "", err)) {
+        stock_close(&stock->peer);
+        return -1;
+    }
+    *ret = &stock->peer;
+    return 0;
+}

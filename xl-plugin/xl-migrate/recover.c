@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "recover.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "command.h"
+#include "domain.h"
+#include "handover_run.h"
+#include "host.h"
+#include "settle.h"
+#include "source_domain.h"
+
+#define NS_PER_S  UINT64_C(1000000000)
+#define ANSWER_NS (30 * NS_PER_S)
+
+struct recover {
+    const struct recover_options *options;
+    const struct config *config;
+    struct xcx_log log;
+    struct host host;
+    struct peer_address address;
+    struct journal journal; /* of the case at hand */
+    struct source_domain source;
+    unsigned nr_found;
+    enum exit_status worst;
+};
+
+static void on_log(void *opaque, enum xcx_log_level level, const char *line)
+{
+    const struct recover *recover = opaque;
+
+    if ((unsigned long)level >= recover->config->log_level)
+        fprintf(stderr, "xl-migrate recover: %s\n", line);
+}
+
+static void complain(struct recover *recover, const char *id, const char *what)
+{
+    fprintf(stderr, "xl-migrate recover: %s%s%s\n", id, id[0] ? ": " : "",
+            what);
+    if (recover->worst < EXIT_STATUS_UNDECIDED)
+        recover->worst = EXIT_STATUS_UNDECIDED;
+}
+
+/* ---- what is said of a case ---------------------------------------------- */
+
+static const char *cold_start(const struct journal_case *about, char *text,
+                              size_t text_bytes)
+{
+    snprintf(text, text_bytes,
+             "it runs nowhere: start it from its disks with xl create and its "
+             "configuration (%.60s)",
+             about->name);
+    return text;
+}
+
+static void tell_source(struct recover *recover,
+                        const struct journal_case *about,
+                        const struct settle_result *result)
+{
+    char text[256];
+
+    switch (result->place) {
+    case HANDOVER_HERE:
+        printf("%s: %s runs here%s\n", about->id, about->name,
+               result->settled ? "" : "; the target was not told yet");
+        break;
+    case HANDOVER_THERE:
+        printf("%s: %s is at %s%s\n", about->id, about->name, about->peer,
+               result->settled ? "" : ", which was not told yet");
+        break;
+    case HANDOVER_LAST_HERE:
+        printf("%s: this host had the last complete copy of %s; %s\n",
+               about->id, about->name, cold_start(about, text, sizeof(text)));
+        recover->worst = EXIT_STATUS_LOST;
+        return;
+    case HANDOVER_LAST_EITHER:
+        printf("%s: %s ran last here or at %s, which was fenced; %s\n",
+               about->id, about->name, about->peer,
+               cold_start(about, text, sizeof(text)));
+        recover->worst = EXIT_STATUS_LOST;
+        return;
+    default:
+        complain(recover, about->id, result->why.msg);
+        printf("%s: %s is suspended here, and %s must be heard before it may "
+               "run: run recover again when it can be reached, or with "
+               "--target-is-fenced if it will never come back\n",
+               about->id, about->name, about->peer);
+        return;
+    }
+    if (!result->settled)
+        complain(recover, about->id,
+                 result->why.msg[0] ? result->why.msg : "not settled");
+}
+
+static void tell_target(struct recover *recover,
+                        const struct journal_case *about,
+                        const struct handover_outcome *outcome)
+{
+    char text[256];
+
+    switch (outcome->place) {
+    case HANDOVER_HERE:
+        printf("%s: %s runs here; recover at %s settles the rest\n", about->id,
+               about->name, about->peer);
+        return;
+    case HANDOVER_THERE:
+        printf("%s: %s was given up here; recover at %s settles the rest\n",
+               about->id, about->name, about->peer);
+        return;
+    case HANDOVER_LAST_HERE:
+        printf("%s: this host had the last complete copy of %s; %s\n",
+               about->id, about->name, cold_start(about, text, sizeof(text)));
+        recover->worst = EXIT_STATUS_LOST;
+        return;
+    default:
+        printf("%s: a whole copy of %s is paused here, and only %s knows "
+               "whether it may run: run xl-migrate recover there\n",
+               about->id, about->name, about->peer);
+        if (recover->worst < EXIT_STATUS_UNDECIDED)
+            recover->worst = EXIT_STATUS_UNDECIDED;
+        return;
+    }
+}
+
+/* ---- the source's end ---------------------------------------------------- */
+
+static int on_look(void *opaque, enum handover_copy *ret_copy,
+                   uint32_t *ret_domid, struct xcx_err *err)
+{
+    struct recover *recover = opaque;
+
+    return source_domain_look(&recover->source, ret_copy, ret_domid, err);
+}
+
+static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
+{
+    struct recover *recover = opaque;
+
+    return source_domain_act(&recover->source, act, err);
+}
+
+static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
+{
+    const struct recover *recover = opaque;
+
+    return peer_open(&recover->address, ret, err);
+}
+
+static void on_told(void *opaque, const struct peer_message *message)
+{
+    const struct recover *recover = opaque;
+
+    xcx_log(&recover->log, message->level, "%s: %s", recover->address.host,
+            message->text);
+}
+
+static enum handover_event first_event(const struct recover *recover)
+{
+    if (recover->options->target_is_fenced)
+        return HANDOVER_FENCE;
+    return recover->journal.entry <= HANDOVER_OFFERED ? HANDOVER_WITHDRAW
+                                                      : HANDOVER_LOOK;
+}
+
+static int settle_source(struct recover *recover, struct settle_result *ret,
+                         struct xcx_err *err)
+{
+    const struct settle_ops ops = {.opaque = recover,
+                                   .look = on_look,
+                                   .act = on_act,
+                                   .connect = on_connect,
+                                   .told = on_told};
+    struct peer *peer = NULL;
+    const struct settle_params params = {
+        .journal = &recover->journal,
+        .ops = &ops,
+        .peer = &peer,
+        .first = first_event(recover),
+        .begun = recover->journal.entry != HANDOVER_NONE,
+        .reconnect_ns = recover->config->reconnect_timeout_s * NS_PER_S,
+        .answer_ns = ANSWER_NS,
+    };
+    int rc = settle(&params, ret, err);
+
+    peer_close(&peer);
+    return rc;
+}
+
+/* A case of which nothing was offered: nothing was begun. */
+static void drop(struct recover *recover, const struct journal_case *about)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (journal_remove(&recover->journal, &err))
+        complain(recover, about->id, err.msg);
+    else
+        printf("%s: %s was never offered; nothing to do\n", about->id,
+               about->name);
+}
+
+static void recover_source(struct recover *recover)
+{
+    struct journal_case about = recover->journal.about;
+    uint32_t domid = recover->journal.domid;
+    struct xcx_err err = XCX_ERR_INIT;
+    struct settle_result result;
+    int lock_fd = -1;
+
+    if (recover->journal.entry == HANDOVER_NONE) {
+        drop(recover, &about);
+        return;
+    }
+    recover->address.host = about.peer;
+    if (recover->options->target_is_fenced)
+        fprintf(stderr,
+                "xl-migrate recover: %s: if %s runs %s after all, its disks "
+                "will be destroyed; and what it wrote there since it was let "
+                "go is newer than its memory here\n",
+                about.id, about.peer, about.name);
+    if (cases_lock_domain(recover->config->journal_dir, about.uuid, &lock_fd,
+                          &err) ||
+        settle_source(recover, &result, &err)) {
+        complain(recover, about.id, err.msg);
+    } else {
+        if (result.place == HANDOVER_HERE && result.copy == HANDOVER_RUNNING)
+            source_domain_watch(&recover->source, domid);
+        tell_source(recover, &about, &result);
+    }
+    if (lock_fd >= 0)
+        close(lock_fd);
+}
+
+/* ---- the target's end ---------------------------------------------------- */
+
+static int target_look(void *opaque, enum handover_copy *ret_copy,
+                       uint32_t *ret_domid, struct xcx_err *err)
+{
+    struct recover *recover = opaque;
+    const struct journal_case *about = &recover->journal.about;
+
+    return domain_look_target(&recover->host, about->uuid, about->name,
+                              ret_copy, ret_domid, err);
+}
+
+static int target_act(void *opaque, enum handover_act act, struct xcx_err *err)
+{
+    struct recover *recover = opaque;
+    enum handover_copy copy;
+    uint32_t domid;
+
+    if (target_look(opaque, &copy, &domid, err))
+        return -1;
+    if (copy == HANDOVER_ABSENT)
+        return 0;
+    return act == HANDOVER_DO_UNPAUSE
+               ? domain_unpause(&recover->host, domid, err)
+               : domain_destroy(&recover->host, domid, err);
+}
+
+/* The source asks; nobody is connected now. */
+static int target_say(void *opaque, enum handover_word word, const char *text,
+                      struct xcx_err *err)
+{
+    (void)opaque;
+    (void)word;
+    (void)text;
+    return xcx_err_set(err, XCX_ERR_IO, 0, "the source is not connected");
+}
+
+static void recover_target(struct recover *recover)
+{
+    const struct handover_seam seam = {.opaque = recover,
+                                       .look = target_look,
+                                       .act = target_act,
+                                       .say = target_say};
+    const struct journal *journal = &recover->journal;
+    struct handover_outcome outcome;
+    struct xcx_err err = XCX_ERR_INIT;
+    /* Its receiver is gone: what was not whole by then never will be. */
+    enum handover_event event =
+        journal->entry ? HANDOVER_LOOK : HANDOVER_GIVE_UP;
+
+    if (handover_run(&recover->journal, &seam, event, &outcome, &err))
+        complain(recover, journal->about.id, err.msg);
+    else
+        tell_target(recover, &journal->about, &outcome);
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+static bool is_asked_for(const struct recover *recover)
+{
+    const struct journal_case *about = &recover->journal.about;
+    const char *what = recover->options->what;
+    char uuid[DOMAIN_UUID_BYTES];
+
+    if (recover->options->target_is_fenced && about->side == JOURNAL_TARGET)
+        return false;
+    return !what || !strcmp(what, about->id) || !strcmp(what, about->name) ||
+           (domain_uuid_normalise(what, uuid) && !strcmp(uuid, about->uuid));
+}
+
+static void recover_one(struct recover *recover, const struct case_name *name)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (journal_open(&recover->journal, recover->config->journal_dir, name->id,
+                     name->side, &err)) {
+        if (!recover->options->what ||
+            !strcmp(recover->options->what, name->id))
+            complain(recover, name->id, err.msg);
+        return;
+    }
+    if (is_asked_for(recover)) {
+        recover->nr_found++;
+        if (name->side == JOURNAL_SOURCE)
+            recover_source(recover);
+        else
+            recover_target(recover);
+    }
+    journal_close(&recover->journal);
+}
+
+static int recover_all(struct recover *recover, struct xcx_err *err)
+{
+    struct case_name *names = NULL;
+    unsigned nr = 0;
+
+    if (cases_list(recover->config->journal_dir, &names, &nr, err))
+        return -1;
+    for (unsigned i = 0; i < nr; i++)
+        recover_one(recover, &names[i]);
+    free(names);
+    return 0;
+}
+
+int recover_run(const struct recover_options *options,
+                const struct config *config)
+{
+    struct recover recover = {
+        .options = options,
+        .config = config,
+        .journal = JOURNAL_INIT,
+        .worst = EXIT_STATUS_DONE,
+    };
+    struct xcx_err err = XCX_ERR_INIT;
+
+    signal(SIGPIPE, SIG_IGN);
+    recover.log = (struct xcx_log){.emit = on_log, .opaque = &recover};
+    recover.address = (struct peer_address){
+        .ssh = options->ssh ? options->ssh : config->remote_command,
+        .kind = options->kind,
+        .log = &recover.log,
+    };
+    recover.source = (struct source_domain){.host = &recover.host,
+                                            .journal = &recover.journal,
+                                            .log = &recover.log};
+    if (host_open(&recover.host, &recover.log, &err) ||
+        recover_all(&recover, &err)) {
+        fprintf(stderr, "xl-migrate recover: %s\n", err.msg);
+        recover.worst = EXIT_STATUS_UNDECIDED;
+    } else if (!recover.nr_found && options->what) {
+        fprintf(stderr, "xl-migrate recover: no case of \"%.60s\" in %s\n",
+                options->what, config->journal_dir);
+        recover.worst = EXIT_STATUS_USAGE;
+    } else if (!recover.nr_found && recover.worst == EXIT_STATUS_DONE) {
+        printf("no case is open in %s\n", config->journal_dir);
+    }
+    host_close(&recover.host);
+    return (int)recover.worst;
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "send.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cases.h"
+#include "command.h"
+#include "deadline.h"
+#include "handover_run.h"
+#include "hooks.h"
+#include "send_config.h"
+#include "send_session.h"
+#include "settle.h"
+#include "xenstore.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+/* Connected, and without a word: its device model and hotplug scripts. */
+#define ANSWER_NS   (120 * NS_PER_S)
+#define NR_OWN_KEYS 3
+
+/* ---- hooks --------------------------------------------------------------- */
+
+static int run_hooks(const struct send_session *session, enum hooks_phase phase,
+                     const char *error, struct xcx_err *err)
+{
+    const struct hooks hooks = {
+        .dir = session->config.hooks_dir,
+        .timeout_ms = session->config.hooks_timeout_s * 1000,
+        .log = &session->log,
+        .cancel_fd = phase == HOOKS_FAILED ? -1 : session->cancel.fd,
+    };
+    const struct hooks_case about = {
+        .side = "source",
+        .id = session->journal.about.id[0] ? session->journal.about.id : NULL,
+        .uuid = session->domain.uuid,
+        .name = session->domain.name,
+        .domid = session->domain.domid,
+        .source = session->host.name,
+        .target = session->options->host,
+        .error = error,
+    };
+
+    return hooks_run(&hooks, phase, &about, err);
+}
+
+/* ---- before anything is done --------------------------------------------- */
+
+static int check_state(const struct domain *domain, struct xcx_err *err)
+{
+    static const char *const states[] = {
+        [DOMAIN_PAUSED] = "paused: xl unpause it first",
+        [DOMAIN_SUSPENDED] = "suspended: an earlier migration may not be "
+                             "settled; see xl-migrate recover",
+        [DOMAIN_SHUT_DOWN] = "shut down",
+    };
+
+    if (domain->state == DOMAIN_RUNS)
+        return 0;
+    return xcx_err_set(err, XCX_ERR_GUEST, 0, "%.100s is %s", domain->name,
+                       states[domain->state]);
+}
+
+static void fill_names(struct send_session *session)
+{
+    const struct domain *domain = &session->domain;
+    struct status *status = &session->progress.status;
+    struct report *report = &session->report;
+
+    status->domid = report->domid = domain->domid;
+    snprintf(status->name, sizeof(status->name), "%s", domain->name);
+    snprintf(status->uuid, sizeof(status->uuid), "%s", domain->uuid);
+    snprintf(report->name, sizeof(report->name), "%s", domain->name);
+    snprintf(report->uuid, sizeof(report->uuid), "%s", domain->uuid);
+    report->kind = domain_kind_name(domain->kind);
+}
+
+static int find(struct send_session *session, struct xcx_err *err)
+{
+    const struct send_options *options = session->options;
+
+    if (host_open(&session->host, &session->log, err) ||
+        domain_find(&session->host, options->domain, &session->domain, err))
+        return -1;
+    fill_names(session);
+    if (check_state(&session->domain, err))
+        return -1;
+    return send_config_json(&session->host, &session->domain,
+                            options->config_file, options->keep_domid,
+                            &session->config_json, err);
+}
+
+static int meet(struct send_session *session, struct xcx_err *err)
+{
+    if (run_hooks(session, HOOKS_PRE_CHECK, NULL, err))
+        return -1;
+    progress_phase(&session->progress, "connecting", deadline_now_ns());
+    if (peer_open(&session->address, &session->peer, err))
+        return -1;
+    session->report.target = session->peer->plugin ? "plugin" : "stock";
+    return 0;
+}
+
+/* ---- OFFERED ------------------------------------------------------------- */
+
+static int say_nothing(void *opaque, enum handover_word word, const char *text,
+                       struct xcx_err *err)
+{
+    (void)opaque;
+    (void)word;
+    (void)text;
+    return xcx_err_set(err, XCX_ERR_BUG, 0, "an offer has no word");
+}
+
+static int fill_case(const struct send_session *session,
+                     struct journal_case *about, struct xcx_err *err)
+{
+    *about = (struct journal_case){.side = JOURNAL_SOURCE};
+    snprintf(about->uuid, sizeof(about->uuid), "%s", session->domain.uuid);
+    snprintf(about->name, sizeof(about->name), "%s", session->domain.name);
+    snprintf(about->boot, sizeof(about->boot), "%s", session->host.boot);
+    if (snprintf(about->peer, sizeof(about->peer), "%s",
+                 session->options->host) >= (int)sizeof(about->peer))
+        return xcx_err_set(err, XCX_ERR_USAGE, 0, "HOST is too long");
+    return cases_new_id(about->id, err);
+}
+
+static int offer(struct send_session *session, struct xcx_err *err)
+{
+    const char *dir = session->config.journal_dir;
+    const struct handover_seam seam = {.opaque = &session->source,
+                                       .look = source_domain_look,
+                                       .act = source_domain_act,
+                                       .say = say_nothing};
+    struct handover_outcome outcome;
+    struct journal_case about;
+
+    if (cases_make_dir(dir, err) ||
+        cases_lock_domain(dir, session->domain.uuid, &session->lock_fd, err) ||
+        cases_check_settled(dir, session->domain.uuid, err) ||
+        fill_case(session, &about, err) ||
+        journal_create(&session->journal, dir, &about, err))
+        return -1;
+    /* As its first entry will have it: that is what a look goes by. */
+    session->journal.domid = session->domain.domid;
+    snprintf(session->report.id, sizeof(session->report.id), "%s", about.id);
+    if (!handover_run(&session->journal, &seam, HANDOVER_OFFER, &outcome, err))
+        return 0;
+    journal_remove(&session->journal, NULL);
+    return -1;
+}
+
+/* ---- the data ------------------------------------------------------------ */
+
+static int begin(struct send_session *session, struct xcx_err *err)
+{
+    const struct config *config = &session->config;
+    const struct peer_begin begin = {
+        .about = &session->journal.about,
+        .source = session->host.name,
+        .debug = session->options->debug,
+        .pause = session->options->pause,
+        .monitor = !session->options->no_monitor,
+        .announce_rounds = config->announce_rounds,
+        .announce_initial_ms = config->announce_initial_ms,
+        .announce_step_ms = config->announce_step_ms,
+        .announce_max_ms = config->announce_max_ms,
+    };
+
+    session->params = (struct xcx_save_params){
+        .domid = session->domain.domid,
+        .cancel_fd = &session->cancel.fd,
+        .live = true,
+        .verify = session->options->debug,
+    };
+    config_apply(config, &session->params);
+    send_session_open_control(session);
+    session->begun = true;
+    return session->peer->ops->begin(session->peer, &begin,
+                                     &session->params.out_fd, err);
+}
+
+/* What stock loses; the guest is suspended, so nothing changes any more. */
+static int send_keys(struct send_session *session, struct xcx_err *err)
+{
+    const struct config_xenstore_keys *more = &session->config.xenstore_keys;
+    const char *keys[NR_OWN_KEYS + CONFIG_MAX_XENSTORE_KEYS] = {"data", "attr",
+                                                                "vm-data"};
+    struct xenstore_tree tree = {0};
+    int rc;
+
+    if (!session->peer->ops->put_entry)
+        return 0;
+    for (unsigned i = 0; i < more->nr; i++)
+        keys[NR_OWN_KEYS + i] = more->key[i];
+    rc = xenstore_read(session->host.xs, session->domain.domid, keys,
+                       NR_OWN_KEYS + more->nr, &tree, err);
+    for (unsigned i = 0; i < tree.nr_entries && !rc; i++)
+        rc =
+            session->peer->ops->put_entry(session->peer, &tree.entries[i], err);
+    xenstore_tree_done(&tree);
+    return rc;
+}
+
+static int stream(struct send_session *session, struct xcx_err *err)
+{
+    struct xcx_save_ops ops = send_session_ops;
+
+    ops.opaque = session;
+    session->stream = (struct send_stream){
+        .host = &session->host,
+        .domain = &session->domain,
+        .config_json = session->config_json,
+        .params = &session->params,
+        .ops = &ops,
+        .suspend_timeout_s = (unsigned)session->config.suspend_timeout_s,
+    };
+    progress_phase(&session->progress, "copying memory", deadline_now_ns());
+    if (send_stream_run(&session->stream, err))
+        return -1;
+    session->peer->ops->end_data(session->peer);
+    progress_phase(&session->progress, "handing over", deadline_now_ns());
+    return send_keys(session, err);
+}
+
+/* The words of who knows best why it failed. */
+static void explain(const struct send_session *session, struct xcx_err *why)
+{
+    const char *reason = cancel_reason(&session->cancel);
+
+    if (xcx_err_is_set(&session->told))
+        *why = session->told;
+    else if (why->kind == XCX_ERR_CANCELLED && reason)
+        xcx_err_prefix(why, "%s", reason);
+}
+
+static int move(struct send_session *session, struct xcx_err *err)
+{
+    int rc = run_hooks(session, HOOKS_PRE_SEND, NULL, err);
+
+    if (!rc)
+        rc = begin(session, err);
+    if (!rc)
+        rc = stream(session, err);
+    if (rc)
+        explain(session, err);
+    if (session->begun)
+        send_session_end_record(session, err);
+    return rc;
+}
+
+/* ---- the handover -------------------------------------------------------- */
+
+static int on_look(void *opaque, enum handover_copy *ret_copy,
+                   uint32_t *ret_domid, struct xcx_err *err)
+{
+    struct send_session *session = opaque;
+
+    return source_domain_look(&session->source, ret_copy, ret_domid, err);
+}
+
+static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
+{
+    struct send_session *session = opaque;
+
+    return source_domain_act(&session->source, act, err);
+}
+
+static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
+{
+    struct send_session *session = opaque;
+
+    session->address.kind =
+        session->report.target[0] == 's' ? PEER_STOCK : PEER_PLUGIN;
+    return peer_open(&session->address, ret, err);
+}
+
+static void on_reached(void *opaque, enum handover_entry entry)
+{
+    struct send_session *session = opaque;
+
+    if (entry == HANDOVER_GO)
+        session->ready_ns = deadline_now_ns();
+    if (entry == HANDOVER_DONE)
+        session->starting_ns = deadline_now_ns();
+}
+
+static bool on_cancelled(void *opaque)
+{
+    struct send_session *session = opaque;
+
+    control_serve(&session->control);
+    return cancel_reason(&session->cancel) != NULL;
+}
+
+static int hand_over(struct send_session *session, bool failed,
+                     struct settle_result *ret, struct xcx_err *err)
+{
+    const struct settle_ops ops = {
+        .opaque = session,
+        .look = on_look,
+        .act = on_act,
+        .connect = on_connect,
+        .told = send_session_told,
+        .reached = on_reached,
+        .cancelled = on_cancelled,
+    };
+    const struct settle_params params = {
+        .journal = &session->journal,
+        .ops = &ops,
+        .peer = &session->peer,
+        .first = failed ? HANDOVER_WITHDRAW : HANDOVER_LOOK,
+        .begun = session->begun,
+        .reconnect_ns = session->config.reconnect_timeout_s * NS_PER_S,
+        .answer_ns = ANSWER_NS,
+    };
+
+    return settle(&params, ret, err);
+}
+
+/* ---- the outcome --------------------------------------------------------- */
+
+static uint64_t between(uint64_t from_ns, uint64_t to_ns)
+{
+    return from_ns && to_ns > from_ns ? to_ns - from_ns : REPORT_UNKNOWN;
+}
+
+static void fill_report(struct send_session *session)
+{
+    const struct send_times *times = &session->stream.times;
+    struct report *report = &session->report;
+
+    report->stats = session->stream.stats;
+    report->bytes = session->stream.bytes;
+    report->total_ns = deadline_now_ns() - session->start_ns;
+    report->setup_ns = between(session->start_ns, times->start_ns);
+    report->downtime_ns = between(times->asked_ns, session->starting_ns);
+    report->device_model_ns = between(times->stopped_ns, times->model_ns);
+    report->state_ns = between(times->memory_ns, times->end_ns);
+    report->ready_ns = between(times->end_ns, session->ready_ns);
+    report->start_ns = between(session->ready_ns, session->starting_ns);
+}
+
+static enum exit_status status_of(const struct settle_result *result)
+{
+    switch (result->place) {
+    case HANDOVER_HERE:
+        return EXIT_STATUS_AT_SOURCE;
+    case HANDOVER_THERE:
+        return EXIT_STATUS_DONE;
+    case HANDOVER_UNDECIDED:
+        return EXIT_STATUS_UNDECIDED;
+    default:
+        return EXIT_STATUS_LOST;
+    }
+}
+
+static enum exit_status tell(struct send_session *session,
+                             enum exit_status status, const char *error)
+{
+    static const char *const results[] = {
+        [EXIT_STATUS_DONE] = "done",
+        [EXIT_STATUS_BROKEN] = "failed",
+        [EXIT_STATUS_USAGE] = "failed",
+        [EXIT_STATUS_REFUSED] = "refused",
+        [EXIT_STATUS_AT_SOURCE] = "failed-guest-at-source",
+        [EXIT_STATUS_AT_TARGET] = "failed-guest-at-target",
+        [EXIT_STATUS_UNDECIDED] = "needs-recover",
+        [EXIT_STATUS_LOST] = "lost",
+    };
+    struct report *report = &session->report;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    progress_end(&session->progress);
+    fill_report(session);
+    report->result = results[status];
+    if (status != EXIT_STATUS_DONE)
+        snprintf(report->error, sizeof(report->error), "%s", error);
+    if (report->id[0] && session->config.stats_dir[0] &&
+        report_save(report, session->config.stats_dir, &err))
+        xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
+    if (status != EXIT_STATUS_DONE)
+        fprintf(stderr, "xl-migrate send: %s\n", error);
+    err = XCX_ERR_INIT;
+    if (session->options->json && report_print_json(report, stdout, &err))
+        fprintf(stderr, "xl-migrate send: %s\n", err.msg);
+    else if (!session->options->json && report->id[0] &&
+             !session->options->quiet)
+        report_print_text(report, stdout);
+    return status;
+}
+
+/* Where the guest is, and what to type. */
+static void advise(const struct send_session *session,
+                   const struct settle_result *result)
+{
+    if (result->place == HANDOVER_UNDECIDED)
+        fprintf(stderr,
+                "xl-migrate send: %s is suspended here and may be at %s: run "
+                "xl-migrate recover %s\n",
+                session->domain.name, session->options->host,
+                session->report.id);
+    else if (!result->settled)
+        fprintf(stderr,
+                "xl-migrate send: %s has not been told how it ended: run "
+                "xl-migrate recover %s\n",
+                session->options->host, session->report.id);
+}
+
+static enum exit_status finish(struct send_session *session,
+                               const struct xcx_err *failure)
+{
+    bool failed = xcx_err_is_set(failure);
+    struct xcx_err err = XCX_ERR_INIT;
+    struct settle_result result;
+    enum exit_status status;
+    const char *error;
+
+    if (hand_over(session, failed, &result, &err)) {
+        result = (struct settle_result){.place = HANDOVER_UNDECIDED};
+        failed = false;
+        result.why = err;
+    }
+    status = status_of(&result);
+    error = failed ? failure->msg : result.why.msg;
+    err = XCX_ERR_INIT;
+    if (status == EXIT_STATUS_AT_SOURCE &&
+        run_hooks(session, HOOKS_FAILED, error, &err))
+        xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
+    tell(session, status, error);
+    advise(session, &result);
+    return status;
+}
+
+static enum exit_status run(struct send_session *session)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (find(session, &err) || meet(session, &err)) {
+        explain(session, &err);
+        return tell(session,
+                    err.kind == XCX_ERR_USAGE ? EXIT_STATUS_USAGE
+                                              : EXIT_STATUS_AT_SOURCE,
+                    err.msg);
+    }
+    if (session->options->dry_run)
+        return EXIT_STATUS_DONE;
+    if (offer(session, &err))
+        return tell(session,
+                    err.kind == XCX_ERR_USAGE ? EXIT_STATUS_USAGE
+                                              : EXIT_STATUS_AT_SOURCE,
+                    err.msg);
+    move(session, &err);
+    return finish(session, &err);
+}
+
+int send_run(const struct send_options *options, const struct config *config)
+{
+    struct send_session *session = malloc(sizeof(*session));
+    struct xcx_err err = XCX_ERR_INIT;
+    enum exit_status status;
+
+    if (!session || send_session_init(session, options, config, &err)) {
+        fprintf(stderr, "xl-migrate send: %s\n",
+                session ? err.msg : "out of memory");
+        free(session);
+        return EXIT_STATUS_AT_SOURCE;
+    }
+    status = run(session);
+    send_session_done(session);
+    free(session);
+    return (int)status;
+}

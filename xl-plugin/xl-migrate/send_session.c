@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "send_session.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "handover_run.h"
+
+#define NS_PER_S         UINT64_C(1000000000)
+#define HEAR_INTERVAL_NS (NS_PER_S / 5)
+
+/* ---- log ----------------------------------------------------------------- */
+
+static void on_log(void *opaque, enum xcx_log_level level, const char *line)
+{
+    struct send_session *session = opaque;
+    enum xcx_log_level lowest = (enum xcx_log_level)session->config.log_level;
+
+    if (session->options->quiet && lowest < XCX_LOG_WARN)
+        lowest = XCX_LOG_WARN;
+    if (level >= lowest)
+        progress_say(&session->progress, line);
+}
+
+/* ---- the record ---------------------------------------------------------- */
+
+static void warn_of_record(struct send_session *session,
+                           const struct xcx_err *err)
+{
+    if (!session->record_failed)
+        xcx_log(&session->log, XCX_LOG_WARN, "no statistics: %s", err->msg);
+    session->record_failed = true;
+}
+
+static void renew_record(struct send_session *session, const char *what,
+                         uint64_t done, uint64_t total)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    session->recorded_ns = deadline_now_ns();
+    if (record_running(&session->record, what, done, total, &err))
+        warn_of_record(session, &err);
+}
+
+void send_session_end_record(struct send_session *session,
+                             const struct xcx_err *outcome)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (record_stats(&session->record, &session->stream.stats, &err) ||
+        record_end(&session->record, outcome, &err))
+        warn_of_record(session, &err);
+}
+
+/* ---- the control socket -------------------------------------------------- */
+
+static void on_status(void *opaque, struct status *status)
+{
+    struct send_session *session = opaque;
+    struct xcx_policy_limits limits = status->limits;
+
+    session->progress.status.elapsed_ms =
+        (deadline_now_ns() - session->start_ns) / 1000000;
+    *status = session->progress.status;
+    status->domid = session->domain.domid;
+    status->limits = limits;
+}
+
+static int on_cancel(void *opaque, struct xcx_err *err)
+{
+    const struct send_session *session = opaque;
+
+    if (session->journal.entry > HANDOVER_OFFERED)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                           "the target may have started the domain already");
+    cancel_request(&session->cancel);
+    return 0;
+}
+
+void send_session_open_control(struct send_session *session)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct timespec started;
+
+    clock_gettime(CLOCK_REALTIME, &started);
+    record_init(&session->record, RECORD_SAVE, session->config.stats_dir,
+                session->config.run_dir, session->domain.domid, &started);
+    renew_record(session, "starting", 0, 0);
+    session->control_ops = (struct control_ops){
+        .opaque = session, .status = on_status, .cancel = on_cancel};
+    if (session->config.run_dir[0] &&
+        control_open(&session->control, session->config.run_dir,
+                     session->domain.domid, &session->params.limits,
+                     &session->control_ops, &err))
+        xcx_log(&session->log, XCX_LOG_WARN,
+                "no status, cancel and tune from elsewhere: %s", err.msg);
+}
+
+/* ---- the target, in passing ---------------------------------------------- */
+
+void send_session_told(void *opaque, const struct peer_message *message)
+{
+    const struct send_session *session = opaque;
+
+    if (message->news == PEER_LOG)
+        xcx_log(&session->log, message->level, "%s: %s", session->address.host,
+                message->text);
+}
+
+/* Its giving up, and the loss of its connection, end the save. */
+static void hear(struct send_session *session)
+{
+    struct peer_message message;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    session->heard_ns = deadline_now_ns();
+    do {
+        if (xcx_err_is_set(&session->told))
+            return;
+        if (session->peer->ops->hear(session->peer, 0, &message, &err)) {
+            session->told = err;
+            cancel_request(&session->cancel);
+            return;
+        }
+        send_session_told(session, &message);
+        if (message.news == PEER_WORD) {
+            xcx_err_set(&session->told, XCX_ERR_PEER, 0, "%.40s says %s%s%s",
+                        session->address.host, handover_word_name(message.word),
+                        message.text[0] ? ": " : "", message.text);
+            cancel_request(&session->cancel);
+        }
+    } while (message.news != PEER_NOTHING);
+}
+
+/* ---- what the engine calls ----------------------------------------------- */
+
+static void on_progress(void *opaque, const char *what, uint64_t done,
+                        uint64_t total)
+{
+    struct send_session *session = opaque;
+    uint64_t now_ns = deadline_now_ns();
+
+    progress_pages(&session->progress, what, done, total, now_ns);
+    control_serve(&session->control);
+    if (now_ns - session->recorded_ns >= NS_PER_S)
+        renew_record(session, what, done, total);
+    if (now_ns - session->heard_ns >= HEAR_INTERVAL_NS)
+        hear(session);
+}
+
+static void on_stats(void *opaque, const struct xcx_save_stats *stats)
+{
+    struct send_session *session = opaque;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    progress_stats(&session->progress, stats);
+    if (record_stats(&session->record, stats, &err))
+        warn_of_record(session, &err);
+}
+
+static void on_limits(void *opaque, struct xcx_policy_limits *limits)
+{
+    struct send_session *session = opaque;
+
+    control_serve(&session->control);
+    if (session->control.fd >= 0)
+        *limits = session->control.limits;
+}
+
+const struct xcx_save_ops send_session_ops = {
+    .log = on_log,
+    .progress = on_progress,
+    .stats = on_stats,
+    .limits = on_limits,
+};
+
+/* ---- opening and closing ------------------------------------------------- */
+
+int send_session_init(struct send_session *session,
+                      const struct send_options *options,
+                      const struct config *config, struct xcx_err *err)
+{
+    uint64_t now_ns = deadline_now_ns();
+
+    memset(session, 0, sizeof(*session));
+    session->options = options;
+    session->config = *config;
+    session->log = (struct xcx_log){.emit = on_log, .opaque = session};
+    session->cancel = CANCEL_INIT;
+    session->lock_fd = -1;
+    session->journal = JOURNAL_INIT;
+    session->control = CONTROL_INIT;
+    session->start_ns = now_ns;
+    session->source = (struct source_domain){.host = &session->host,
+                                             .journal = &session->journal,
+                                             .log = &session->log};
+    session->address = (struct peer_address){
+        .host = options->host,
+        .ssh = options->ssh ? options->ssh : session->config.remote_command,
+        .kind = options->kind,
+        .log = &session->log,
+    };
+    progress_init(&session->progress, stderr,
+                  "xl-migrate send: ", isatty(STDERR_FILENO), options->quiet,
+                  now_ns);
+    snprintf(session->progress.status.host,
+             sizeof(session->progress.status.host), "%s", options->host);
+    report_init(&session->report);
+    snprintf(session->report.host, sizeof(session->report.host), "%s",
+             options->host);
+    snprintf(session->report.name, sizeof(session->report.name), "%s",
+             options->domain);
+    signal(SIGPIPE, SIG_IGN);
+    return cancel_init(&session->cancel, -1, NULL, err);
+}
+
+void send_session_done(struct send_session *session)
+{
+    progress_end(&session->progress);
+    peer_close(&session->peer);
+    control_close(&session->control);
+    record_done(&session->record);
+    journal_close(&session->journal);
+    if (session->lock_fd >= 0)
+        close(session->lock_fd);
+    session->lock_fd = -1;
+    free(session->config_json);
+    session->config_json = NULL;
+    host_close(&session->host);
+    cancel_done(&session->cancel);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * send_session: what send has open while it runs, and what it does in passing
+ * whenever the engine calls back: progress, the record on disk, the control
+ * socket, and hearing the target, so that it never waits to be read.
+ *
+ * Threads: one.
+ */
+#ifndef XL_MIGRATE_SEND_SESSION_H
+#define XL_MIGRATE_SEND_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/cancel.h"
+#include "common/config.h"
+#include "common/record.h"
+#include "control.h"
+#include "domain.h"
+#include "host.h"
+#include "journal.h"
+#include "peer.h"
+#include "progress.h"
+#include "report.h"
+#include "send.h"
+#include "send_stream.h"
+#include "source_domain.h"
+
+struct send_session {
+    const struct send_options *options;
+    struct config config;
+    struct xcx_log log; /* to the user */
+    struct progress progress;
+    struct cancel cancel;
+    struct host host;
+    struct domain domain;
+    char *config_json; /* owned */
+    int lock_fd;       /* the domain's */
+    struct journal journal;
+    struct source_domain source;
+    struct peer_address address;
+    struct peer *peer;   /* owned */
+    bool begun;          /* the target was asked to */
+    struct xcx_err told; /* why the target gave up, as it said itself */
+    uint64_t heard_ns;   /* when it was last listened to */
+    struct control control;
+    struct control_ops control_ops;
+    struct xcx_save_params params;
+    struct send_stream stream;
+    struct record record;
+    uint64_t recorded_ns;
+    bool record_failed; /* warned already */
+    uint64_t start_ns, ready_ns, starting_ns;
+    struct report report;
+};
+
+/* Zeroes it, and opens what cannot fail for the case's sake. */
+int send_session_init(struct send_session *session,
+                      const struct send_options *options,
+                      const struct config *config, struct xcx_err *err);
+
+/* Idempotent. */
+void send_session_done(struct send_session *session);
+
+/* To be served from now on: status, cancel and tune; a record of it. */
+void send_session_open_control(struct send_session *session);
+
+/* Closes the record; outcome: how the save ended. */
+void send_session_end_record(struct send_session *session,
+                             const struct xcx_err *outcome);
+
+/* For send_stream; opaque is the session. */
+extern const struct xcx_save_ops send_session_ops;
+
+/* What the target says in passing; also settle_ops.told. */
+void send_session_told(void *opaque, const struct peer_message *message);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "send_stream.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "device_model.h"
+#include "xenstore.h"
+#include "xl_answers.h"
+
+/* ---- what the engine calls ----------------------------------------------- */
+
+static int save_device_model(struct send_stream *stream, struct xcx_err *err)
+{
+    struct device_model model = device_model_of(stream->domain);
+
+    if (stream->domain->kind != DOMAIN_HVM)
+        return 0;
+    if (device_model_save(&model, true, &stream->state_fd, &stream->state_bytes,
+                          err))
+        return -1;
+    stream->times.model_ns = deadline_now_ns();
+    return 0;
+}
+
+static int on_suspend(void *opaque, struct xcx_err *err)
+{
+    struct send_stream *stream = opaque;
+
+    stream->times.asked_ns = deadline_now_ns();
+    if (suspend_guest(&stream->suspend, err))
+        return -1;
+    stream->times.stopped_ns = deadline_now_ns();
+    return save_device_model(stream, err);
+}
+
+static int on_switch_qemu_logdirty(void *opaque, bool on, struct xcx_err *err)
+{
+    const struct send_stream *stream = opaque;
+    struct device_model model = device_model_of(stream->domain);
+
+    return device_model_set_log_dirty(&model, on, err);
+}
+
+static void on_log(void *opaque, enum xcx_log_level level, const char *line)
+{
+    const struct send_stream *stream = opaque;
+
+    stream->ops->log(stream->ops->opaque, level, line);
+}
+
+static void on_progress(void *opaque, const char *what, uint64_t done,
+                        uint64_t total)
+{
+    const struct send_stream *stream = opaque;
+
+    stream->ops->progress(stream->ops->opaque, what, done, total);
+}
+
+static void on_stats(void *opaque, const struct xcx_save_stats *stats)
+{
+    const struct send_stream *stream = opaque;
+
+    stream->ops->stats(stream->ops->opaque, stats);
+}
+
+static void on_limits(void *opaque, struct xcx_policy_limits *limits)
+{
+    const struct send_stream *stream = opaque;
+
+    stream->ops->limits(stream->ops->opaque, limits);
+}
+
+static int save(struct send_stream *stream, struct xcx_err *err)
+{
+    struct xcx_save_ops ops = {
+        .opaque = stream,
+        .suspend = on_suspend,
+        .log = on_log,
+        .progress = on_progress,
+        .stats = on_stats,
+        .limits = on_limits,
+    };
+
+    if (stream->domain->kind == DOMAIN_HVM)
+        ops.switch_qemu_logdirty = on_switch_qemu_logdirty;
+    if (xcx_save(stream->params, &ops, &stream->stats, err))
+        return -1;
+    stream->times.memory_ns = deadline_now_ns();
+    return 0;
+}
+
+/* ---- the layers ---------------------------------------------------------- */
+
+static int write_emulator(struct send_stream *stream, struct xcx_err *err)
+{
+    char *pairs = NULL;
+    size_t pairs_bytes = 0;
+    int rc;
+
+    if (stream->domain->kind != DOMAIN_HVM)
+        return 0;
+    if (xenstore_read_physmap(stream->host->xs, stream->domain->domid, &pairs,
+                              &pairs_bytes, err))
+        return -1;
+    rc = libxl_write_xenstore(&stream->write, pairs, pairs_bytes, err);
+    free(pairs);
+    return rc ? -1
+              : libxl_write_emulator(&stream->write, stream->state_fd,
+                                     stream->state_bytes, err);
+}
+
+static int write_all(struct send_stream *stream, struct xcx_err *err)
+{
+    stream->times.start_ns = deadline_now_ns();
+    if (libxl_write_start(&stream->write, stream->config_json, err) ||
+        save(stream, err) || write_emulator(stream, err) ||
+        libxl_write_end(&stream->write, err) ||
+        libxl_write_bytes(&stream->write, xl_answers_go, xl_answers_go_bytes,
+                          err))
+        return -1;
+    stream->times.end_ns = deadline_now_ns();
+    return 0;
+}
+
+int send_stream_run(struct send_stream *stream, struct xcx_err *err)
+{
+    const struct xcx_save_params *params = stream->params;
+    int rc = -1;
+
+    stream->state_fd = -1;
+    stream->write = (struct libxl_write){
+        .fd = params->out_fd,
+        .cancel_fd = params->cancel_fd ? *params->cancel_fd : -1,
+    };
+    if (suspend_prepare(&stream->suspend, stream->domain,
+                        stream->suspend_timeout_s, err))
+        goto out;
+    stream->suspend.cancel_fd = stream->write.cancel_fd;
+    rc = write_all(stream, err);
+out:
+    stream->bytes = stream->write.bytes + stream->stats.total_bytes;
+    suspend_done(&stream->suspend);
+    if (stream->state_fd >= 0)
+        close(stream->state_fd);
+    stream->state_fd = -1;
+    return rc;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * source_domain: the domain of a case on its source, for the steps of the
+ * handover: looked at, resumed and destroyed. A domain of another boot of this
+ * host is never the case's.
+ *
+ * After a resume xl's monitor is there again: its own ended when the guest was
+ * suspended. That failing is a warning; the guest runs.
+ *
+ * Blocking: as libxl does. Threads: the host's.
+ */
+#ifndef XL_MIGRATE_SOURCE_DOMAIN_H
+#define XL_MIGRATE_SOURCE_DOMAIN_H
+
+#include "handover.h"
+#include "host.h"
+#include "journal.h"
+#include "xcext.h"
+
+struct source_domain {
+    struct host *host;
+    const struct journal *journal;
+    const struct xcx_log *log; /* or NULL */
+};
+
+/* As settle_ops has them; opaque: a struct source_domain. */
+int source_domain_look(void *opaque, enum handover_copy *ret_copy,
+                       uint32_t *ret_domid, struct xcx_err *err);
+int source_domain_act(void *opaque, enum handover_act act, struct xcx_err *err);
+
+/* It runs here for good: somebody handles its reboot and poweroff. */
+void source_domain_watch(const struct source_domain *source, uint32_t domid);
+
+#endif
