@@ -34,7 +34,8 @@ static void on_log(void *opaque, enum xcx_log_level level, const char *line)
 {
     const struct recover *recover = opaque;
 
-    if ((unsigned long)level >= recover->config->log_level)
+    if (level >= XCX_LOG_INFO &&
+        (unsigned long)level >= recover->config->log_level)
         fprintf(stderr, "xl-migrate recover: %s\n", line);
 }
 

@@ -19,10 +19,12 @@
 static void on_log(void *opaque, enum xcx_log_level level, const char *line)
 {
     struct send_session *session = opaque;
-    enum xcx_log_level lowest = (enum xcx_log_level)session->config.log_level;
+    enum xcx_log_level lowest =
+        session->options->quiet ? XCX_LOG_WARN : XCX_LOG_INFO;
 
-    if (session->options->quiet && lowest < XCX_LOG_WARN)
-        lowest = XCX_LOG_WARN;
+    /* What is below is libxl's and Xen's own, and much of it. */
+    if (lowest < (enum xcx_log_level)session->config.log_level)
+        lowest = (enum xcx_log_level)session->config.log_level;
     if (level >= lowest)
         progress_say(&session->progress, line);
 }
