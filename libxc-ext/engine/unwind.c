@@ -54,6 +54,17 @@ int xcx_unwind_do_lock(struct xcx_unwind *unwind, const char *lock_dir,
     return 0;
 }
 
+int xcx_unwind_do_leftover(struct xcx_unwind *unwind, struct xcx_err *err)
+{
+    if (!unwind->lock.leftover)
+        return 0;
+    if (xcx_logdirty_off(unwind->hv, err) ||
+        xcx_lock_note(&unwind->lock, false, err))
+        return -1;
+    unwind->lock.leftover = false;
+    return 0;
+}
+
 int xcx_unwind_do_qemu_log_dirty(struct xcx_unwind *unwind, struct xcx_err *err)
 {
     const struct xcx_save_ops *ops = unwind->ops;

@@ -42,6 +42,12 @@ int xcx_unwind_do_qemu_log_dirty(struct xcx_unwind *unwind,
                                  struct xcx_err *err);
 
 /*
+ * Under the lock: switches off the log-dirty mode that a holder which died has
+ * left on. Its cap has been put back by taking the lock. HYPERCALL.
+ */
+int xcx_unwind_do_leftover(struct xcx_unwind *unwind, struct xcx_err *err);
+
+/*
  * Switches Xen's log-dirty on. hvm: a device model may have switched it on
  * to follow the video memory; then it is switched off and on, as nothing of
  * that is lost. *ret_unsupported instead of an error where the hypervisor has

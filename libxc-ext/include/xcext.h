@@ -267,6 +267,14 @@ int xcx_save(const struct xcx_save_params *params,
              const struct xcx_save_ops *ops, struct xcx_save_stats *ret_stats,
              struct xcx_err *err);
 
+/*
+ * Undoes what a save that died has left behind: the guest's scheduler cap, and
+ * Xen's log-dirty mode. Does nothing if nothing was left. lock_dir: as in the
+ * params; log may be NULL. GUEST while a save is running.
+ */
+int xcx_settle(uint32_t domid, const char *lock_dir, const struct xcx_log *log,
+               struct xcx_err *err);
+
 /* The statistics as one JSON object; *ret_json is malloc'ed, the caller's. */
 int xcx_save_stats_json(const struct xcx_save_stats *stats, char **ret_json,
                         struct xcx_err *err);

@@ -304,10 +304,34 @@ static void test_cap_of_a_dead_holder(void **state)
             assert_int_equal(xen.cap, cases[i].want);
             assert_false(unwind.lock.has_cap);
             assert_true(unwind.lock.leftover == !once_more);
-            xcx_lock_note(&unwind.lock, false, NULL);
+            assert_int_equal(xcx_unwind_do_leftover(&unwind, &err), 0);
+            assert_false(xen.log_dirty);
+            assert_false(unwind.lock.leftover);
             xcx_unwind_all(&unwind, NULL);
         }
     }
+}
+
+/* What is still on is told to the next holder again. */
+static void test_leftover_that_stays_on(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    assert_int_equal(set_up(state), 0);
+    xen.cap = 300;
+    do_all();
+    close(unwind.lock.fd);
+    assert_int_equal(set_up(state), 0);
+    xen.log_dirty = true;
+    xen.nr_off_failures = 1;
+    assert_int_equal(xcx_unwind_do_leftover(&unwind, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_HYPERCALL);
+    assert_non_null(strstr(err.msg, "off failed"));
+    xcx_unwind_all(&unwind, &err);
+    assert_int_equal(set_up(state), 0);
+    assert_true(unwind.lock.leftover);
+    assert_int_equal(xcx_unwind_do_leftover(&unwind, NULL), 0);
+    xcx_unwind_all(&unwind, NULL);
 }
 
 int main(void)
@@ -323,6 +347,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cap_is_never_raised, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_cap_of_a_dead_holder, NULL,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_leftover_that_stays_on, NULL,
                                         tear_down),
     };
 
