@@ -180,6 +180,7 @@ static void test_a_monitor_is_known_by_its_log(void **state)
     } cases[] = {
         {"12", "/var/log/xen/xl-web.log", true},
         {"12", "/var/log/xen/xl-web.log.1", true},
+        {"12", "/var/log/xen/xl-web--incoming.log", true},
         {"12", "/var/log/xen/xl-web.log (deleted)", false},
         {"12", "/var/log/xen/xl-web2.log", false},
         {"12", "/var/log/xen/xl-we.log", false},

@@ -23,15 +23,23 @@ extern char **environ;
 /* ---- who watches -------------------------------------------------------- */
 
 /* A log that was moved aside has a number behind its name. */
-static bool is_log_of(const char *target, const char *name)
+static bool is_log(const char *target, const char *name, const char *suffix)
 {
     char log[LOG_BYTES];
     size_t nr_bytes;
 
-    snprintf(log, sizeof(log), LOG_DIR "/" MONITOR_LOG_PREFIX "%s.log", name);
+    snprintf(log, sizeof(log), LOG_DIR "/" MONITOR_LOG_PREFIX "%s%s.log", name,
+             suffix);
     nr_bytes = strlen(log);
     return strncmp(target, log, nr_bytes) == 0 &&
            (!target[nr_bytes] || target[nr_bytes] == '.');
+}
+
+/* One that came by a migration is watched under the name that it came with. */
+static bool is_log_of(const char *target, const char *name)
+{
+    return is_log(target, name, "") ||
+           is_log(target, name, DOMAIN_SUFFIX_INCOMING);
 }
 
 bool monitor_is_running(const char *proc_dir, const char *name)
