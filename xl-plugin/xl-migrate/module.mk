@@ -75,6 +75,7 @@ HANDOVER_RUN_SRC := $(call migrate_src,handover_run.c handover.c journal.c \
 test_handover_run_SRC := $(HANDOVER_RUN_SRC)
 SETTLE_SRC := $(call migrate_src,settle.c) $(HANDOVER_RUN_SRC)
 test_settle_SRC := $(SETTLE_SRC)
+test_report_SRC := $(call migrate_src,report.c json.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
 test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \
     journal_line.c)

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is reported of a migration that was done, and of one that was not. */
+#include "../../xl-plugin/xl-migrate/report.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <yajl/yajl_tree.h>
+
+static struct report sample(void)
+{
+    struct report report;
+
+    report_init(&report);
+    strcpy(report.name, "web");
+    strcpy(report.host, "host2");
+    report.kind = "pvh";
+    report.target = "plugin";
+    report.result = "done";
+    report.domid = 7;
+    report.total_ns = 9000000000;
+    report.downtime_ns = 250000000;
+    report.ready_ns = 50000000;
+    report.bytes = 300 << 20;
+    report.forecast.downtime_ns = 200000000;
+    report.stats.nr_rounds = 2;
+    report.stats.total_ns = 3000000000;
+    report.stats.suspend_ns = 20000000;
+    report.stats.stop_reason = "the rest fits";
+    return report;
+}
+
+static char *print(int (*printer)(const struct report *, FILE *),
+                   const struct report *report)
+{
+    char *text = NULL;
+    size_t nr_bytes;
+    FILE *out = open_memstream(&text, &nr_bytes);
+
+    assert_non_null(out);
+    assert_int_equal(printer(report, out), 0);
+    fclose(out);
+    return text;
+}
+
+static int as_text(const struct report *report, FILE *out)
+{
+    report_print_text(report, out);
+    return 0;
+}
+
+static int as_json(const struct report *report, FILE *out)
+{
+    return report_print_json(report, out, NULL);
+}
+
+static void check_holds(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        fail_msg("no \"%s\" in:\n%s", part, text);
+}
+
+static void people_see_outcome_against_forecast(void **state)
+{
+    struct report report = sample();
+    char *text = print(as_text, &report);
+
+    (void)state;
+    check_holds(text, "web (pvh) to host2: done\n");
+    check_holds(text, "9000 ms\n");
+    check_holds(text, "250 ms   (forecast 200 ms)\n");
+    check_holds(text, "target ready         50 ms\n");
+    check_holds(text, "300 MiB in 2 rounds, 100.0 MiB/s\n");
+    check_holds(text, "live phase ended: the rest fits\n");
+    assert_null(strstr(text, "device model"));
+    free(text);
+}
+
+static void what_did_not_happen_is_not_shown(void **state)
+{
+    struct report report = sample();
+    char *text;
+
+    (void)state;
+    report.result = "failed-guest-at-source";
+    strcpy(report.error, "no memory");
+    report.downtime_ns = REPORT_UNKNOWN;
+    report.bytes = 0;
+    text = print(as_text, &report);
+    check_holds(text, "failed-guest-at-source\n  no memory\n");
+    assert_null(strstr(text, "downtime"));
+    assert_null(strstr(text, "MiB"));
+    free(text);
+}
+
+static void json_has_all_of_it(void **state)
+{
+    static const char *downtime[] = {"downtime_ns", NULL};
+    static const char *start[] = {"downtime_parts", "start_there_ns", NULL};
+    static const char *forecast[] = {"forecast", "downtime_ns", NULL};
+    struct report report = sample();
+    char *text = print(as_json, &report);
+    yajl_val root = yajl_tree_parse(text, NULL, 0);
+
+    (void)state;
+    assert_non_null(root);
+    assert_int_equal(
+        YAJL_GET_INTEGER(yajl_tree_get(root, downtime, yajl_t_number)),
+        250000000);
+    assert_int_equal(
+        YAJL_GET_INTEGER(yajl_tree_get(root, forecast, yajl_t_number)),
+        200000000);
+    assert_non_null(yajl_tree_get(root, start, yajl_t_null));
+    yajl_tree_free(root);
+    free(text);
+}
+
+static void a_folder_that_is_not_there_is_named(void **state)
+{
+    struct report report = sample();
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(report_save(&report, "/nowhere/at/all", &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_IO);
+    check_holds(err.msg, "report /nowhere/at/all/");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(people_see_outcome_against_forecast),
+        cmocka_unit_test(what_did_not_happen_is_not_shown),
+        cmocka_unit_test(json_has_all_of_it),
+        cmocka_unit_test(a_folder_that_is_not_there_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
