@@ -25,9 +25,11 @@ test_check_SRC := $(call migrate_src,check.c check_devices.c check_print.c \
 test_check_print_SRC := $(call migrate_src,check_print.c json.c lines.c)
 test_facts_SRC := $(FACTS_SRC) tests/unit/check_sample.c
 ASK_SRC := $(call migrate_src,channel.c lines.c spawn.c transport_ssh.c)
-test_facts_ask_SRC := $(call migrate_src,facts_ask.c) $(FACTS_SRC) $(ASK_SRC)
+test_facts_ask_SRC := $(call migrate_src,facts_ask.c) $(FACTS_SRC) $(ASK_SRC) \
+    tests/unit/check_sample.c
 test_probe_link_SRC := $(call migrate_src,probe.c) $(ASK_SRC) \
     $(call migrate_src,json.c message.c)
+test_forecast_SRC := $(call migrate_src,forecast.c)
 test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c) \
     $(FACTS_SRC)
 test_facts_gather_LIBS = $(call pkglibs,xenlight xenstore)

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "precheck.h"
+
+#include <string.h>
+
+#include "facts_gather.h"
+
+/* A failure that only means that something is not known. */
+static int shrug(struct check *check, const char *id, const char *what,
+                 const struct xcx_err *why, struct xcx_err *err)
+{
+    if (why->kind == XCX_ERR_CANCELLED) {
+        *err = *why;
+        return -1;
+    }
+    check_add(check, id, CHECK_UNKNOWN, "", "%s: %s", what, why->msg);
+    return 0;
+}
+
+static void ask_target(const struct precheck_params *params,
+                       struct precheck *precheck)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    precheck->has_there =
+        facts_ask(&params->ask, &precheck->query, &precheck->there, &why) == 0;
+    if (precheck->has_there)
+        check_add(&precheck->check, "connection", CHECK_OK, "",
+                  "%s answers over %s", params->wishes.target,
+                  params->ask.ssh[0] ? params->ask.ssh : "the command given");
+    else
+        check_add(&precheck->check, "connection", CHECK_BLOCKER,
+                  "ssh HOST xl info must work without a password",
+                  "the target cannot be asked: %s", why.msg);
+}
+
+static int probe_the_link(const struct precheck_params *params,
+                          struct precheck *precheck, struct xcx_err *err)
+{
+    const struct probe_link_params link = {
+        .ssh = params->ask.ssh,
+        .host = params->ask.host,
+        .duration_ns = params->probe_ns,
+        .limit_bytes_per_s = params->limits.bandwidth_bytes_per_s,
+        .answer_ns = params->ask.timeout_ns,
+        .cancel_fd = params->cancel_fd,
+        .log = params->ask.log,
+    };
+    struct xcx_err why = XCX_ERR_INIT;
+
+    precheck->has_link = probe_link(&link, &precheck->link, &why) == 0;
+    if (!precheck->has_link)
+        return shrug(&precheck->check, "link", "its rate is not known", &why,
+                     err);
+    check_add(&precheck->check, "link", CHECK_OK, "",
+              "%llu MiB/s get through to %s",
+              (unsigned long long)(precheck->link.bytes_per_s >> 20),
+              params->wishes.target);
+    return 0;
+}
+
+static int probe_the_guest(const struct precheck_params *params,
+                           struct precheck *precheck, struct xcx_err *err)
+{
+    const struct xcx_probe_params probe = {
+        .domid = params->domain->domid,
+        .duration_ns = params->probe_ns,
+        .cancel_fd = params->cancel_fd >= 0 ? &params->cancel_fd : NULL,
+        .lock_dir = params->lock_dir,
+    };
+    struct xcx_err why = XCX_ERR_INIT;
+    int rc = xcx_probe(&probe, &precheck->probe, &why);
+
+    if (rc && why.kind == XCX_ERR_GUEST) {
+        check_add(&precheck->check, "in-use", CHECK_BLOCKER,
+                  "xl-migrate status", "%s", why.msg);
+        return 0;
+    }
+    if (rc)
+        return shrug(&precheck->check, "dirty-rate", "not known", &why, err);
+    precheck->has_probe = !precheck->probe.unsupported;
+    return 0;
+}
+
+static void make_forecast(const struct precheck_params *params,
+                          struct precheck *precheck)
+{
+    const struct forecast_params about = {
+        .kind = params->domain->kind,
+        .probe = precheck->probe,
+        .link = precheck->link,
+        .limits = params->limits,
+        .nr_vcpus = precheck->guest.nr_vcpus,
+        .costs = precheck->costs,
+    };
+    struct xcx_err why = XCX_ERR_INIT;
+
+    precheck->has_forecast = forecast(&about, &precheck->forecast, &why) == 0;
+    if (precheck->has_forecast && precheck->forecast.aborts)
+        check_add(&precheck->check, "forecast", CHECK_WARNING,
+                  "--downtime with more, --on-slow stop, or a time when the "
+                  "guest writes less",
+                  "%s writes too fast for its downtime target: it is likely "
+                  "to stay here",
+                  precheck->guest.name);
+}
+
+static int run_probes(const struct precheck_params *params,
+                      struct precheck *precheck, struct xcx_err *err)
+{
+    if (probe_the_link(params, precheck, err) ||
+        probe_the_guest(params, precheck, err))
+        return -1;
+    if (precheck->has_link && precheck->has_probe)
+        make_forecast(params, precheck);
+    return 0;
+}
+
+int precheck_run(const struct precheck_params *params, struct precheck *ret,
+                 struct xcx_err *err)
+{
+    memset(ret, 0, sizeof(*ret));
+    if (params->costs_dir)
+        forecast_costs_load(params->costs_dir, params->ask.host,
+                            params->domain->kind, &ret->costs);
+    else
+        forecast_costs_default(params->domain->kind, &ret->costs);
+    if (facts_guest_gather(params->host, params->domain, &ret->guest, err))
+        return -1;
+    facts_query_of(&ret->guest, &ret->query);
+    if (facts_host_gather(params->host, &ret->query, params->version,
+                          &ret->here, err))
+        return -1;
+    ask_target(params, ret);
+    check_facts(&ret->guest, &ret->query, &ret->here,
+                ret->has_there ? &ret->there : NULL, &params->wishes,
+                &ret->check);
+    if (!params->probe || check_worst(&ret->check) == CHECK_BLOCKER)
+        return 0;
+    return run_probes(params, ret, err);
+}
