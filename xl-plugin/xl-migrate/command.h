@@ -26,6 +26,7 @@ enum exit_status {
 typedef int command_fn(int argc, char **argv);
 
 command_fn cmd_cancel;
+command_fn cmd_check;
 command_fn cmd_inspect;
 command_fn cmd_monitor;
 command_fn cmd_receive;

@@ -14,6 +14,7 @@ static const struct command {
 } commands[] = {
     {"send", "move a running domain to another host", cmd_send},
     {"recover", "finish what a broken migration left behind", cmd_recover},
+    {"check", "say whether and how well a guest can be moved", cmd_check},
     {"status", "show the migrations that go on on this host", cmd_status},
     {"cancel", "stop one of them", cmd_cancel},
     {"tune", "change the limits of one of them", cmd_tune},

@@ -9,7 +9,7 @@ xl-migrate_SRC := $(XL_MIGRATE_SRC) $(COMMON_SRC)
 xl-migrate_LIBS = $(COMMON_LIBS) $(call pkglibs,xenlight xenstore)
 xl-migrate_DIR := sbin
 
-$(addprefix $(BUILD)/obj/$(XL_MIGRATE_DIR)/,main.o cmd_receive.o): \
+$(addprefix $(BUILD)/obj/$(XL_MIGRATE_DIR)/,main.o cmd_check.o cmd_receive.o): \
     EXTRA_CFLAGS = -DXL_MIGRATE_VERSION='"$(XL_MIGRATE_VERSION)"'
 # What xl is told to restore with: give make and make install the same PREFIX.
 $(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_case.o: EXTRA_CFLAGS = \

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xl-migrate check DOMAIN HOST: could it move, and what would that be like? */
+#include "command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cancel.h"
+#include "common/config.h"
+#include "precheck.h"
+
+#define COMMAND_THERE "xl-migrate"
+
+enum {
+    OPTION_HELP = 'h',
+    OPTION_SSH = 's',
+    OPTION_JSON = 256,
+    OPTION_QUIET,
+    OPTION_STOCK,
+    OPTION_NO_PROBE,
+    OPTION_PROBE,
+    OPTION_FIRST_LIMIT,
+};
+
+/* Options that are settings, too. */
+static const char *const limits[] = {"downtime_ms", "bandwidth_mib_per_s",
+                                     "on_slow", "time_budget_s"};
+
+static const struct option longs[] = {
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"stock", no_argument, NULL, OPTION_STOCK},
+    {"no-probe", no_argument, NULL, OPTION_NO_PROBE},
+    {"probe", required_argument, NULL, OPTION_PROBE},
+    {"downtime", required_argument, NULL, OPTION_FIRST_LIMIT},
+    {"bandwidth", required_argument, NULL, OPTION_FIRST_LIMIT + 1},
+    {"on-slow", required_argument, NULL, OPTION_FIRST_LIMIT + 2},
+    {"timeout", required_argument, NULL, OPTION_FIRST_LIMIT + 3},
+    {NULL, 0, NULL, 0},
+};
+
+struct options {
+    struct config config;
+    const char *domain, *host;
+    bool help, json, quiet, stock, no_probe;
+    uint64_t probe_ns;
+};
+
+static int help(void)
+{
+    printf(
+        "usage: xl-migrate check [OPTIONS] DOMAIN HOST\n\n"
+        "Says whether DOMAIN (name, id or UUID) can be moved to HOST, and "
+        "forecasts time,\ndowntime and bytes after a short look at its "
+        "writing and at the link. The guest\nruns all the while. Exit status: "
+        "0, nothing is in the way; 3, a blocker.\n\n"
+        "  --json             one JSON object; see xl-migrate(8)\n"
+        "  --quiet            warnings and blockers only\n"
+        "  --no-probe         no look at the guest and the link, no forecast\n"
+        "  --probe MS         how long to look (1000)\n"
+        "  --stock            take HOST for one without xl-migrate\n"
+        "  -s COMMAND         instead of ssh; '': HOST is the command\n"
+        "  --downtime MS      what the downtime is to fit into\n"
+        "  --bandwidth MIB/S  what may be sent; 0: no limit\n"
+        "  --on-slow WHAT     throttle, throttle-then-stop, stop or abort\n"
+        "  --timeout S        how long memory may be copied; 0: no limit\n");
+    return EXIT_STATUS_DONE;
+}
+
+static int take_probe(struct options *options, const char *value,
+                      struct xcx_err *err)
+{
+    char *rest;
+    unsigned long ms = strtoul(value, &rest, 10);
+
+    if (rest == value || *rest || ms < 100 || ms > 60000)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                           "--probe: \"%.40s\" is not from 100 to 60000",
+                           value);
+    options->probe_ns = ms * UINT64_C(1000000);
+    return 0;
+}
+
+static int take_ssh(struct options *options, const char *value,
+                    struct xcx_err *err)
+{
+    if (strlen(value) >= sizeof(options->config.remote_command))
+        return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                           "-s: the command is too "
+                           "long");
+    strcpy(options->config.remote_command, value);
+    return 0;
+}
+
+static int take(struct options *options, int option, struct xcx_err *err)
+{
+    const char *key;
+
+    switch (option) {
+    case OPTION_HELP:
+        options->help = true;
+        return 0;
+    case OPTION_JSON:
+        options->json = true;
+        return 0;
+    case OPTION_QUIET:
+        options->quiet = true;
+        return 0;
+    case OPTION_STOCK:
+        options->stock = true;
+        return 0;
+    case OPTION_NO_PROBE:
+        options->no_probe = true;
+        return 0;
+    case OPTION_PROBE:
+        return take_probe(options, optarg, err);
+    case OPTION_SSH:
+        return take_ssh(options, optarg, err);
+    default:
+        key = limits[option - OPTION_FIRST_LIMIT];
+        return config_set(&options->config, key, optarg, key, err);
+    }
+}
+
+static int parse_options(int argc, char **argv, struct options *options,
+                         struct xcx_err *err)
+{
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":hs:", longs, NULL)) != -1) {
+        if (option == ':')
+            return xcx_err_set(err, XCX_ERR_USAGE, 0, "%.40s needs a value",
+                               argv[optind - 1]);
+        if (option == '?')
+            return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                               "unknown option \"%.40s\"", argv[optind - 1]);
+        if (take(options, option, err))
+            return -1;
+        if (options->help)
+            return 0;
+    }
+    if (argc - optind != 2)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                           "expected DOMAIN and HOST, not %d arguments",
+                           argc - optind);
+    options->domain = argv[optind];
+    options->host = argv[optind + 1];
+    return 0;
+}
+
+static int look(const struct options *options, struct host *host,
+                const struct cancel *cancel, struct precheck *precheck,
+                struct xcx_err *err)
+{
+    const struct config *config = &options->config;
+    struct precheck_params params = {
+        .host = host,
+        .ask = {.ssh = config->remote_command,
+                .host = options->host,
+                .command = COMMAND_THERE,
+                .stock = options->stock},
+        .wishes = {.target = options->host,
+                   .pv_may_pause = config->pv_without_logdirty == 1},
+        .version = XL_MIGRATE_VERSION,
+        .lock_dir = config->lock_dir[0] ? config->lock_dir : NULL,
+        .costs_dir = config->journal_dir,
+        .probe = !options->no_probe,
+        .probe_ns = options->probe_ns,
+        .cancel_fd = cancel->fd,
+    };
+    struct domain domain;
+
+    config_limits(config, &params.limits);
+    if (domain_find(host, options->domain, &domain, err))
+        return -1;
+    params.domain = &domain;
+    return precheck_run(&params, precheck, err);
+}
+
+static int print(const struct options *options, const struct precheck *precheck,
+                 struct xcx_err *err)
+{
+    if (options->json) {
+        if (precheck_print_json(precheck, options->host, stdout, err))
+            return -1;
+    } else {
+        precheck_print_text(precheck, options->quiet ? CHECK_WARNING : CHECK_OK,
+                            stdout);
+    }
+    if (fflush(stdout) || ferror(stdout))
+        return xcx_err_set(err, XCX_ERR_IO, errno, "standard output");
+    return 0;
+}
+
+static int run(const struct options *options, enum check_level *ret_worst,
+               struct xcx_err *err)
+{
+    struct precheck *precheck = calloc(1, sizeof(*precheck));
+    struct cancel cancel = CANCEL_INIT;
+    struct host host = {.ctx = NULL};
+    int rc = -1;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (!precheck)
+        xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "check");
+    else if (host_open(&host, NULL, err) == 0 &&
+             cancel_init(&cancel, -1, "", err) == 0 &&
+             look(options, &host, &cancel, precheck, err) == 0)
+        rc = print(options, precheck, err);
+    if (rc == 0)
+        *ret_worst = check_worst(&precheck->check);
+    cancel_done(&cancel);
+    host_close(&host);
+    free(precheck);
+    return rc;
+}
+
+int cmd_check(int argc, char **argv)
+{
+    struct options options = {.domain = NULL};
+    struct xcx_err err = XCX_ERR_INIT;
+    enum check_level worst = CHECK_OK;
+
+    if (config_load(&options.config, &err) == 0 &&
+        parse_options(argc, argv, &options, &err) == 0) {
+        if (options.help)
+            return help();
+        if (run(&options, &worst, &err) == 0)
+            return worst == CHECK_BLOCKER ? EXIT_STATUS_REFUSED
+                                          : EXIT_STATUS_DONE;
+    }
+    fprintf(stderr, "xl-migrate check: %s\n", err.msg);
+    return EXIT_STATUS_USAGE;
+}
