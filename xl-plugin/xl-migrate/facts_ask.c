@@ -2,6 +2,7 @@
 #include "facts_ask.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,7 +142,9 @@ static int converse(struct transport_ssh *transport, const char *command,
             /* No more than surely fits: the pipe blocks. */
             n = write(transport->to_fd, command,
                       left < PIPE_BUF ? left : PIPE_BUF);
-            if (n < 0 && errno != EINTR)
+            if (n < 0 && errno == EPIPE)
+                left = 0; /* what it said before it ended counts */
+            else if (n < 0 && errno != EINTR)
                 return lost(params, transport, err);
             command += n > 0 ? n : 0;
             left -= n > 0 ? (size_t)n : 0;
