@@ -29,6 +29,9 @@ test_facts_ask_SRC := $(call migrate_src,facts_ask.c) $(FACTS_SRC) $(ASK_SRC) \
     tests/unit/check_sample.c
 test_probe_link_SRC := $(call migrate_src,probe.c) $(ASK_SRC) \
     $(call migrate_src,json.c message.c)
+test_precheck_SRC := $(call migrate_src,precheck.c precheck_print.c check.c \
+    check_devices.c check_print.c forecast.c lines.c) $(FACTS_SRC) \
+    tests/unit/check_sample.c
 test_forecast_SRC := $(call migrate_src,forecast.c)
 test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c) \
     $(FACTS_SRC)

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is asked in which case, with made-up answers of both ends. */
+#include "../../xl-plugin/xl-migrate/precheck.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../xl-plugin/xl-migrate/facts_gather.h"
+#include "check_sample.h"
+
+#define MS UINT64_C(1000000)
+
+/* ---- the answers -------------------------------------------------------- */
+
+static struct {
+    struct xcx_err guest, target, link, probe; /* as they fail */
+    bool unsupported;
+    uint64_t nr_dirty; /* after a second */
+    unsigned nr_links, nr_probes;
+} world;
+
+static int answer(const struct xcx_err *how, struct xcx_err *err)
+{
+    if (!xcx_err_is_set(how))
+        return 0;
+    *err = *how;
+    return -1;
+}
+
+int facts_guest_gather(struct host *host, const struct domain *domain,
+                       struct facts_guest *ret_guest, struct xcx_err *err)
+{
+    (void)host;
+    (void)domain;
+    *ret_guest = sample.guest;
+    return answer(&world.guest, err);
+}
+
+int facts_host_gather(struct host *host, const struct facts_query *query,
+                      const char *version, struct facts_host *ret_host,
+                      struct xcx_err *err)
+{
+    (void)host;
+    (void)query;
+    (void)version;
+    (void)err;
+    *ret_host = sample.here;
+    return 0;
+}
+
+int facts_ask(const struct facts_ask_params *params,
+              const struct facts_query *query, struct facts_host *ret_host,
+              struct xcx_err *err)
+{
+    (void)query;
+    assert_string_equal(params->host, "host2");
+    *ret_host = sample.there;
+    return answer(&world.target, err);
+}
+
+int probe_link(const struct probe_link_params *params,
+               struct probe_link *ret_link, struct xcx_err *err)
+{
+    assert_string_equal(params->host, "host2");
+    assert_int_equal(params->limit_bytes_per_s, 50u << 20);
+    world.nr_links++;
+    ret_link->bytes_per_s = 100u << 20;
+    return answer(&world.link, err);
+}
+
+int xcx_probe(const struct xcx_probe_params *params,
+              struct xcx_probe *ret_probe, struct xcx_err *err)
+{
+    assert_int_equal(params->domid, 5);
+    world.nr_probes++;
+    *ret_probe = (struct xcx_probe){
+        .unsupported = world.unsupported,
+        .nr_pages = 262144,
+        .nr_samples = 2,
+        .samples = {{500 * MS, world.nr_dirty / 2},
+                    {1000 * MS, world.nr_dirty}},
+    };
+    return answer(&world.probe, err);
+}
+
+/* ---- fixture ------------------------------------------------------------ */
+
+static const struct domain domain = {.domid = 5, .kind = DOMAIN_HVM};
+static struct precheck_params params;
+static struct precheck precheck;
+
+static int set_up(void **state)
+{
+    (void)state;
+    check_sample_make();
+    memset(&world, 0, sizeof(world));
+    params = (struct precheck_params){
+        .domain = &domain,
+        .ask = {.ssh = "ssh", .host = "host2", .command = "xl-migrate"},
+        .wishes = {.target = "host2"},
+        .version = "0.1",
+        .probe = true,
+        .cancel_fd = -1,
+    };
+    xcx_policy_limits_default(&params.limits);
+    params.limits.bandwidth_bytes_per_s = 50u << 20;
+    return 0;
+}
+
+static void run(void)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (precheck_run(&params, &precheck, &err))
+        fail_msg("%s", err.msg);
+}
+
+static enum check_level level_of(const char *id, const char *text)
+{
+    for (unsigned i = 0; i < precheck.check.nr_findings; i++) {
+        const struct check_finding *finding = &precheck.check.findings[i];
+
+        if (strcmp(finding->id, id) == 0 && strstr(finding->text, text))
+            return finding->level;
+    }
+    fail_msg("no finding %s with \"%s\"", id, text);
+    return CHECK_OK;
+}
+
+static void fails(struct xcx_err *how, enum xcx_err_kind kind)
+{
+    xcx_err_set(how, kind, 0, "made up");
+}
+
+/* ---- tests -------------------------------------------------------------- */
+
+static void test_all_is_well(void **state)
+{
+    (void)state;
+    run();
+    assert_true(precheck.has_there && precheck.has_link && precheck.has_probe &&
+                precheck.has_forecast);
+    assert_int_equal(level_of("connection", "host2 answers over ssh"),
+                     CHECK_OK);
+    assert_int_equal(level_of("link", "100 MiB/s"), CHECK_OK);
+    assert_false(precheck.forecast.aborts);
+    /* 1 GiB at 50 MiB/s, and the fixed costs. */
+    assert_in_range(precheck.forecast.total_ns, 20000 * MS, 27000 * MS);
+}
+
+static void test_no_probes(void **state)
+{
+    (void)state;
+    params.probe = false;
+    run();
+    assert_int_equal(world.nr_links + world.nr_probes, 0);
+    assert_false(precheck.has_forecast);
+
+    params.probe = true;
+    sample.there.free_kib = 0;
+    run();
+    assert_int_equal(level_of("memory", "host2"), CHECK_BLOCKER);
+    assert_int_equal(world.nr_links + world.nr_probes, 0);
+}
+
+static void test_silent_target(void **state)
+{
+    (void)state;
+    fails(&world.target, XCX_ERR_IO);
+    run();
+    assert_false(precheck.has_there);
+    assert_int_equal(level_of("connection", "made up"), CHECK_BLOCKER);
+    assert_int_equal(level_of("state", "web"), CHECK_OK);
+    assert_int_equal(world.nr_links + world.nr_probes, 0);
+}
+
+static void test_probes_that_fail(void **state)
+{
+    (void)state;
+    fails(&world.link, XCX_ERR_PEER);
+    run();
+    assert_int_equal(level_of("link", "made up"), CHECK_UNKNOWN);
+    assert_int_equal(world.nr_probes, 1);
+    assert_false(precheck.has_forecast);
+
+    set_up(NULL);
+    fails(&world.probe, XCX_ERR_HYPERCALL);
+    run();
+    assert_int_equal(level_of("dirty-rate", "made up"), CHECK_UNKNOWN);
+    assert_false(precheck.has_forecast);
+
+    set_up(NULL);
+    fails(&world.probe, XCX_ERR_GUEST);
+    run();
+    assert_int_equal(level_of("in-use", "made up"), CHECK_BLOCKER);
+
+    set_up(NULL);
+    world.unsupported = true;
+    run();
+    assert_false(precheck.has_probe || precheck.has_forecast);
+}
+
+static void test_cancelled(void **state)
+{
+    struct xcx_err *const how[] = {&world.link, &world.probe};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct xcx_err err = XCX_ERR_INIT;
+
+        set_up(NULL);
+        fails(how[i], XCX_ERR_CANCELLED);
+        assert_int_equal(precheck_run(&params, &precheck, &err), -1);
+        assert_int_equal(err.kind, XCX_ERR_CANCELLED);
+    }
+}
+
+static void test_guest_gone(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    fails(&world.guest, XCX_ERR_GUEST);
+    assert_int_equal(precheck_run(&params, &precheck, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_GUEST);
+}
+
+static void test_writes_too_fast(void **state)
+{
+    (void)state;
+    world.nr_dirty = 200000;
+    params.limits.on_slow = XCX_ON_SLOW_ABORT;
+    run();
+    assert_true(precheck.forecast.aborts);
+    assert_int_equal(level_of("forecast", "web writes too fast"),
+                     CHECK_WARNING);
+}
+
+static void test_printed(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    char *text = NULL;
+    size_t nr_bytes;
+    FILE *out;
+
+    (void)state;
+    sample.there.free_kib = 0;
+    run();
+    out = open_memstream(&text, &nr_bytes);
+    precheck_print_text(&precheck, CHECK_WARNING, out);
+    fclose(out);
+    assert_int_equal(strncmp(text, "blocker  memory: ", 17), 0);
+    assert_null(strstr(text, "forecast"));
+    assert_non_null(strstr(text, "check: 1 blockers, 0 warnings"));
+    free(text);
+
+    set_up(NULL);
+    run();
+    out = open_memstream(&text, &nr_bytes);
+    precheck_print_text(&precheck, CHECK_WARNING, out);
+    fclose(out);
+    assert_int_equal(strncmp(text, "forecast: 2", 11), 0);
+    assert_non_null(strstr(text, "ms of downtime, 10"));
+    assert_non_null(strstr(text, "a guess"));
+    free(text);
+
+    out = open_memstream(&text, &nr_bytes);
+    assert_int_equal(precheck_print_json(&precheck, "host2", out, &err), 0);
+    fclose(out);
+    assert_non_null(strstr(text, "\"verdict\": \"unknown\""));
+    assert_non_null(strstr(text, "\"target\": \"host2\""));
+    assert_non_null(strstr(text, "\"nr_pages\": 262144"));
+    assert_non_null(strstr(text, "\"learnt_from\": 0"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_all_is_well, set_up),
+        cmocka_unit_test_setup(test_no_probes, set_up),
+        cmocka_unit_test_setup(test_silent_target, set_up),
+        cmocka_unit_test_setup(test_probes_that_fail, set_up),
+        cmocka_unit_test_setup(test_cancelled, set_up),
+        cmocka_unit_test_setup(test_guest_gone, set_up),
+        cmocka_unit_test_setup(test_writes_too_fast, set_up),
+        cmocka_unit_test_setup(test_printed, set_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
