@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "check_sample.h"
@@ -111,7 +112,7 @@ static void test_failures(void **state)
 
 static void test_silence(void **state)
 {
-    struct facts_ask_params params = to("exec cat >/dev/null");
+    struct facts_ask_params params = to("cat >/dev/null");
     struct xcx_err err = XCX_ERR_INIT;
     struct facts_host got;
 
@@ -125,6 +126,28 @@ static void test_silence(void **state)
     assert_non_null(strstr(err.msg, "no answer"));
 }
 
+static void test_cancel(void **state)
+{
+    struct facts_ask_params params = to("cat >/dev/null");
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    params.cancel_fd = &fds[0];
+    for (unsigned stock = 0; stock < 2; stock++) {
+        struct xcx_err err = XCX_ERR_INIT;
+        struct facts_host got;
+
+        params.stock = stock;
+        assert_int_equal(facts_ask(&params, &sample.query, &got, &err), -1);
+        assert_int_equal(err.kind, XCX_ERR_CANCELLED);
+        assert_non_null(strstr(err.msg, "was cancelled"));
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +155,7 @@ int main(void)
         cmocka_unit_test_setup(test_stock, set_up),
         cmocka_unit_test_setup(test_failures, set_up),
         cmocka_unit_test_setup(test_silence, set_up),
+        cmocka_unit_test_setup(test_cancel, set_up),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -26,7 +26,6 @@ static struct forecast_params idle_guest(void)
                   .nr_samples = 1,
                   .samples = {{1 * S, 0}}},
         .link = {.bytes_per_s = 100u << 20},
-        .nr_vcpus = 1,
         .costs = {.nr_seen = 1,
                   .setup_ns = 2 * S,
                   .resume_ns = 300 * MS,
@@ -53,7 +52,7 @@ static void test_sum(void **state)
     assert_in_range(got.downtime_ns, 326 * MS, 360 * MS);
     /* 128 MiB at half of the link's rate, setup, finish and the downtime. */
     assert_in_range(got.total_ns, 5700 * MS, 6100 * MS);
-    assert_int_equal(got.bytes >> 20, 128);
+    assert_in_range(got.bytes >> 20, 128, 130);
     assert_non_null(got.reason);
 
     params.link.bytes_per_s = 0;

@@ -24,7 +24,6 @@ static struct xcx_forecast_params guest(double rate, double set)
                   .clean_ns = 1 * MS,
                   .count_ns = 1 * MS / 2,
                   .nr_samples = 6},
-        .nr_vcpus = 1,
         .bytes_per_s = 100u << 20,
     };
 

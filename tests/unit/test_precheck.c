@@ -208,10 +208,10 @@ static void test_probes_that_fail(void **state)
 
 static void test_cancelled(void **state)
 {
-    struct xcx_err *const how[] = {&world.link, &world.probe};
+    struct xcx_err *const how[] = {&world.target, &world.link, &world.probe};
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         struct xcx_err err = XCX_ERR_INIT;
 
         set_up(NULL);

@@ -13,6 +13,7 @@
 #include "transport_ssh.h"
 
 #define GRACE_MS     1000
+#define SLICE_MS     200 /* of waiting, between looks for a cancel */
 #define REMOTE_BYTES 512
 #define MAX_MESSAGES 64 /* of other types, before the answer */
 
@@ -35,15 +36,50 @@ static int lost(const struct facts_ask_params *params,
     return xcx_err_set(err, XCX_ERR_IO, 0, "%.60s: %.180s", params->host, why);
 }
 
+static int cancelled(const struct facts_ask_params *params, struct xcx_err *err)
+{
+    return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "asking %.60s was cancelled",
+                       params->host);
+}
+
+static bool is_cancelled(const struct facts_ask_params *params)
+{
+    struct pollfd fd = {.fd = params->cancel_fd ? *params->cancel_fd : -1,
+                        .events = POLLIN};
+
+    return poll(&fd, 1, 0) > 0;
+}
+
 /* ---- the plugin --------------------------------------------------------- */
 
+/* As channel_receive(), a slice of time after the other. */
+static int receive(const struct facts_ask_params *params,
+                   struct channel *channel, uint64_t deadline_ns,
+                   struct message *ret, struct xcx_err *err)
+{
+    for (;;) {
+        uint64_t slice_ns = deadline_in_ms(SLICE_MS);
+        struct xcx_err why = XCX_ERR_INIT;
+        bool is_last = slice_ns >= deadline_ns;
+        int rc = channel_receive(channel, is_last ? deadline_ns : slice_ns, ret,
+                                 &why);
+
+        if (rc < 0 && (is_last || why.os_errno != ETIMEDOUT))
+            *err = why;
+        if (rc >= 0 || xcx_err_is_set(err))
+            return rc;
+        if (is_cancelled(params))
+            return cancelled(params, err);
+    }
+}
+
 /* The next message of the type; others are left unheard. */
-static int await(struct channel *channel, const char *type,
-                 uint64_t deadline_ns, bool *ret_ended, struct message *ret,
-                 struct xcx_err *err)
+static int await(const struct facts_ask_params *params, struct channel *channel,
+                 const char *type, uint64_t deadline_ns, bool *ret_ended,
+                 struct message *ret, struct xcx_err *err)
 {
     for (unsigned i = 0; i < MAX_MESSAGES; i++) {
-        int rc = channel_receive(channel, deadline_ns, ret, err);
+        int rc = receive(params, channel, deadline_ns, ret, err);
 
         *ret_ended = rc == 0;
         if (rc < 1)
@@ -60,7 +96,8 @@ static int await(struct channel *channel, const char *type,
                        channel->peer);
 }
 
-static int ask_over(struct channel *channel, uint64_t deadline_ns,
+static int ask_over(const struct facts_ask_params *params,
+                    struct channel *channel, uint64_t deadline_ns,
                     const struct facts_query *query, bool *ret_ended,
                     struct facts_host *ret_host, struct xcx_err *err)
 {
@@ -68,7 +105,8 @@ static int ask_over(struct channel *channel, uint64_t deadline_ns,
     struct json json = {.gen = NULL};
     int rc = -1;
 
-    if (await(channel, "hello", deadline_ns, ret_ended, &message, err) ||
+    if (await(params, channel, "hello", deadline_ns, ret_ended, &message,
+              err) ||
         *ret_ended)
         return -1;
     message_done(&message);
@@ -77,7 +115,9 @@ static int ask_over(struct channel *channel, uint64_t deadline_ns,
         rc = channel_send(channel, &json, deadline_ns, err);
     }
     json_done(&json);
-    if (rc || await(channel, "facts", deadline_ns, ret_ended, &message, err) ||
+    if (rc ||
+        await(params, channel, "facts", deadline_ns, ret_ended, &message,
+              err) ||
         *ret_ended)
         return -1;
     rc = facts_host_get(message_value(&message, "facts"), query, ret_host, err);
@@ -100,8 +140,8 @@ static int ask_plugin(const struct facts_ask_params *params,
                             err) == 0 &&
         channel_init(&channel, transport.from_fd, transport.to_fd, params->host,
                      err) == 0)
-        rc = ask_over(&channel, deadline_of(params), query, &ended, ret_host,
-                      err);
+        rc = ask_over(params, &channel, deadline_of(params), query, &ended,
+                      ret_host, err);
     if (ended && !xcx_err_is_set(err)) {
         transport_ssh_wait(&transport, deadline_in_ms(GRACE_MS), params->log);
         *ret_absent =
@@ -128,14 +168,18 @@ static int converse(struct transport_ssh *transport, const char *command,
             {.fd = left ? transport->to_fd : -1, .events = POLLOUT},
             {.fd = transport->from_fd, .events = POLLIN},
             {.fd = transport->said.fd, .events = POLLIN},
+            {.fd = params->cancel_fd ? *params->cancel_fd : -1,
+             .events = POLLIN},
         };
         int left_ms = deadline_left_ms(deadline_ns);
         ssize_t n;
 
         if (left_ms == 0)
             return lost(params, transport, err);
-        if (poll(fds, 3, left_ms) < 0 && errno != EINTR)
+        if (poll(fds, 4, left_ms) < 0 && errno != EINTR)
             return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "poll");
+        if (fds[3].revents)
+            return cancelled(params, err);
         if (fds[2].revents)
             transport_ssh_hear(transport, params->log);
         if (fds[0].revents) {

@@ -16,13 +16,14 @@ struct facts_ask_params {
     const char *command;       /* that runs xl-migrate there: "xl-migrate" */
     bool stock;                /* do not even try the plugin */
     uint64_t timeout_ns;       /* 0: FACTS_ASK_NS */
+    const int *cancel_fd;      /* NULL, or an fd that is readable to cancel */
     const struct xcx_log *log; /* what ssh says; NULL: nowhere */
 };
 
 /*
  * A target whose shell does not find the command is asked as a stock one.
  * Blocking. Errors: IO, it cannot be reached, or does not answer in time;
- * PEER: it answers nonsense, or is no Xen host; RESOURCE.
+ * PEER: it answers nonsense, or is no Xen host; CANCELLED, RESOURCE.
  */
 int facts_ask(const struct facts_ask_params *params,
               const struct facts_query *query, struct facts_host *ret_host,

@@ -44,7 +44,6 @@ int forecast(const struct forecast_params *params,
     const struct xcx_forecast_params memory_params = {
         .probe = params->probe,
         .limits = params->limits,
-        .nr_vcpus = params->nr_vcpus,
         .bytes_per_s = (uint64_t)((double)params->link.bytes_per_s *
                                   (double)costs->rate_permille / 1000),
         .suspend_ns = costs->suspend_ns,

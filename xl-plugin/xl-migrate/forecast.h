@@ -43,7 +43,6 @@ struct forecast_params {
     struct xcx_probe probe;
     struct probe_link link;
     struct xcx_policy_limits limits;
-    unsigned nr_vcpus;
     struct forecast_costs costs;
 };
 

@@ -17,13 +17,19 @@ static int shrug(struct check *check, const char *id, const char *what,
     return 0;
 }
 
-static void ask_target(const struct precheck_params *params,
-                       struct precheck *precheck)
+static int ask_target(const struct precheck_params *params,
+                      struct precheck *precheck, struct xcx_err *err)
 {
+    struct facts_ask_params ask = params->ask;
     struct xcx_err why = XCX_ERR_INIT;
 
+    ask.cancel_fd = params->cancel_fd >= 0 ? &params->cancel_fd : NULL;
     precheck->has_there =
-        facts_ask(&params->ask, &precheck->query, &precheck->there, &why) == 0;
+        facts_ask(&ask, &precheck->query, &precheck->there, &why) == 0;
+    if (why.kind == XCX_ERR_CANCELLED) {
+        *err = why;
+        return -1;
+    }
     if (precheck->has_there)
         check_add(&precheck->check, "connection", CHECK_OK, "",
                   "%s answers over %s", params->wishes.target,
@@ -32,6 +38,7 @@ static void ask_target(const struct precheck_params *params,
         check_add(&precheck->check, "connection", CHECK_BLOCKER,
                   "ssh HOST xl info must work without a password",
                   "the target cannot be asked: %s", why.msg);
+    return 0;
 }
 
 static int probe_the_link(const struct precheck_params *params,
@@ -90,7 +97,6 @@ static void make_forecast(const struct precheck_params *params,
         .probe = precheck->probe,
         .link = precheck->link,
         .limits = params->limits,
-        .nr_vcpus = precheck->guest.nr_vcpus,
         .costs = precheck->costs,
     };
     struct xcx_err why = XCX_ERR_INIT;
@@ -131,7 +137,8 @@ int precheck_run(const struct precheck_params *params, struct precheck *ret,
     if (facts_host_gather(params->host, &ret->query, params->version,
                           &ret->here, err))
         return -1;
-    ask_target(params, ret);
+    if (ask_target(params, ret, err))
+        return -1;
     check_facts(&ret->guest, &ret->query, &ret->here,
                 ret->has_there ? &ret->there : NULL, &params->wishes,
                 &ret->check);

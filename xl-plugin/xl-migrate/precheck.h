@@ -28,7 +28,7 @@
 struct precheck_params {
     struct host *host;
     const struct domain *domain;
-    struct facts_ask_params ask; /* the target */
+    struct facts_ask_params ask; /* the target; cancel_fd is set from below */
     struct check_wishes wishes;
     struct xcx_policy_limits limits;
     const char *version;   /* of this program */

@@ -4,8 +4,10 @@
 
 #include <inttypes.h>
 
-#define NS_PER_MS UINT64_C(1000000)
-#define NS_PER_S  UINT64_C(1000000000)
+#define NS_PER_MS    UINT64_C(1000000)
+#define NS_PER_S     UINT64_C(1000000000)
+
+#define JSON_VERSION 1
 
 static void print_forecast(const struct precheck *precheck, FILE *out)
 {
@@ -112,6 +114,7 @@ int precheck_print_json(const struct precheck *precheck, const char *target,
     if (json_init(&json, err))
         return -1;
     json_open_map(&json, NULL);
+    json_count(&json, "version", JSON_VERSION);
     json_text(&json, "name", precheck->guest.name);
     json_text(&json, "uuid", precheck->guest.uuid);
     json_count(&json, "domid", precheck->guest.domid);
