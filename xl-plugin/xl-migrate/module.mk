@@ -9,15 +9,14 @@ xl-migrate_SRC := $(XL_MIGRATE_SRC) $(COMMON_SRC)
 xl-migrate_LIBS = $(COMMON_LIBS) $(call pkglibs,xenlight xenstore)
 xl-migrate_DIR := sbin
 
-$(addprefix $(BUILD)/obj/$(XL_MIGRATE_DIR)/,main.o cmd_check.o cmd_receive.o): \
+$(addprefix $(BUILD)/obj/$(XL_MIGRATE_DIR)/,main.o cmd_check.o cmd_receive.o send_check.o): \
     EXTRA_CFLAGS = -DXL_MIGRATE_VERSION='"$(XL_MIGRATE_VERSION)"'
 # What xl is told to restore with: give make and make install the same PREFIX.
 $(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_case.o: EXTRA_CFLAGS = \
     -DXL_SAVE_HELPER='"$(PREFIX)/$(xl-save-helper_DIR)/xl-save-helper"'
 
 migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
-# Facts and findings, without libxl; gathering them, with it.
-xl-migrate_LIBS += $(call pkglibs,xenlight xenstore)
+# Facts and findings, without libxl.
 FACTS_SRC := $(call migrate_src,facts.c facts_xl.c facts_stock.c json.c \
     message.c)
 test_check_SRC := $(call migrate_src,check.c check_devices.c check_print.c \

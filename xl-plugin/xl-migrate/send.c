@@ -10,6 +10,7 @@
 #include "deadline.h"
 #include "handover_run.h"
 #include "hooks.h"
+#include "send_check.h"
 #include "send_config.h"
 #include "send_session.h"
 #include "settle.h"
@@ -429,6 +430,8 @@ static enum exit_status finish(struct send_session *session,
         run_hooks(session, HOOKS_FAILED, error, &err))
         xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
     tell(session, status, error);
+    if (status == EXIT_STATUS_DONE)
+        send_check_learn(session);
     advise(session, &result);
     return status;
 }
@@ -436,16 +439,21 @@ static enum exit_status finish(struct send_session *session,
 static enum exit_status run(struct send_session *session)
 {
     struct xcx_err err = XCX_ERR_INIT;
+    bool refused = false;
 
-    if (find(session, &err) || meet(session, &err)) {
+    if (find(session, &err) || meet(session, &err) ||
+        send_check(session, &refused, &err)) {
         explain(session, &err);
         return tell(session,
                     err.kind == XCX_ERR_USAGE ? EXIT_STATUS_USAGE
                                               : EXIT_STATUS_AT_SOURCE,
                     err.msg);
     }
+    if (refused)
+        return tell(session, EXIT_STATUS_REFUSED, "refused by a check");
     if (session->options->dry_run)
         return EXIT_STATUS_DONE;
+    session->start_ns = deadline_now_ns(); /* looking is no part of the move */
     if (offer(session, &err))
         return tell(session,
                     err.kind == XCX_ERR_USAGE ? EXIT_STATUS_USAGE

@@ -51,6 +51,7 @@ struct send_session {
     uint64_t recorded_ns;
     bool record_failed; /* warned already */
     uint64_t start_ns, ready_ns, starting_ns;
+    uint64_t link_bytes_per_s; /* as probed; 0: it was not */
     struct report report;
 };
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * send_check: what send finds out before it begins (precheck.h), and what it
+ * keeps of how it went for the next forecast.
+ */
+#ifndef XL_MIGRATE_SEND_CHECK_H
+#define XL_MIGRATE_SEND_CHECK_H
+
+#include "send_session.h"
+
+/*
+ * Connected, nothing offered yet. Prints warnings and blockers, in a dry run
+ * all of it; the forecast goes into the report. *ret_refused: there is a
+ * blocker. What cannot be checked is said and no reason not to go on. Errors:
+ * CANCELLED, RESOURCE.
+ */
+int send_check(struct send_session *session, bool *ret_refused,
+               struct xcx_err *err);
+
+/* After one that is done. What cannot be kept is only logged. */
+void send_check_learn(struct send_session *session);
+
+#endif
