@@ -5,9 +5,11 @@
  */
 #include "../../xl-plugin/xl-migrate/device_model.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,6 +45,7 @@ struct qemu {
     unsigned nr_commands;
     bool unexpected;
     int got_flags; /* of the fd that came; -1: none */
+    bool saw_lock; /* the lock's file was there during the last command */
 };
 
 static char dir[] = "/tmp/xcx-qmp-XXXXXX";
@@ -51,6 +54,12 @@ static int listen_fd = -1;
 static void path_of(const char *name, char ret[QMP_PATH_BYTES])
 {
     snprintf(ret, QMP_PATH_BYTES, "%s/%s", dir, name);
+}
+
+static void lock_path(char ret[QMP_PATH_BYTES + 128])
+{
+    snprintf(ret, QMP_PATH_BYTES + 128,
+             "%s/userdata-l.5." UUID ".qmp-socket-lock", dir);
 }
 
 static int make_dir(void **state)
@@ -132,7 +141,7 @@ static void reply(int fd, const char *command, const char *text)
 static void *run_qemu(void *opaque)
 {
     struct qemu *qemu = opaque;
-    char command[ROOM_BYTES];
+    char command[ROOM_BYTES], lock[QMP_PATH_BYTES + 128];
     int state_fd = -1;
     int fd = accept(listen_fd, NULL, NULL);
 
@@ -141,6 +150,8 @@ static void *run_qemu(void *opaque)
         if (!receive(qemu, fd, command, &state_fd))
             break;
         qemu->nr_commands++;
+        lock_path(lock);
+        qemu->saw_lock = access(lock, F_OK) == 0;
         if (!strstr(command, step->expect))
             qemu->unexpected = true;
         if (strstr(command, "xen-save") && !qemu->saves_nothing)
@@ -360,12 +371,6 @@ static void test_no_answer(void **state)
 
 /* ---- libxl's lock ------------------------------------------------------- */
 
-static void lock_path(char ret[QMP_PATH_BYTES + 128])
-{
-    snprintf(ret, QMP_PATH_BYTES + 128,
-             "%s/userdata-l.5." UUID ".qmp-socket-lock", dir);
-}
-
 static void test_another_holds_the_lock(void **state)
 {
     struct device_model five = model();
@@ -386,11 +391,32 @@ static void test_another_holds_the_lock(void **state)
     close(fd);
 }
 
+/* How often this process has the path open. */
+static unsigned nr_open(const char *path)
+{
+    DIR *fds = opendir("/proc/self/fd");
+    unsigned nr = 0;
+    struct dirent *entry;
+
+    while ((entry = readdir(fds))) {
+        char target[QMP_PATH_BYTES + 128] = "";
+
+        if (readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1) >
+            0)
+            nr += strcmp(target, path) == 0;
+    }
+    closedir(fds);
+    return nr;
+}
+
+/* Only once the other one waits for this very file. */
 static void *release_lock(void *opaque)
 {
     char path[QMP_PATH_BYTES + 128];
 
     lock_path(path);
+    while (nr_open(path) < 2)
+        sched_yield();
     unlink(path);
     close(*(int *)opaque);
     return NULL;
@@ -415,6 +441,7 @@ static void test_the_lock_file_goes_away_meanwhile(void **state)
         fail_msg("%s", err.msg);
     pthread_join(holder, NULL);
     end(thread, &qemu);
+    assert_true(qemu.saw_lock);
     assert_int_equal(access(path, F_OK), -1);
 }
 
