@@ -56,6 +56,20 @@ int __wrap_fsync(int fd)
     return __real_fsync(fd);
 }
 
+/* ---- fallocate, refused ------------------------------------------------- */
+
+static int refused_errno; /* 0: it is not */
+
+int __real_fallocate64(int fd, int mode, off_t offset, off_t nr_bytes);
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t nr_bytes);
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t nr_bytes)
+{
+    if (!refused_errno)
+        return __real_fallocate64(fd, mode, offset, nr_bytes);
+    errno = refused_errno;
+    return -1;
+}
+
 /* ---- the tests' own ------------------------------------------------------ */
 
 static int make_dir(void **state)
@@ -77,7 +91,7 @@ static int clean(void **state)
 {
     (void)state;
     unlink(path);
-    nr_syncs = failing_sync = 0;
+    nr_syncs = failing_sync = refused_errno = 0;
     return 0;
 }
 
@@ -274,6 +288,63 @@ static void no_case_begins_on_a_full_disk(void **state)
     refuse_open(XCX_ERR_USAGE, "no such case");
     create(&journal); /* nothing is in its way */
     journal_close(&journal);
+}
+
+static size_t reserved_bytes(void)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    return (size_t)st.st_blocks * 512;
+}
+
+/* Each entry then fits, on a disk that has filled up meanwhile. */
+static void room_for_all_of_it_is_reserved_and_kept(void **state)
+{
+    struct journal journal;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    create(&journal);
+    assert_in_range(reserved_bytes(), JOURNAL_MAX_BYTES, 1 << 20);
+    append(&journal, HANDOVER_OFFERED);
+    assert_in_range(reserved_bytes(), JOURNAL_MAX_BYTES, 1 << 20);
+    assert_int_equal(write(journal.fd, "{\"en", 4), 4);
+    journal_close(&journal);
+    assert_int_equal(journal_open(&journal, dir, ID, JOURNAL_SOURCE, &err), 0);
+    assert_in_range(reserved_bytes(), JOURNAL_MAX_BYTES, 1 << 20);
+    append(&journal, HANDOVER_GO);
+    journal_close(&journal);
+    check_open(HANDOVER_GO);
+}
+
+static void no_case_begins_without_room_for_all_of_it(void **state)
+{
+    struct journal journal;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    refused_errno = ENOSPC;
+    assert_int_equal(journal_create(&journal, dir, &sample, &err), -1);
+    assert_non_null(strstr(err.msg, "no room for it: No space left on device"));
+    assert_non_null(strstr(err.msg, path));
+    assert_int_equal(err.kind, XCX_ERR_RESOURCE);
+    assert_int_equal(journal.fd, -1);
+    refuse_open(XCX_ERR_USAGE, "no such case");
+}
+
+/* An old one is worked on all the same: it is what is left to go by. */
+static void what_cannot_reserve_is_taken_as_it_is(void **state)
+{
+    struct journal journal;
+
+    (void)state;
+    refused_errno = EOPNOTSUPP;
+    create(&journal);
+    append(&journal, HANDOVER_OFFERED);
+    journal_close(&journal);
+    refused_errno = ENOSPC;
+    check_open(HANDOVER_OFFERED);
 }
 
 static void a_disk_that_fails_leaves_it_open_until_read_again(void **state)
@@ -499,6 +570,9 @@ int main(void)
         TEST(all_is_synced_before_a_call_returns),
         TEST(a_full_disk_changes_nothing_and_may_pass),
         TEST(no_case_begins_on_a_full_disk),
+        TEST(room_for_all_of_it_is_reserved_and_kept),
+        TEST(no_case_begins_without_room_for_all_of_it),
+        TEST(what_cannot_reserve_is_taken_as_it_is),
         TEST(a_disk_that_fails_leaves_it_open_until_read_again),
         TEST(a_disk_that_fails_begins_no_case),
         TEST(one_process_works_on_a_case),

@@ -70,6 +70,30 @@ static int sync_all(struct journal *journal, struct xcx_err *err)
                        "journal %s: cannot be brought to disk", journal->path);
 }
 
+/*
+ * Room for all that this journal may ever hold; of a file that is as long
+ * already it does nothing. Each truncation gives the room away again.
+ */
+static int reserve(const struct journal *journal, struct xcx_err *err)
+{
+    if (!fallocate(journal->fd, FALLOC_FL_KEEP_SIZE, 0, JOURNAL_MAX_BYTES) ||
+        errno == EOPNOTSUPP || errno == ENOSYS)
+        return 0;
+    return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                       "journal %s: no room for it", journal->path);
+}
+
+/* Only whole lines are left. What cannot be reserved again is no error. */
+static int cut_off(struct journal *journal)
+{
+    struct xcx_err unused = XCX_ERR_INIT;
+
+    if (ftruncate(journal->fd, (off_t)journal->whole_bytes))
+        return -1;
+    (void)reserve(journal, &unused);
+    return 0;
+}
+
 /* All of the line or nothing of it. */
 static int put_line(struct journal *journal, const char *line, size_t nr_bytes,
                     struct xcx_err *err)
@@ -81,7 +105,7 @@ static int put_line(struct journal *journal, const char *line, size_t nr_bytes,
         journal->whole_bytes += nr_bytes;
         return 0;
     }
-    if (ftruncate(journal->fd, (off_t)journal->whole_bytes))
+    if (cut_off(journal))
         journal->broken = true;
     return xcx_err_set(err, XCX_ERR_RESOURCE, os_errno,
                        "journal %s: cannot write", journal->path);
@@ -102,8 +126,8 @@ static int create_as(struct journal *journal, const char *name,
     if (journal->fd < 0)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
                            "journal %s: cannot create", journal->path);
-    if (lock(journal, err) || put_line(journal, line, nr_bytes, err) ||
-        sync_all(journal, err))
+    if (lock(journal, err) || reserve(journal, err) ||
+        put_line(journal, line, nr_bytes, err) || sync_all(journal, err))
         goto out;
     if (renameat2(journal->dir_fd, new_name, journal->dir_fd, name,
                   RENAME_NOREPLACE)) {
@@ -226,7 +250,7 @@ int journal_open(struct journal *journal, const char *dir, const char *id,
     if (open_file(journal, name, err) || read_lines(journal, text, err) ||
         check_about(journal, id, side, err))
         goto out;
-    if (ftruncate(journal->fd, (off_t)journal->whole_bytes)) {
+    if (cut_off(journal)) {
         xcx_err_set(err, XCX_ERR_RESOURCE, errno,
                     "journal %s: cannot cut off half a line", journal->path);
         goto out;

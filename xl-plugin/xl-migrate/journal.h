@@ -18,6 +18,8 @@
  *   either, and cut off by journal_open().
  * - An fd that is open holds the lock (flock): one process a case and end.
  * - Entries only go forward (enum handover_entry's order).
+ * - The disk has room for all of a journal before anything is begun: it is
+ *   reserved behind the file's end, where no reader sees it.
  *
  * Blocking: on the disk. Threads: one at a time for a journal.
  */
@@ -66,7 +68,8 @@ struct journal {
 
 /*
  * A new case; dir must exist. Errors: USAGE for a case whose texts do not
- * fit or that there is already; RESOURCE (a full disk, no such directory).
+ * fit or that there is already; RESOURCE (a full disk, no such directory). A
+ * file system that cannot reserve is taken as it is.
  * Nothing is left behind on failure.
  */
 int journal_create(struct journal *journal, const char *dir,

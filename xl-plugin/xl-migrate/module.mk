@@ -73,7 +73,7 @@ test_libxl_stream_SRC := $(call migrate_src,libxl_stream.c) \
 test_handover_SRC := $(call migrate_src,handover.c)
 test_handover_world_SRC := $(call migrate_src,handover.c)
 test_journal_SRC := $(call migrate_src,journal.c journal_line.c handover.c)
-test_journal_LIBS := -Wl,--wrap=fsync
+test_journal_LIBS := -Wl,--wrap=fsync -Wl,--wrap=fallocate64
 HANDOVER_RUN_SRC := $(call migrate_src,handover_run.c handover.c journal.c \
     journal_line.c)
 test_handover_run_SRC := $(HANDOVER_RUN_SRC)
