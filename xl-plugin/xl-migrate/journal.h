@@ -49,7 +49,7 @@ struct journal_case {
     char peer[JOURNAL_TEXT_BYTES]; /* the other host, as the user named it */
     /* The host's boot_id: after another boot the case's domain is gone. */
     char boot[JOURNAL_UUID_BYTES];
-    /* At the target: not started at the end (xl-migrate send -p). */
+    /* Not started at the end (xl-migrate send -p). */
     bool stay_paused;
 };
 

@@ -79,6 +79,8 @@ HANDOVER_RUN_SRC := $(call migrate_src,handover_run.c handover.c journal.c \
 test_handover_run_SRC := $(HANDOVER_RUN_SRC)
 SETTLE_SRC := $(call migrate_src,settle.c) $(HANDOVER_RUN_SRC)
 test_settle_SRC := $(SETTLE_SRC)
+test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
+    remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
 test_report_SRC := $(call migrate_src,report.c json.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
 test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \

@@ -31,11 +31,10 @@ struct peer;
 
 /* How a migration is to be received. Texts are the caller's. */
 struct peer_begin {
-    const struct journal_case *about;
-    const char *source; /* this host's name */
-    bool debug;         /* xl migrate-receive -d */
-    bool pause;         /* leave it paused at the end */
-    bool monitor;       /* xl watches it there */
+    const struct journal_case *about; /* stay_paused: leave it so at the end */
+    const char *source;               /* this host's name */
+    bool debug;                       /* xl migrate-receive -d */
+    bool monitor;                     /* xl watches it there */
     /* What the target's network is told, as QEMU's announce parameters. */
     unsigned long announce_rounds, announce_initial_ms, announce_step_ms;
     unsigned long announce_max_ms;

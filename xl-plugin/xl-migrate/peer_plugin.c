@@ -304,7 +304,7 @@ static int say_begin(struct peer_plugin *plugin, const struct peer_begin *begin,
     json_text(&json, "name", begin->about->name);
     json_text(&json, "source", begin->source);
     json_bool(&json, "debug", begin->debug);
-    json_bool(&json, "pause", begin->pause);
+    json_bool(&json, "pause", begin->about->stay_paused);
     json_bool(&json, "monitor", begin->monitor);
     json_open_map(&json, "announce");
     json_count(&json, "rounds", begin->announce_rounds);

@@ -43,7 +43,6 @@ struct peer_stock {
     struct xl_answers answers;
     struct xcx_err garbled; /* what it said instead of an answer */
     bool receiving;         /* xl may still work on its copy */
-    bool pause;             /* leave it so */
     enum handover_word said;
     enum handover_copy copy; /* as of the last look */
     uint32_t domid;
@@ -187,7 +186,7 @@ static int hear_after_go(struct peer_stock *stock, struct peer_message *ret,
 {
     if (look(stock, "", err))
         return -1;
-    if (stock->copy == HANDOVER_PAUSED && !stock->pause)
+    if (stock->copy == HANDOVER_PAUSED && !stock->about.stay_paused)
         return run_on_copy(stock, "unpause", err);
     if (stock->copy == HANDOVER_BUILDING)
         return xcx_err_set(err, XCX_ERR_PEER, 0,
@@ -266,7 +265,8 @@ static int stock_say(struct peer *peer, enum handover_word said,
         transport_ssh_close_input(&stock->data);
         return 0;
     }
-    if (said != HANDOVER_SAY_GO || stock->pause || !stock->told_ready)
+    if (said != HANDOVER_SAY_GO || stock->about.stay_paused ||
+        !stock->told_ready)
         return 0;
     /* By its name, which xl has just given it: no look is needed first. */
     if (!remote_shell_quote(stock->about.name, name, sizeof(name)))
@@ -286,7 +286,6 @@ static int stock_begin(struct peer *peer, const struct peer_begin *begin,
     char remote[64];
 
     stock->about = *begin->about;
-    stock->pause = begin->pause;
     snprintf(remote, sizeof(remote), "xl migrate-receive -p%s%s",
              begin->debug ? " -d" : "", begin->monitor ? "" : " -e");
     if (transport_ssh_start(&stock->data, address->ssh, address->host, remote,

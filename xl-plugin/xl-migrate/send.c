@@ -117,7 +117,10 @@ static int say_nothing(void *opaque, enum handover_word word, const char *text,
 static int fill_case(const struct send_session *session,
                      struct journal_case *about, struct xcx_err *err)
 {
-    *about = (struct journal_case){.side = JOURNAL_SOURCE};
+    *about = (struct journal_case){
+        .side = JOURNAL_SOURCE,
+        .stay_paused = session->options->pause,
+    };
     snprintf(about->uuid, sizeof(about->uuid), "%s", session->domain.uuid);
     snprintf(about->name, sizeof(about->name), "%s", session->domain.name);
     snprintf(about->boot, sizeof(about->boot), "%s", session->host.boot);
@@ -161,7 +164,6 @@ static int begin(struct send_session *session, struct xcx_err *err)
         .about = &session->journal.about,
         .source = session->host.name,
         .debug = session->options->debug,
-        .pause = session->options->pause,
         .monitor = !session->options->no_monitor,
         .announce_rounds = config->announce_rounds,
         .announce_initial_ms = config->announce_initial_ms,

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A case taken up again with a stock target, whose shell is this machine's and
+ * whose xl is a script over one domain: a name, and six letters of state.
+ */
+#include "../../xl-plugin/xl-migrate/peer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../../xl-plugin/xl-migrate/deadline.h"
+
+#define UUID       "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001"
+#define SHELL      "sh -c \"$XL_MIGRATE_REMOTE_COMMAND\""
+#define LIMIT_MS   20000
+#define TEXT_BYTES 256
+
+static const char xl[] =
+    "#!/bin/sh\n"
+    "cd \"${0%/*}\"\n"
+    "case $1 in\n"
+    "list) echo 'Name ID Mem VCPUs State Time(s) UUID Reason-Code'\n"
+    "      ! [ -e domain ] || echo \"$(cat domain) 1.0 " UUID " -\" ;;\n"
+    "unpause) echo \"$*\" >>done; echo 'g1 7 128 1 -b----' >domain ;;\n"
+    "destroy) echo \"$*\" >>done; rm domain ;;\n"
+    "esac\n";
+
+static char dir[] = "/tmp/xl-stock-XXXXXX";
+
+static void put(const char *name, const char *text)
+{
+    char path[64];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(path, 0700), 0);
+}
+
+static void take(const char *name, char *ret)
+{
+    char path[64];
+    FILE *file;
+    size_t nr_bytes = 0;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    file = fopen(path, "r");
+    if (file) {
+        nr_bytes = fread(ret, 1, TEXT_BYTES - 1, file);
+        fclose(file);
+        unlink(path);
+    }
+    ret[nr_bytes] = 0;
+}
+
+struct situation {
+    const char *domain; /* "": none */
+    bool stay_paused;
+    enum handover_word say;
+    enum peer_news news;
+    enum handover_word word;
+    const char *done;
+};
+
+static void hear(struct peer *peer, struct peer_message *ret)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    do {
+        if (peer->ops->hear(peer, deadline_in_ms(LIMIT_MS), ret, &err))
+            fail_msg("%s", err.msg);
+    } while (ret->news == PEER_NOTHING);
+}
+
+static void check(const struct situation *at)
+{
+    const struct peer_address address = {.host = SHELL, .ssh = ""};
+    const struct journal_case about = {
+        .uuid = UUID, .name = "g1", .stay_paused = at->stay_paused};
+    struct peer *peer = NULL;
+    struct peer_message message;
+    struct xcx_err err = XCX_ERR_INIT;
+    char done[TEXT_BYTES], unused[TEXT_BYTES];
+    bool known = false;
+
+    if (*at->domain)
+        put("domain", at->domain);
+    if (peer_stock_open(&address, &peer, &err) ||
+        peer->ops->reattach(peer, &about, &known, &err) ||
+        (at->say && peer->ops->say(peer, at->say, &err)))
+        fail_msg("%s", err.msg);
+    assert_true(known);
+    hear(peer, &message);
+    assert_int_equal(message.news, at->news);
+    assert_int_equal(message.word, at->word);
+    peer_close(&peer);
+    take("done", done);
+    assert_string_equal(done, at->done);
+    take("domain", unused);
+}
+
+static void what_was_let_go_is_unpaused_unless_it_is_to_stay_so(void **state)
+{
+#define SAID_GO .say = HANDOVER_SAY_GO, .news = PEER_WORD
+    static const struct situation all[] = {
+        {"g1 7 128 1 --p---", SAID_GO, .word = HANDOVER_SAY_STARTING,
+         .done = "unpause 7\n"},
+        {"g1 7 128 1 --p---", SAID_GO, .word = HANDOVER_SAY_STARTING,
+         .stay_paused = true, .done = ""},
+        {"g1 7 128 1 r-----", SAID_GO, .word = HANDOVER_SAY_STARTING,
+         .done = ""},
+        {"", SAID_GO, .word = HANDOVER_SAY_STARTING, .done = ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        check(&all[i]);
+}
+
+static void before_go_what_is_seen_is_its_word(void **state)
+{
+    static const struct situation all[] = {
+        {"g1 7 128 1 --p---", .news = PEER_WORD, .word = HANDOVER_SAY_READY,
+         .done = ""},
+        {"", .news = PEER_WORD, .word = HANDOVER_SAY_ABORTED, .done = ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        check(&all[i]);
+}
+
+static void what_is_withdrawn_is_destroyed_unless_it_runs(void **state)
+{
+    static const struct situation all[] = {
+        {"g1 7 128 1 --p---", .say = HANDOVER_SAY_ABORT, .news = PEER_SETTLED,
+         .done = "destroy 7\n"},
+        {"", .say = HANDOVER_SAY_ABORT, .news = PEER_SETTLED, .done = ""},
+        {"g1 7 128 1 -b----", .say = HANDOVER_SAY_ABORT, .news = PEER_WORD,
+         .word = HANDOVER_SAY_STARTING, .done = ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        check(&all[i]);
+}
+
+static int make_dir(void **state)
+{
+    char path[4096];
+    const char *before = getenv("PATH");
+
+    (void)state;
+    if (!mkdtemp(dir) || !before)
+        return -1;
+    snprintf(path, sizeof(path), "%s:%.4000s", dir, before);
+    setenv("PATH", path, 1);
+    put("xl", xl);
+    return 0;
+}
+
+static int remove_dir(void **state)
+{
+    char unused[TEXT_BYTES];
+
+    (void)state;
+    take("xl", unused);
+    return rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_let_go_is_unpaused_unless_it_is_to_stay_so),
+        cmocka_unit_test(before_go_what_is_seen_is_its_word),
+        cmocka_unit_test(what_is_withdrawn_is_destroyed_unless_it_runs),
+    };
+
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
