@@ -57,6 +57,11 @@ static int check_state(const struct domain *domain, struct xcx_err *err)
         [DOMAIN_SHUT_DOWN] = "shut down",
     };
 
+    if (domain->old_device_model)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "%.100s runs on qemu-traditional, whose state "
+                           "cannot be taken: move it by xl migrate",
+                           domain->name);
     if (domain->state == DOMAIN_RUNS)
         return 0;
     return xcx_err_set(err, XCX_ERR_GUEST, 0, "%.100s is %s", domain->name,
