@@ -81,6 +81,9 @@ SETTLE_SRC := $(call migrate_src,settle.c) $(HANDOVER_RUN_SRC)
 test_settle_SRC := $(SETTLE_SRC)
 test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
     remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
+test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c recover.c \
+    source_domain.c target_domain.c)
+test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_report_SRC := $(call migrate_src,report.c json.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
 test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \
@@ -106,7 +109,7 @@ TEST_PROGS += xl-migrate-receive-fake
 xl-migrate-receive-fake_SRC := $(HANDOVER_RUN_SRC) $(CHANNEL_SRC) \
     $(CONFIG_SRC) $(call common_src,directory.c) $(call migrate_src, \
     cmd_receive.c receive.c receive_case.c receive_keys.c rendezvous.c spawn.c \
-    xenstore.c xl_answers.c xl_receiver.c) tests/unit/fake_target.c
+    target_domain.c xenstore.c xl_answers.c xl_receiver.c) tests/unit/fake_target.c
 xl-migrate-receive-fake_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore) \
     -Wl,--wrap=xenstore_write
 FAKE_SOURCE_SRC := $(CHANNEL_SRC) $(call migrate_src,spawn.c) \

@@ -56,6 +56,8 @@ int receive_need_host(struct receive *receive, struct xcx_err *err)
     if (host_open(&receive->host, &receive->log, err))
         return -1;
     receive->host_is_open = true;
+    receive->target = (struct target_domain){.host = &receive->host,
+                                             .journal = &receive->journal};
     return 0;
 }
 

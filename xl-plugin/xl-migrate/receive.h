@@ -28,6 +28,7 @@
 #include "host.h"
 #include "journal.h"
 #include "rendezvous.h"
+#include "target_domain.h"
 #include "xcext.h"
 #include "xenstore.h"
 #include "xl_receiver.h"
@@ -54,8 +55,8 @@ struct receive {
     int data_visit_fd;  /* its process waits for our word to go */
     int yield_visit_fd; /* who asked for the case; waits for our end */
     struct xl_receiver xl;
-    bool building;             /* xl runs */
-    uint32_t domid;            /* as of the last look; 0: none */
+    bool building; /* xl runs */
+    struct target_domain target;
     struct xcx_err why;        /* it was given up, or could not be started */
     struct xenstore_tree keys; /* yet to be written */
     /* As the source wants it. */

@@ -16,48 +16,19 @@
 
 /* ---- the seam ----------------------------------------------------------- */
 
-/*
- * Another boot's domains are gone, and one of another domid is none of the
- * case's. One that is to stay paused counts as running once it may run.
- */
 static int look(void *opaque, enum handover_copy *ret_copy, uint32_t *ret_domid,
                 struct xcx_err *err)
 {
     struct receive *receive = opaque;
-    const struct journal *journal = &receive->journal;
 
-    *ret_copy = HANDOVER_ABSENT;
-    *ret_domid = receive->domid = 0;
-    if (strcmp(journal->about.boot, receive->host.boot) != 0)
-        return 0;
-    if (domain_look_target(&receive->host, journal->about.uuid,
-                           journal->about.name, ret_copy, ret_domid, err))
-        return -1;
-    if (journal->entry && journal->domid && *ret_domid != journal->domid) {
-        *ret_copy = HANDOVER_ABSENT;
-        *ret_domid = 0;
-    }
-    if (journal->about.stay_paused && journal->entry == HANDOVER_STARTING &&
-        *ret_copy == HANDOVER_PAUSED)
-        *ret_copy = HANDOVER_RUNNING;
-    receive->domid = *ret_domid;
-    return 0;
+    return target_domain_look(&receive->target, ret_copy, ret_domid, err);
 }
 
 static int act(void *opaque, enum handover_act what, struct xcx_err *err)
 {
     struct receive *receive = opaque;
 
-    switch (what) {
-    case HANDOVER_DO_UNPAUSE:
-        return receive->journal.about.stay_paused
-                   ? 0
-                   : domain_unpause(&receive->host, receive->domid, err);
-    case HANDOVER_DO_DESTROY:
-        return domain_destroy(&receive->host, receive->domid, err);
-    default:
-        return xcx_err_set(err, XCX_ERR_BUG, 0, "no target does this");
-    }
+    return target_domain_act(&receive->target, what, err);
 }
 
 static int say(void *opaque, enum handover_word word, const char *text,
@@ -113,7 +84,7 @@ static int run_hooks(struct receive *receive, enum hooks_phase phase,
         .id = about->id,
         .uuid = about->uuid,
         .name = about->name,
-        .domid = receive->domid,
+        .domid = receive->target.domid,
         .source = about->peer,
         .target = receive->host.name,
         .error = why,
@@ -363,7 +334,7 @@ static void announce_emulated(struct receive *receive)
     struct device_model model;
     struct xcx_err err = XCX_ERR_INIT;
 
-    if (domain_get(&receive->host, receive->domid, &domain, &err) ||
+    if (domain_get(&receive->host, receive->target.domid, &domain, &err) ||
         domain.kind != DOMAIN_HVM || !from->rounds)
         return;
     model = device_model_of(&domain);
@@ -377,8 +348,8 @@ static void announce_guest(struct receive *receive)
     struct xcx_err err = XCX_ERR_INIT;
     unsigned nr_nics;
 
-    if (announce_find_nics(&receive->host, receive->domid, nics, &nr_nics,
-                           &err) ||
+    if (announce_find_nics(&receive->host, receive->target.domid, nics,
+                           &nr_nics, &err) ||
         announce_start(&receive->announce, nics, nr_nics, &err))
         xcx_log(&receive->log, XCX_LOG_WARN, "%s", err.msg);
     announce_emulated(receive);

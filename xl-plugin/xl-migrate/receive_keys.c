@@ -103,7 +103,8 @@ int receive_keys_write(struct receive *receive, struct xcx_err *err)
 
     if (!receive->keys.nr_entries)
         return 0;
-    rc = xenstore_write(receive->host.xs, receive->domid, &receive->keys, err);
+    rc = xenstore_write(receive->host.xs, receive->target.domid, &receive->keys,
+                        err);
     xenstore_tree_done(&receive->keys);
     return rc;
 }

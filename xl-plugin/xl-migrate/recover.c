@@ -14,6 +14,7 @@
 #include "host.h"
 #include "settle.h"
 #include "source_domain.h"
+#include "target_domain.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define ANSWER_NS (30 * NS_PER_S)
@@ -26,6 +27,7 @@ struct recover {
     struct peer_address address;
     struct journal journal; /* of the case at hand */
     struct source_domain source;
+    struct target_domain target;
     unsigned nr_found;
     enum exit_status worst;
 };
@@ -204,6 +206,19 @@ static void drop(struct recover *recover, const struct journal_case *about)
                about->name);
 }
 
+/* First: the target may not be reached for long, and the guest is slowed. */
+static int lift_leftovers(struct recover *recover, struct xcx_err *err)
+{
+    enum handover_copy copy;
+    uint32_t domid;
+
+    if (source_domain_look(&recover->source, &copy, &domid, err))
+        return -1;
+    if (copy == HANDOVER_RUNNING)
+        source_domain_settle(&recover->source, domid);
+    return 0;
+}
+
 static void recover_source(struct recover *recover)
 {
     struct journal_case about = recover->journal.about;
@@ -225,6 +240,7 @@ static void recover_source(struct recover *recover)
                 about.id, about.peer, about.name);
     if (cases_lock_domain(recover->config->journal_dir, about.uuid, &lock_fd,
                           &err) ||
+        lift_leftovers(recover, &err) ||
         settle_source(recover, &result, &err)) {
         complain(recover, about.id, err.msg);
     } else {
@@ -242,25 +258,15 @@ static int target_look(void *opaque, enum handover_copy *ret_copy,
                        uint32_t *ret_domid, struct xcx_err *err)
 {
     struct recover *recover = opaque;
-    const struct journal_case *about = &recover->journal.about;
 
-    return domain_look_target(&recover->host, about->uuid, about->name,
-                              ret_copy, ret_domid, err);
+    return target_domain_look(&recover->target, ret_copy, ret_domid, err);
 }
 
 static int target_act(void *opaque, enum handover_act act, struct xcx_err *err)
 {
     struct recover *recover = opaque;
-    enum handover_copy copy;
-    uint32_t domid;
 
-    if (target_look(opaque, &copy, &domid, err))
-        return -1;
-    if (copy == HANDOVER_ABSENT)
-        return 0;
-    return act == HANDOVER_DO_UNPAUSE
-               ? domain_unpause(&recover->host, domid, err)
-               : domain_destroy(&recover->host, domid, err);
+    return target_domain_act(&recover->target, act, err);
 }
 
 /* The source asks; nobody is connected now. */
@@ -358,9 +364,14 @@ int recover_run(const struct recover_options *options,
         .kind = options->kind,
         .log = &recover.log,
     };
-    recover.source = (struct source_domain){.host = &recover.host,
-                                            .journal = &recover.journal,
-                                            .log = &recover.log};
+    recover.source = (struct source_domain){
+        .host = &recover.host,
+        .journal = &recover.journal,
+        .lock_dir = config->lock_dir[0] ? config->lock_dir : NULL,
+        .log = &recover.log,
+    };
+    recover.target = (struct target_domain){.host = &recover.host,
+                                            .journal = &recover.journal};
     if (host_open(&recover.host, &recover.log, &err) ||
         recover_all(&recover, &err)) {
         fprintf(stderr, "xl-migrate recover: %s\n", err.msg);

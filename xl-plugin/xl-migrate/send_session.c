@@ -198,9 +198,13 @@ int send_session_init(struct send_session *session,
     session->journal = JOURNAL_INIT;
     session->control = CONTROL_INIT;
     session->start_ns = now_ns;
-    session->source = (struct source_domain){.host = &session->host,
-                                             .journal = &session->journal,
-                                             .log = &session->log};
+    session->source = (struct source_domain){
+        .host = &session->host,
+        .journal = &session->journal,
+        .lock_dir =
+            session->config.lock_dir[0] ? session->config.lock_dir : NULL,
+        .log = &session->log,
+    };
     session->address = (struct peer_address){
         .host = options->host,
         .ssh = options->ssh ? options->ssh : session->config.remote_command,

@@ -29,6 +29,17 @@ int source_domain_look(void *opaque, enum handover_copy *ret_copy,
     return 0;
 }
 
+void source_domain_settle(const struct source_domain *source, uint32_t domid)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (xcx_settle(domid, source->lock_dir, source->log, &why))
+        xcx_log(source->log, XCX_LOG_WARN,
+                "what a save that died has left of the guest is still there: "
+                "%s",
+                why.msg);
+}
+
 void source_domain_watch(const struct source_domain *source, uint32_t domid)
 {
     struct xcx_err why = XCX_ERR_INIT;
@@ -48,6 +59,7 @@ int source_domain_act(void *opaque, enum handover_act act, struct xcx_err *err)
 
     switch (act) {
     case HANDOVER_DO_RESUME:
+        source_domain_settle(source, domid);
         if (domain_resume(source->host, domid, RESUME_MS, err))
             return -1;
         source_domain_watch(source, domid);

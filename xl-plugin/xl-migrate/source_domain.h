@@ -4,8 +4,9 @@
  * handover: looked at, resumed and destroyed. A domain of another boot of this
  * host is never the case's.
  *
- * After a resume xl's monitor is there again: its own ended when the guest was
- * suspended. That failing is a warning; the guest runs.
+ * Before a resume is undone what a save that died has left (xcx_settle()), and
+ * after it xl's monitor is there again: its own ended when the guest was
+ * suspended. Either failing is a warning; the guest runs.
  *
  * Blocking: as libxl does. Threads: the host's.
  */
@@ -20,6 +21,7 @@
 struct source_domain {
     struct host *host;
     const struct journal *journal;
+    const char *lock_dir;      /* of the saves; NULL: the library's default */
     const struct xcx_log *log; /* or NULL */
 };
 
@@ -27,6 +29,9 @@ struct source_domain {
 int source_domain_look(void *opaque, enum handover_copy *ret_copy,
                        uint32_t *ret_domid, struct xcx_err *err);
 int source_domain_act(void *opaque, enum handover_act act, struct xcx_err *err);
+
+/* Of a guest that runs here: it may still be throttled, and logged. */
+void source_domain_settle(const struct source_domain *source, uint32_t domid);
 
 /* It runs here for good: somebody handles its reboot and poweroff. */
 void source_domain_watch(const struct source_domain *source, uint32_t domid);

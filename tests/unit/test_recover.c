@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * recover at either end, over one domain that the test directs: which journal
+ * asks for what, and that nobody else's domain is ever touched.
+ */
+#include "../../xl-plugin/xl-migrate/recover.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../../xl-plugin/xl-migrate/command.h"
+#include "../../xl-plugin/xl-migrate/domain.h"
+#include "../../xl-plugin/xl-migrate/host.h"
+#include "../../xl-plugin/xl-migrate/monitor.h"
+
+#define ID         "0a1b"
+#define UUID       "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001"
+#define BOOT       "0f9b1c1e-1111-4222-8333-444455556666"
+#define OLD_BOOT   "0f9b1c1e-1111-4222-8333-444455557777"
+#define TEXT_BYTES 2048
+
+static char dir[] = "/tmp/xl-recover-XXXXXX";
+
+/* The only domain there is, and what was done, in order: "settle 7, ". */
+static struct {
+    enum handover_copy copy;
+    uint32_t domid;
+    bool settle_fails;
+    enum handover_word answer; /* of the target to GO and to ABORT */
+    enum handover_word heard;  /* the last that the source said */
+    char done[512];
+} fake;
+
+static void __attribute__((format(printf, 1, 2))) note(const char *format, ...)
+{
+    size_t used = strlen(fake.done);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(fake.done + used, sizeof(fake.done) - used, format, args);
+    va_end(args);
+}
+
+/* ---- the host and its domain --------------------------------------------- */
+
+int host_open(struct host *host, const struct xcx_log *log, struct xcx_err *err)
+{
+    (void)log, (void)err;
+    snprintf(host->boot, sizeof(host->boot), BOOT);
+    return 0;
+}
+
+void host_close(struct host *host)
+{
+    (void)host;
+}
+
+bool domain_uuid_normalise(const char *text, char ret[DOMAIN_UUID_BYTES])
+{
+    (void)ret, (void)text;
+    return false;
+}
+
+int domain_look_source(struct host *host, uint32_t domid, const char *uuid,
+                       enum handover_copy *ret_copy, struct xcx_err *err)
+{
+    (void)host, (void)err;
+    assert_string_equal(uuid, UUID);
+    *ret_copy = domid == fake.domid ? fake.copy : HANDOVER_ABSENT;
+    return 0;
+}
+
+int domain_look_target(struct host *host, const char *uuid, const char *name,
+                       enum handover_copy *ret_copy, uint32_t *ret_domid,
+                       struct xcx_err *err)
+{
+    (void)host, (void)name, (void)err;
+    assert_string_equal(uuid, UUID);
+    *ret_copy = fake.copy;
+    *ret_domid = fake.copy ? fake.domid : 0;
+    return 0;
+}
+
+int domain_get(struct host *host, uint32_t domid, struct domain *ret,
+               struct xcx_err *err)
+{
+    (void)host, (void)err;
+    *ret = (struct domain){.domid = domid};
+    return 0;
+}
+
+static int become(enum handover_copy copy, const char *what, uint32_t domid)
+{
+    note("%s %u, ", what, (unsigned)domid);
+    assert_int_equal(domid, fake.domid);
+    fake.copy = copy;
+    return 0;
+}
+
+int domain_unpause(struct host *host, uint32_t domid, struct xcx_err *err)
+{
+    (void)host, (void)err;
+    return become(HANDOVER_RUNNING, "unpause", domid);
+}
+
+int domain_destroy(struct host *host, uint32_t domid, struct xcx_err *err)
+{
+    (void)host, (void)err;
+    return become(HANDOVER_ABSENT, "destroy", domid);
+}
+
+int domain_resume(struct host *host, uint32_t domid, unsigned timeout_ms,
+                  struct xcx_err *err)
+{
+    (void)host, (void)timeout_ms, (void)err;
+    return become(HANDOVER_RUNNING, "resume", domid);
+}
+
+int monitor_start(const struct domain *domain, struct xcx_err *err)
+{
+    (void)err;
+    note("watch %u, ", (unsigned)domain->domid);
+    return 0;
+}
+
+int __wrap_xcx_settle(uint32_t domid, const char *lock_dir,
+                      const struct xcx_log *log, struct xcx_err *err);
+int __wrap_xcx_settle(uint32_t domid, const char *lock_dir,
+                      const struct xcx_log *log, struct xcx_err *err)
+{
+    (void)log;
+    assert_string_equal(lock_dir, "/locks");
+    note("settle %u, ", (unsigned)domid);
+    return fake.settle_fails
+               ? xcx_err_set(err, XCX_ERR_GUEST, 0, "a save is running")
+               : 0;
+}
+
+/* ---- the target, as the source sees it ----------------------------------- */
+
+static int on_reattach(struct peer *peer, const struct journal_case *about,
+                       bool *ret_known, struct xcx_err *err)
+{
+    (void)peer, (void)about, (void)err;
+    *ret_known = true;
+    return 0;
+}
+
+static int on_say(struct peer *peer, enum handover_word word,
+                  struct xcx_err *err)
+{
+    (void)peer, (void)err;
+    note("%s, ", word == HANDOVER_SAY_GO      ? "GO"
+                 : word == HANDOVER_SAY_ABORT ? "ABORT"
+                                              : "DONE");
+    fake.heard = word;
+    return 0;
+}
+
+static int on_hear(struct peer *peer, uint64_t deadline_ns,
+                   struct peer_message *ret, struct xcx_err *err)
+{
+    (void)peer, (void)deadline_ns, (void)err;
+    *ret = (struct peer_message){.news = PEER_SETTLED};
+    if (fake.heard == HANDOVER_SAY_GO) {
+        *ret = (struct peer_message){.news = PEER_WORD, .word = fake.answer};
+        fake.heard = HANDOVER_SAY_NOTHING;
+    }
+    return 0;
+}
+
+static void on_close(struct peer *peer)
+{
+    (void)peer;
+}
+
+int peer_open(const struct peer_address *address, struct peer **ret,
+              struct xcx_err *err)
+{
+    static const struct peer_ops ops = {.reattach = on_reattach,
+                                        .say = on_say,
+                                        .hear = on_hear,
+                                        .close = on_close};
+    static struct peer peer = {.ops = &ops, .plugin = true};
+
+    (void)err;
+    assert_string_equal(address->host, "host2");
+    *ret = &peer;
+    return 0;
+}
+
+/* ---- a case -------------------------------------------------------------- */
+
+struct situation {
+    const char *name;
+    enum journal_side side;
+    enum handover_entry entry;
+    const char *boot;
+    bool stay_paused;
+    enum handover_copy copy;
+    uint32_t domid; /* the journal's is 7 */
+    bool settle_fails;
+    enum handover_word answer;
+    /* What then happens. */
+    const char *done, *said;
+    enum exit_status status;
+    bool settled; /* else its journal ends with: */
+    enum handover_entry then;
+};
+
+static void leave_case(const struct situation *at)
+{
+    struct journal_case about = {.id = ID,
+                                 .side = at->side,
+                                 .uuid = UUID,
+                                 .name = "g1",
+                                 .peer = "host2",
+                                 .stay_paused = at->stay_paused};
+    struct journal journal;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    snprintf(about.boot, sizeof(about.boot), "%s", at->boot);
+    if (journal_create(&journal, dir, &about, &err) ||
+        (at->entry && journal_append(&journal, at->entry, 7, &err)))
+        fail_msg("%s", err.msg);
+    journal_close(&journal);
+}
+
+static void check_case(const struct situation *at)
+{
+    struct journal journal;
+    struct xcx_err err = XCX_ERR_INIT;
+    char path[PATH_MAX];
+
+    if (at->settled) {
+        assert_int_equal(journal_open(&journal, dir, ID, at->side, &err), -1);
+        assert_non_null(strstr(err.msg, "no such case"));
+        return;
+    }
+    if (journal_open(&journal, dir, ID, at->side, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(journal.entry, at->then);
+    snprintf(path, sizeof(path), "%s", journal.path);
+    journal_close(&journal);
+    unlink(path);
+}
+
+/* What is printed by it, errors too. */
+static enum exit_status run(char *said)
+{
+    const struct recover_options options = {.what = NULL};
+    struct config config = {.lock_dir = "/locks", .reconnect_timeout_s = 5};
+    int fd = memfd_create("said", MFD_CLOEXEC), status;
+    int out = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO);
+    ssize_t nr_bytes;
+
+    snprintf(config.journal_dir, sizeof(config.journal_dir), "%s", dir);
+    fflush(NULL);
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    status = recover_run(&options, &config);
+    fflush(NULL);
+    dup2(out, STDOUT_FILENO);
+    dup2(errors, STDERR_FILENO);
+    nr_bytes = pread(fd, said, TEXT_BYTES - 1, 0);
+    said[nr_bytes < 0 ? 0 : nr_bytes] = 0;
+    close(fd);
+    close(out);
+    close(errors);
+    return (enum exit_status)status;
+}
+
+static void check(const struct situation *all, size_t nr)
+{
+    for (size_t i = 0; i < nr; i++) {
+        const struct situation *at = &all[i];
+        char said[TEXT_BYTES];
+        enum exit_status status;
+
+        print_message("%s\n", at->name);
+        memset(&fake, 0, sizeof(fake));
+        fake.copy = at->copy;
+        fake.domid = at->domid;
+        fake.settle_fails = at->settle_fails;
+        fake.answer = at->answer;
+        leave_case(at);
+        status = run(said);
+        assert_string_equal(fake.done, at->done);
+        if (!strstr(said, at->said))
+            fail_msg("%s", said);
+        assert_int_equal(status, at->status);
+        check_case(at);
+    }
+}
+
+/* ---- the target's end ---------------------------------------------------- */
+
+static void the_target_acts_on_the_case_s_own_copy_alone(void **state)
+{
+#define AT_TARGET(entry_, copy_, domid_)                                       \
+    .side = JOURNAL_TARGET, .entry = HANDOVER_##entry_, .boot = BOOT,          \
+    .copy = HANDOVER_##copy_, .domid = domid_
+    static const struct situation all[] = {
+        {"let go, not unpaused yet", AT_TARGET(STARTING, PAUSED, 7),
+         .done = "unpause 7, ", .said = "g1 runs here",
+         .then = HANDOVER_STARTED},
+        {"let go, to stay paused", AT_TARGET(STARTING, PAUSED, 7),
+         .stay_paused = true, .done = "", .said = "g1 runs here",
+         .then = HANDOVER_STARTED},
+        {"let go, another domain of this UUID", AT_TARGET(STARTING, PAUSED, 9),
+         .done = "", .said = "this host had the last complete copy",
+         .status = EXIT_STATUS_LOST, .then = HANDOVER_STARTED},
+        {"whole", AT_TARGET(READY, PAUSED, 7), .done = "",
+         .said = "a whole copy of g1 is paused here",
+         .status = EXIT_STATUS_UNDECIDED, .then = HANDOVER_READY},
+        {"given up, not destroyed yet", AT_TARGET(ABORTED, PAUSED, 7),
+         .done = "destroy 7, ", .said = "was given up here",
+         .then = HANDOVER_ABORTED},
+        {"given up, another domain", AT_TARGET(ABORTED, PAUSED, 9), .done = "",
+         .said = "was given up here", .then = HANDOVER_ABORTED},
+        {"half-built", AT_TARGET(NONE, BUILDING, 9), .done = "destroy 9, ",
+         .said = "was given up here", .then = HANDOVER_ABORTED},
+    };
+
+    (void)state;
+    check(all, sizeof(all) / sizeof(all[0]));
+}
+
+static void a_target_that_was_off_has_no_copy_any_more(void **state)
+{
+#define REBOOTED_TARGET(entry_)                                                \
+    .side = JOURNAL_TARGET, .entry = HANDOVER_##entry_, .boot = OLD_BOOT,      \
+    .copy = HANDOVER_PAUSED, .domid = 7, .done = ""
+    static const struct situation all[] = {
+        {"let go", REBOOTED_TARGET(STARTING),
+         .said = "this host had the last complete copy",
+         .status = EXIT_STATUS_LOST, .then = HANDOVER_STARTED},
+        {"whole", REBOOTED_TARGET(READY), .said = "was given up here",
+         .then = HANDOVER_ABORTED},
+        {"given up", REBOOTED_TARGET(ABORTED), .said = "was given up here",
+         .then = HANDOVER_ABORTED},
+        {"half-built", REBOOTED_TARGET(NONE), .said = "was given up here",
+         .then = HANDOVER_ABORTED},
+    };
+
+    (void)state;
+    check(all, sizeof(all) / sizeof(all[0]));
+}
+
+/* ---- the source's end ---------------------------------------------------- */
+
+static void the_source_lifts_what_a_dead_save_has_left(void **state)
+{
+#define AT_SOURCE(entry_, copy_, domid_)                                       \
+    .side = JOURNAL_SOURCE, .entry = HANDOVER_##entry_, .boot = BOOT,          \
+    .copy = HANDOVER_##copy_, .domid = domid_, .settled = true
+    static const struct situation all[] = {
+        {"runs on", AT_SOURCE(OFFERED, RUNNING, 7),
+         .done = "settle 7, ABORT, watch 7, ", .said = "g1 runs here"},
+        {"runs on, throttled", AT_SOURCE(OFFERED, RUNNING, 7),
+         .settle_fails = true, .done = "settle 7, ABORT, watch 7, ",
+         .said = "is still there: a save is running"},
+        {"suspended", AT_SOURCE(OFFERED, PAUSED, 7),
+         .done = "settle 7, resume 7, watch 7, ABORT, watch 7, ",
+         .said = "g1 runs here"},
+        {"suspended, cannot be settled", AT_SOURCE(OFFERED, PAUSED, 7),
+         .settle_fails = true,
+         .done = "settle 7, resume 7, watch 7, ABORT, watch 7, ",
+         .said = "is still there: a save is running"},
+    };
+
+    (void)state;
+    check(all, sizeof(all) / sizeof(all[0]));
+}
+
+static void after_go_the_source_goes_by_the_target_s_word(void **state)
+{
+    static const struct situation all[] = {
+        {"it has started", AT_SOURCE(GO, PAUSED, 7),
+         .answer = HANDOVER_SAY_STARTING, .done = "GO, destroy 7, DONE, ",
+         .said = "g1 is at host2"},
+        {"it has not", AT_SOURCE(GO, PAUSED, 7), .answer = HANDOVER_SAY_ABORTED,
+         .done = "GO, settle 7, resume 7, watch 7, ABORT, watch 7, ",
+         .said = "g1 runs here"},
+        {"it has not, and this is another domain", AT_SOURCE(GO, PAUSED, 9),
+         .answer = HANDOVER_SAY_ABORTED, .done = "GO, ABORT, ",
+         .said = "this host had the last complete copy",
+         .status = EXIT_STATUS_LOST},
+    };
+
+    (void)state;
+    check(all, sizeof(all) / sizeof(all[0]));
+}
+
+static void a_source_that_was_off_has_no_copy_any_more(void **state)
+{
+#define REBOOTED_SOURCE(entry_)                                                \
+    .side = JOURNAL_SOURCE, .entry = HANDOVER_##entry_, .boot = OLD_BOOT,      \
+    .copy = HANDOVER_PAUSED, .domid = 7, .settled = true
+    static const struct situation all[] = {
+        {"started there", REBOOTED_SOURCE(GO), .answer = HANDOVER_SAY_STARTING,
+         .done = "GO, DONE, ", .said = "g1 is at host2"},
+        {"not started there", REBOOTED_SOURCE(GO),
+         .answer = HANDOVER_SAY_ABORTED, .done = "GO, ABORT, ",
+         .said = "this host had the last complete copy",
+         .status = EXIT_STATUS_LOST},
+        {"gone back", REBOOTED_SOURCE(RESUMED), .done = "ABORT, ",
+         .said = "this host had the last complete copy",
+         .status = EXIT_STATUS_LOST},
+    };
+
+    (void)state;
+    check(all, sizeof(all) / sizeof(all[0]));
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    char command[64];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_target_acts_on_the_case_s_own_copy_alone),
+        cmocka_unit_test(a_target_that_was_off_has_no_copy_any_more),
+        cmocka_unit_test(the_source_lifts_what_a_dead_save_has_left),
+        cmocka_unit_test(after_go_the_source_goes_by_the_target_s_word),
+        cmocka_unit_test(a_source_that_was_off_has_no_copy_any_more),
+    };
+
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
