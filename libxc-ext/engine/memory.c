@@ -16,6 +16,9 @@ _Static_assert(XCX_CHUNK_PFNS <= XCX_TYPES_MAX_BATCH, "one query a chunk");
 /* Asking for the type of every page: a fifth of the time at most. */
 #define RECHECK_SHARE 4
 
+/* Of pages; half, so that it can be added to. */
+#define ANY_NUMBER (UINT64_MAX / 2)
+
 static uint64_t nr_chunks(const struct xcx_memory *memory)
 {
     return (memory->guest->nr_pfns + XCX_CHUNK_PFNS - 1) / XCX_CHUNK_PFNS;
@@ -274,10 +277,14 @@ static int count_pages(struct xcx_memory *memory, int64_t *ret_more,
     return 0;
 }
 
-/* The count is looked at all the while: a change must not go unnoticed. */
+/*
+ * The count is looked at all the while: a change must not go unnoticed. Ends
+ * early once so many pages more are known.
+ */
 static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
-                      struct xcx_err *err)
+                      uint64_t enough, struct xcx_err *err)
 {
+    uint64_t nr_before = memory->nr_found;
     struct xcx_domain_info info;
 
     for (uint64_t chunk = 0; chunk < nr_chunks(memory); chunk++) {
@@ -293,6 +300,8 @@ static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
         if (rc || xcx_domain_get_info(memory->guest->hv, &info, err))
             return -1;
         see_count(memory, info.nr_pages);
+        if (memory->nr_found >= nr_before + enough)
+            return 0;
     }
     return 0;
 }
@@ -304,7 +313,7 @@ static int find_gone(struct xcx_memory *memory, struct xcx_err *err)
 
     memory->is_rechecking = memory->have_gone;
     memory->have_gone = false;
-    rc = ask_chunks(memory, FULL, err);
+    rc = ask_chunks(memory, FULL, ANY_NUMBER, err);
     memory->is_rechecking = false;
     return rc;
 }
@@ -365,12 +374,15 @@ static int look_again(struct xcx_memory *memory, enum xcx_follow when,
     if ((when != XCX_FOLLOW_SUSPENDED || memory->have_gone) &&
         find_gone(memory, err))
         return -1;
-    if (ask_chunks(memory, MIXED, err) || count_pages(memory, &more, err))
+    if (ask_chunks(memory, MIXED, ANY_NUMBER, err) ||
+        count_pages(memory, &more, err))
         return -1;
     /* All that is known is there, and there is no more: nothing is missing. */
     if (more <= 0)
         return 0;
-    if (ask_chunks(memory, EMPTY, err) || count_pages(memory, &more, err))
+    /* From below: RAM is there, and what it was given back it mostly gets. */
+    if (ask_chunks(memory, EMPTY, (uint64_t)more, err) ||
+        count_pages(memory, &more, err))
         return -1;
     if (!memory->is_in_doubt)
         memory->page_count_offset += more; /* that has other reasons */

@@ -29,7 +29,8 @@
  * pages known and the holes among them are asked for once more before the
  * guest is suspended, and the holes again after it. When all known pages are
  * there and the count says no more, none is missing; else the chunks without
- * pages are asked for, too, however long that takes.
+ * pages are asked for, too, from pfn 0 on until those missing are found: they
+ * come back where RAM was, not in the wide hole above it.
  *
  * When the count rises before it is known which pages have gone, any page may
  * have been away, written unrecorded: all that cannot be ruled out is sent

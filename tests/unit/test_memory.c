@@ -198,6 +198,28 @@ static void test_balloon(void **state)
     xcx_memory_done(&memory);
 }
 
+/* With the guest suspended: not the whole of a p2m that is mostly holes. */
+static void test_balloon_found_from_below(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 0xff000};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    set_pages(0, 0x8000, true);
+    set_pages(0x4000, 0x800, false); /* two whole chunks */
+    search_all(&memory, &guest);
+    xcx_bitmap_clear_all(&memory.todo);
+    set_pages(0x4000, 0x800, true);
+    xen.nr_asked = 0;
+    assert_int_equal(
+        xcx_memory_follow_balloon(&memory, XCX_FOLLOW_SUSPENDED, &err), 0);
+    assert_found(&memory);
+    assert_true(xcx_bitmap_count(&memory.todo) == 0x800);
+    assert_true(xen.nr_asked == 0x800);
+    xcx_memory_done(&memory);
+}
+
 /* Out and in again between two CLEANs, but seen while it was out. */
 static void test_balloon_there_and_back(void **state)
 {
@@ -464,6 +486,7 @@ int main(void)
         cmocka_unit_test_setup(test_layouts, reset),
         cmocka_unit_test_setup(test_asks_all_when_in_doubt, reset),
         cmocka_unit_test_setup(test_balloon, reset),
+        cmocka_unit_test_setup(test_balloon_found_from_below, reset),
         cmocka_unit_test_setup(test_balloon_there_and_back, reset),
         cmocka_unit_test_setup(test_balloon_back_too_soon, reset),
         cmocka_unit_test_setup(test_balloon_during_the_search, reset),
