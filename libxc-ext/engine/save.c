@@ -234,6 +234,8 @@ static int blackout(struct session *session, struct xcx_err *err)
     uint64_t start_ns = xcx_clock_ns(), state_ns;
     struct xcx_guest *guest = session->guest;
 
+    /* It freezes its writers at once; the rest would take ever longer. */
+    xcx_unwind_undo_throttle(&session->unwind, err);
     if (suspend(session, err) || xcx_rounds_final(&session->rounds, err))
         return -1;
     if (session->params->verify && xcx_rounds_verify(&session->rounds, err))

@@ -187,7 +187,7 @@ static bool undo(struct xcx_unwind *unwind,
     return false;
 }
 
-void xcx_unwind_all(struct xcx_unwind *unwind, struct xcx_err *err)
+void xcx_unwind_undo_throttle(struct xcx_unwind *unwind, struct xcx_err *err)
 {
     const struct xcx_save_ops *ops = unwind->ops;
 
@@ -199,7 +199,11 @@ void xcx_unwind_all(struct xcx_unwind *unwind, struct xcx_err *err)
             ops->journal_cap(ops->opaque, unwind->cap, true, NULL);
     }
     unwind->throttled = false;
+}
 
+void xcx_unwind_all(struct xcx_unwind *unwind, struct xcx_err *err)
+{
+    xcx_unwind_undo_throttle(unwind, err);
     if (unwind->log_dirty &&
         undo(unwind, undo_log_dirty, UNDO_TRIES,
              "log-dirty mode could not be switched off", err))

@@ -61,6 +61,12 @@ int xcx_unwind_do_throttle(struct xcx_unwind *unwind, unsigned percent,
                            unsigned nr_vcpus, struct xcx_err *err);
 
 /*
+ * Sets the cap back, if there was a throttle; idempotent. One that cannot be
+ * set back is told as in xcx_unwind_all(), and not tried again.
+ */
+void xcx_unwind_undo_throttle(struct xcx_unwind *unwind, struct xcx_err *err);
+
+/*
  * Undoes all. Idempotent. If err holds an error, what cannot be undone is
  * added to its message; if it holds none, it stays so (the stream is whole)
  * and the log alone tells.

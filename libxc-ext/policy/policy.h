@@ -67,7 +67,8 @@
  * Limits. It knows counts, not which pages; it takes the link's rate and the
  * guest's habits for those of the last round, so a burst that begins during
  * the suspend is not foreseen. A round is not cut short because it will not
- * help. A cap is never raised again before the end.
+ * help. A cap is not raised again before
+ * the guest is asked to suspend; then it goes, as suspending is work, too.
  */
 #ifndef XCX_POLICY_POLICY_H
 #define XCX_POLICY_POLICY_H

@@ -283,6 +283,23 @@ static void test_cap_is_never_raised(void **state)
     assert_int_equal(xen.cap, 50);
 }
 
+/* Before it is suspended; what an administrator sets afterwards stays. */
+static void test_throttle_ends_early(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    xen.cap = 50;
+    assert_int_equal(xcx_unwind_do_throttle(&unwind, 20, 1, &err), 0);
+    xcx_unwind_undo_throttle(&unwind, &err);
+    assert_int_equal(xen.cap, 50);
+    xen.cap = 70;
+    xcx_unwind_undo_throttle(&unwind, &err);
+    xcx_unwind_all(&unwind, &err);
+    assert_int_equal(xen.cap, 70);
+    assert_false(xcx_err_is_set(&err));
+}
+
 /* Killed while the guest was throttled: the next one sets the cap back. */
 static void test_cap_of_a_dead_holder(void **state)
 {
@@ -345,6 +362,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_unsupported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cap_is_never_raised, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_throttle_ends_early, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_cap_of_a_dead_holder, NULL,
                                         tear_down),
