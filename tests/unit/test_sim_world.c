@@ -180,7 +180,8 @@ static void costs_are_booked_on_cpus(void **state)
     assert_in_range(w->cpu_busy_until_ns[1], before + 200000, UINT64_MAX);
     assert_true(sim_now_ns() >= w->cpu_busy_until_ns[1]);
     cost.nr_cpus = 1; /* now it has to wait for the first */
-    sim_cost_pay(w, &cost, 3000000);
+    /* So long that it is not made up for by what the first overslept. */
+    sim_cost_pay(w, &cost, 300000000);
     assert_in_range(w->cpu_busy_until_ns[0], before + 1000001, UINT64_MAX);
     sim_world_unmap(w);
 }
