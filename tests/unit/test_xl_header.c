@@ -93,7 +93,8 @@ static void malformed_headers_are_told(void **state)
 {
     static const struct {
         uint32_t order, flags, data_bytes;
-        const char *config_bytes, *message;
+        char config_bytes[4]; /* no NUL */
+        const char *message;
     } cases[] = {
         {0x04030201, V2, 0, "", "xl header: byte order 0x04030201 at byte 32"},
         {0x01020304, V2 | 0x14, 0, "",
