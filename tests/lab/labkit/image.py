@@ -42,7 +42,8 @@ DOM0_FILES = [
 DOM0_FOLDERS = ["etc/xen/scripts", "usr/share/qemu/keymaps"]
 DOM0_MODULES = ["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd",
                 "xenfs", "xen-netback", "xen-blkback", "bridge", "loop",
-                "virtio_pci", "virtio_net", "virtio_blk", "tun", "dummy"]
+                "virtio_pci", "virtio_net", "virtio_blk", "tun", "dummy",
+                "crc32c_generic", "ext4"]
 GUEST_MODULES = ["xen-blkfront", "xen-netfront"]
 
 

@@ -86,24 +86,26 @@ class Run:
             "vcpus": spec.pop("vcpus", 1),
             "workload": spec.pop("workload", guest.DEFAULT_WORKLOAD), **spec})
 
-    def install_helper(self):
-        """Puts our save helper on every host; nothing uses it by itself."""
+    def install_helper(self, names=None):
+        """Puts our save helper on these hosts (None: all); nothing uses it by
+        itself."""
         built = os.path.join(build_dir(), "bin/xl-save-helper")
         if not os.path.exists(built):
             raise LabError("build/bin/xl-save-helper is not built: make all")
-        for name in sorted(self.lab.state["hosts"]):
+        for name in names or sorted(self.lab.state["hosts"]):
             host = self.host(name)
             host.out(f"mkdir -p {os.path.dirname(HELPER)}")
             host.copy([built], HELPER)
 
-    def use_plain_wire(self):
-        """Lets moves go by plain.c from here on, not by ssh: much faster."""
+    def use_plain_wire(self, names=None):
+        """Lets moves go by plain.c from here on, not by ssh: much faster.
+        names: of the hosts that are to serve it now; None: all."""
         with tempfile.TemporaryDirectory() as scratch:
             script = os.path.join(scratch, PLAIN[1])
             with open(script, "w", encoding="ascii") as out:
                 out.write(PLAIN_OURS)
             os.chmod(script, 0o755)
-            for name in sorted(self.lab.state["hosts"]):
+            for name in names or sorted(self.lab.state["hosts"]):
                 host = self.host(name)
                 host.copy([os.path.join(build_dir(), "bin/plain"), script],
                           PLAIN_DIR)
