@@ -42,6 +42,8 @@ CONTROL_SRC := $(call migrate_src,control.c control_address.c) $(STATUS_SRC) \
     $(call common_src,directory.c)
 RUNNING_SRC := $(call migrate_src,control_call.c running.c running_record.c \
     channel.c lines.c)
+test_options_SRC := $(call migrate_src,options.c) $(CONFIG_SRC)
+test_options_LIBS = $(COMMON_LIBS)
 test_status_SRC := $(STATUS_SRC)
 test_status_LIBS = $(COMMON_LIBS)
 test_control_SRC := $(CONTROL_SRC)
@@ -50,7 +52,7 @@ test_running_record_SRC := $(call migrate_src,running_record.c) $(STATUS_SRC)
 test_running_record_LIBS = $(COMMON_LIBS)
 test_control_commands_SRC := $(CONTROL_SRC) $(RUNNING_SRC) \
     $(call common_src,record.c) $(call migrate_src,cmd_cancel.c \
-    cmd_status.c cmd_tune.c)
+    cmd_status.c cmd_tune.c options.c)
 test_control_commands_LIBS = $(COMMON_LIBS)
 test_hooks_SRC := $(call migrate_src,hooks.c lines.c spawn.c)
 test_xl_header_SRC := $(call migrate_src,xl_header.c) \
