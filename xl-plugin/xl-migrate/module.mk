@@ -31,6 +31,10 @@ test_probe_link_SRC := $(call migrate_src,probe.c) $(ASK_SRC) \
 test_precheck_SRC := $(call migrate_src,precheck.c precheck_print.c check.c \
     check_devices.c check_print.c forecast.c lines.c) $(FACTS_SRC) \
     tests/unit/check_sample.c
+test_send_check_SRC := $(call migrate_src,send_check.c precheck_print.c \
+    check.c check_devices.c check_print.c forecast.c lines.c report.c) \
+    $(FACTS_SRC) $(CONFIG_SRC)
+test_send_check_LIBS = $(COMMON_LIBS)
 test_forecast_SRC := $(call migrate_src,forecast.c)
 test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c) \
     $(FACTS_SRC)
@@ -44,6 +48,8 @@ RUNNING_SRC := $(call migrate_src,control_call.c running.c running_record.c \
     channel.c lines.c)
 test_options_SRC := $(call migrate_src,options.c) $(CONFIG_SRC)
 test_options_LIBS = $(COMMON_LIBS)
+test_progress_SRC := $(call migrate_src,progress.c) $(STATUS_SRC)
+test_progress_LIBS = $(COMMON_LIBS)
 test_status_SRC := $(STATUS_SRC)
 test_status_LIBS = $(COMMON_LIBS)
 test_control_SRC := $(CONTROL_SRC)
