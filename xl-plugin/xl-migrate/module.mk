@@ -84,9 +84,9 @@ test_journal_SRC := $(call migrate_src,journal.c journal_line.c handover.c)
 test_journal_LIBS := -Wl,--wrap=fsync -Wl,--wrap=fallocate64
 HANDOVER_RUN_SRC := $(call migrate_src,handover_run.c handover.c journal.c \
     journal_line.c)
-test_handover_run_SRC := $(HANDOVER_RUN_SRC)
+test_handover_run_SRC := $(HANDOVER_RUN_SRC) tests/unit/case_sample.c
 SETTLE_SRC := $(call migrate_src,settle.c) $(HANDOVER_RUN_SRC)
-test_settle_SRC := $(SETTLE_SRC)
+test_settle_SRC := $(SETTLE_SRC) tests/unit/case_sample.c
 test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
     remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c recover.c \
@@ -95,8 +95,8 @@ test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_report_SRC := $(call migrate_src,report.c json.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
 test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \
-    journal_line.c)
-test_settle_crash_SRC := $(SETTLE_SRC)
+    journal_line.c) tests/unit/case_sample.c
+test_settle_crash_SRC := $(SETTLE_SRC) tests/unit/case_sample.c
 test_settle_crash_LIBS := -Wl,--wrap=fsync
 # All that inspects, without the program around it.
 INSPECT_SRC := $(call migrate_src,inspect.c inspect_json.c inspect_names.c \
