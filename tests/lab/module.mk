@@ -35,3 +35,4 @@ bench-lab: deps-lab
 	$(Q)$(MAKE) --no-print-directory all-built lab-built
 	$(Q)tests/lab/bench-workers
 	$(Q)tests/lab/bench-migrate
+	$(Q)tests/lab/bench-send

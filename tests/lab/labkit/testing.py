@@ -24,6 +24,7 @@ from .instance import Instance, build_dir
 MOVE_LIMIT_S = 300
 GUEST_MIB = 128
 HELPER = "/usr/lib/xl-migrate/xl-save-helper"  # where install_helper() puts it
+PLUGIN = "/usr/sbin/xl-migrate"  # where install_plugin() puts it
 OURS = f"LIBXL_SAVE_HELPER={HELPER}"
 # Whose helper is at the source, and whose at the target: what the source's xl
 # is given in its environment, and whether the target's is.
@@ -97,6 +98,13 @@ class Run:
             host.out(f"mkdir -p {os.path.dirname(HELPER)}")
             host.copy([built], HELPER)
 
+    def install_plugin(self, names=None):
+        """Puts xl-migrate and its helper on these hosts (None: all)."""
+        self.install_helper(names)
+        for name in names or sorted(self.lab.state["hosts"]):
+            self.host(name).copy([os.path.join(build_dir(), "bin/xl-migrate")],
+                                 PLUGIN)
+
     def use_plain_wire(self, names=None):
         """Lets moves go by plain.c from here on, not by ssh: much faster.
         names: of the hosts that are to serve it now; None: all."""
@@ -160,6 +168,29 @@ class Run:
                 raise LabError(f"{name}: Xen had {before} KiB free before, "
                                f"now {now} KiB")
 
+    def send(self, name, options=""):
+        """Moves a guest to the other host by xl-migrate send; its report, with
+        the witness's own downtime_ms and the bytes on the link. Fails unless
+        the guest is there and clean."""
+        source = self.where(name)
+        target = other_host(source.name)
+        shell = self.shells["--stock" not in options]
+        guest.ask(source, name, "mark moving")
+        bytes_before = link.bytes_on_link(self.lab)
+        said = source.out(f"xl-migrate send --json -s {shell} {options} {name} "
+                          f"{target} 2>/tmp/send.log || "
+                          "{ cat /tmp/send.log >&2; exit 1; }",
+                          timeout_s=MOVE_LIMIT_S)
+        nr_bytes = link.bytes_on_link(self.lab) - bytes_before
+        report = json.loads(said)
+        here = self.where(name)
+        if here.name != target or report["result"] != "done":
+            raise LabError(f"guest '{name}' is on {here.name}:\n{said}")
+        ended = guest.ask(here, name, "mark after")["ended"]
+        self.check_clean(name)
+        return dict(report, downtime_ms=ended["longest_stall_ms"],
+                    link_bytes=nr_bytes)
+
     def move(self, name, source, target, way=None, balloons_mib=0):
         """Moves a guest by xl migrate and returns what was measured: totals
         from outside, the rest from the witness. way: one of WAYS; None is
@@ -200,6 +231,11 @@ class Run:
             "longest_net_gap_ms": report.get("net", {}).get(
                 "longest_gap_peer_ms"),
         }
+
+
+def other_host(name):
+    """Of the two hosts, the one that is not this one."""
+    return "host2" if name == "host1" else "host1"
 
 
 def guest_memory_mib(host, name):
