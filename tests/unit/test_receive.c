@@ -10,6 +10,24 @@
 #include <string.h>
 #include <cmocka.h>
 
+static uint64_t took(const struct message *message, const char *what)
+{
+    uint64_t ns = 0;
+
+    assert_int_equal(message_count(message, what, 1, INT64_MAX, &ns, NULL), 0);
+    return ns;
+}
+
+/* What the source cannot see for itself, for its report. */
+static void hear_start_with_times(struct source *source)
+{
+    struct message message = hear(source, "word");
+
+    assert_true(took(&message, "start_ns") > 0);
+    assert_true(took(&message, "start_ns") <= took(&message, "answer_ns"));
+    expect_text(message, "word", "STARTING");
+}
+
 static void a_guest_is_received_and_started(void **state)
 {
     struct source source;
@@ -19,7 +37,7 @@ static void a_guest_is_received_and_started(void **state)
     expect_journal("READY");
     expect_file("domain", "paused 7\n");
     say(&source, KEY WORD("GO"));
-    hear_word(&source, "STARTING");
+    hear_start_with_times(&source);
     expect_journal("STARTED");
     say(&source, WORD("GO"));
     hear_word(&source, "STARTING");

@@ -24,12 +24,17 @@ static struct report sample(void)
     report.domid = 7;
     report.total_ns = 9000000000;
     report.downtime_ns = 250000000;
+    report.suspend_ns = 20000000;
+    report.stream_ns = 120000000;
     report.ready_ns = 50000000;
+    report.start_ns = 80000000;
     report.bytes = 300 << 20;
     report.forecast.downtime_ns = 200000000;
     report.stats.nr_rounds = 2;
     report.stats.total_ns = 3000000000;
-    report.stats.suspend_ns = 20000000;
+    report.stats.final_scan_ns = 10000000;
+    report.stats.final_copy_ns = 60000000;
+    report.stats.cpu_state_ns = 5000000;
     report.stats.stop_reason = "the rest fits";
     return report;
 }
@@ -73,6 +78,8 @@ static void people_see_outcome_against_forecast(void **state)
     check_holds(text, "web (pvh) to host2: done\n");
     check_holds(text, "9000 ms\n");
     check_holds(text, "250 ms   (forecast 200 ms)\n");
+    check_holds(text, "memory               70 ms\n");
+    check_holds(text, "other                25 ms\n");
     check_holds(text, "target ready         50 ms\n");
     check_holds(text, "300 MiB in 2 rounds, 100.0 MiB/s\n");
     check_holds(text, "live phase ended: the rest fits\n");
@@ -100,7 +107,7 @@ static void what_did_not_happen_is_not_shown(void **state)
 static void json_has_all_of_it(void **state)
 {
     static const char *downtime[] = {"downtime_ns", NULL};
-    static const char *start[] = {"downtime_parts", "start_there_ns", NULL};
+    static const char *model[] = {"downtime_parts", "device_model_ns", NULL};
     static const char *forecast[] = {"forecast", "downtime_ns", NULL};
     struct report report = sample();
     char *text = print(as_json, &report);
@@ -114,9 +121,40 @@ static void json_has_all_of_it(void **state)
     assert_int_equal(
         YAJL_GET_INTEGER(yajl_tree_get(root, forecast, yajl_t_number)),
         200000000);
-    assert_non_null(yajl_tree_get(root, start, yajl_t_null));
+    assert_non_null(yajl_tree_get(root, model, yajl_t_null));
     yajl_tree_free(root);
     free(text);
+}
+
+static long long part(yajl_val root, const char *name)
+{
+    const char *path[] = {"downtime_parts", name, NULL};
+    yajl_val value = yajl_tree_get(root, path, yajl_t_number);
+
+    return value ? YAJL_GET_INTEGER(value) : 0;
+}
+
+static void the_parts_add_up_to_the_downtime(void **state)
+{
+    static const char *const names[] = {
+        "suspend_ns", "device_model_ns", "memory_ns",     "cpu_state_ns",
+        "other_ns",   "target_ready_ns", "start_there_ns"};
+    struct report report = sample();
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char *text = print(as_json, &report);
+        yajl_val root = yajl_tree_parse(text, NULL, 0);
+        long long sum = 0;
+
+        for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++)
+            sum += part(root, names[j]);
+        assert_int_equal(sum, report.downtime_ns);
+        yajl_tree_free(root);
+        free(text);
+        report.kind = "hvm";
+        report.device_model_ns = 7000000;
+    }
 }
 
 static void a_folder_that_is_not_there_is_named(void **state)
@@ -136,6 +174,7 @@ int main(void)
         cmocka_unit_test(people_see_outcome_against_forecast),
         cmocka_unit_test(what_did_not_happen_is_not_shown),
         cmocka_unit_test(json_has_all_of_it),
+        cmocka_unit_test(the_parts_add_up_to_the_downtime),
         cmocka_unit_test(a_folder_that_is_not_there_is_named),
     };
 

@@ -20,3 +20,16 @@ int peer_open(const struct peer_address *address, struct peer **ret,
     }
     return peer_stock_open(address, ret, err);
 }
+
+uint64_t peer_started_ns(uint64_t go_ns, uint64_t heard_ns, uint64_t start_ns,
+                         uint64_t answer_ns)
+{
+    uint64_t between_ns = heard_ns - go_ns, wire_ns;
+
+    if (answer_ns > between_ns)
+        answer_ns = between_ns;
+    if (start_ns > answer_ns)
+        start_ns = answer_ns;
+    wire_ns = (between_ns - answer_ns) / 2;
+    return go_ns + wire_ns + start_ns;
+}

@@ -77,11 +77,33 @@ struct peer_ops {
     void (*close)(struct peer *peer);
 };
 
+/* When (CLOCK_MONOTONIC of this host); 0: not by this connection. */
+struct peer_times {
+    uint64_t ready_ns;   /* READY was heard */
+    uint64_t go_ns;      /* GO was said */
+    uint64_t started_ns; /* the guest began to run there, as far as is known */
+    uint64_t prepare_ns; /* how long: from the copy's being whole to READY */
+};
+
 /* The first member of each kind of peer. */
 struct peer {
     const struct peer_ops *ops;
     bool plugin; /* it has the plugin */
+    struct peer_times times;
 };
+
+/*
+ * Two hosts, two clocks: when the guest began to run there, by the clock here.
+ *
+ *   here   ─GO─────────────────STARTING─▶   go_ns, heard_ns: by this clock
+ *   there     └─start─▶ runs ─┘             start_ns, answer_ns: from GO's
+ *                                           arrival, by the other one
+ *
+ * What the words were under way is taken to be as long there as back. Never
+ * before go_ns nor after heard_ns, whatever the other end says.
+ */
+uint64_t peer_started_ns(uint64_t go_ns, uint64_t heard_ns, uint64_t start_ns,
+                         uint64_t answer_ns);
 
 enum peer_kind { PEER_FIND_OUT, PEER_PLUGIN, PEER_STOCK };
 

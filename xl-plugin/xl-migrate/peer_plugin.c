@@ -157,6 +157,29 @@ static int take_text(const struct message *message, struct peer_message *ret,
     return 0;
 }
 
+/* Of a guest that is to stay paused there is no start. */
+static int take_times(struct peer_plugin *plugin, const struct message *message,
+                      enum handover_word word, struct xcx_err *err)
+{
+    struct peer_times *times = &plugin->peer.times;
+    uint64_t start_ns = 0, answer_ns = 0;
+
+    if (word == HANDOVER_SAY_READY) {
+        times->ready_ns = deadline_now_ns();
+        return message_count(message, "prepare_ns", 0, INT64_MAX,
+                             &times->prepare_ns, err);
+    }
+    if (word != HANDOVER_SAY_STARTING || !times->go_ns)
+        return 0;
+    if (message_count(message, "start_ns", 0, INT64_MAX, &start_ns, err) ||
+        message_count(message, "answer_ns", 0, INT64_MAX, &answer_ns, err))
+        return -1;
+    if (start_ns)
+        times->started_ns = peer_started_ns(times->go_ns, deadline_now_ns(),
+                                            start_ns, answer_ns);
+    return 0;
+}
+
 static int take_word(struct peer_plugin *plugin, const struct message *message,
                      struct peer_message *ret, struct xcx_err *err)
 {
@@ -169,7 +192,10 @@ static int take_word(struct peer_plugin *plugin, const struct message *message,
     if (!ret->word)
         return xcx_err_set(err, XCX_ERR_PEER, 0, "%.60s says \"%s\"",
                            plugin->address->host, word);
-    return take_text(message, ret, err);
+    return take_times(plugin, message, ret->word, err) ||
+                   take_text(message, ret, err)
+               ? -1
+               : 0;
 }
 
 static int take_log(const struct message *message, struct peer_message *ret,
@@ -238,6 +264,8 @@ static int plugin_say(struct peer *peer, enum handover_word word,
     if (message_begin(&json, "word", err))
         return -1;
     json_text(&json, "word", handover_word_name(word));
+    if (word == HANDOVER_SAY_GO)
+        peer->times.go_ns = deadline_now_ns();
     return send_message(plugin_of(peer), &json, err);
 }
 

@@ -135,6 +135,7 @@ static int hear_receiver(struct peer_stock *stock, uint64_t deadline_ns,
         if (stock->answers.heard == XL_ANSWER_STARTED && !stock->told_ready) {
             stock->receiving = false;
             stock->told_ready = true;
+            stock->peer.times.ready_ns = deadline_now_ns();
             word(ret, HANDOVER_SAY_READY, "");
             return 0;
         }
@@ -258,7 +259,8 @@ static int stock_say(struct peer *peer, enum handover_word said,
                      struct xcx_err *err)
 {
     struct peer_stock *stock = stock_of(peer);
-    char before[64 + QUOTED_BYTES], name[QUOTED_BYTES];
+    struct peer_times *times = &stock->peer.times;
+    char command[64 + QUOTED_BYTES], name[QUOTED_BYTES];
 
     stock->said = said;
     if (said == HANDOVER_SAY_ABORT) {
@@ -271,8 +273,14 @@ static int stock_say(struct peer *peer, enum handover_word said,
     /* By its name, which xl has just given it: no look is needed first. */
     if (!remote_shell_quote(stock->about.name, name, sizeof(name)))
         return 0;
-    snprintf(before, sizeof(before), "xl unpause %s; ", name);
-    return look(stock, before, err);
+    snprintf(command, sizeof(command), "xl unpause %s", name);
+    times->go_ns = deadline_now_ns();
+    if (remote_shell_run(&stock->shell, command, deadline_in_ms(COMMAND_MS),
+                         err))
+        return -1;
+    if (stock->shell.status == 0)
+        times->started_ns = deadline_now_ns();
+    return look(stock, "", err);
 }
 
 /* ---- the rest of the vtable ---------------------------------------------- */

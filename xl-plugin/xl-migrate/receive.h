@@ -45,6 +45,11 @@ struct receive {
     struct channel channel;
     int signal_fd;
     bool over; /* the loop ends */
+    struct {
+        uint64_t whole_ns; /* xl has ended */
+        uint64_t go_ns;    /* GO was heard, in READY */
+        uint64_t start_ns; /* the guest was let run */
+    } times;               /* by CLOCK_MONOTONIC; 0: not yet */
     struct host host;
     bool host_is_open;
     /* The case; its journal is open from begin or reattach to the end. */

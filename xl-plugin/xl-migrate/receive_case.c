@@ -28,7 +28,27 @@ static int act(void *opaque, enum handover_act what, struct xcx_err *err)
 {
     struct receive *receive = opaque;
 
-    return target_domain_act(&receive->target, what, err);
+    if (target_domain_act(&receive->target, what, err))
+        return -1;
+    if (what == HANDOVER_DO_UNPAUSE && !receive->journal.about.stay_paused)
+        receive->times.start_ns = deadline_now_ns();
+    return 0;
+}
+
+/* For the source's report: how long what it waits for has taken here. */
+static void put_times(const struct receive *receive, enum handover_word word,
+                      struct json *json)
+{
+    uint64_t now_ns = deadline_now_ns();
+
+    if (word == HANDOVER_SAY_READY && receive->times.whole_ns)
+        json_count(json, "prepare_ns", now_ns - receive->times.whole_ns);
+    if (word != HANDOVER_SAY_STARTING || !receive->times.go_ns ||
+        !receive->times.start_ns)
+        return;
+    json_count(json, "start_ns",
+               receive->times.start_ns - receive->times.go_ns);
+    json_count(json, "answer_ns", now_ns - receive->times.go_ns);
 }
 
 static int say(void *opaque, enum handover_word word, const char *text,
@@ -50,6 +70,7 @@ static int say(void *opaque, enum handover_word word, const char *text,
     json_text(&json, "word", handover_word_name(word));
     if (*plain)
         json_text(&json, "text", plain);
+    put_times(receive, word, &json);
     rc = channel_send(&receive->channel, &json, deadline_in_ms(RECEIVE_SEND_MS),
                       err);
     json_done(&json);
@@ -312,6 +333,7 @@ int receive_built(struct receive *receive, struct xcx_err *err)
     struct handover_outcome outcome;
     struct xcx_err why = XCX_ERR_INIT;
 
+    receive->times.whole_ns = deadline_now_ns();
     receive->building = false;
     end_data(receive);
     if (prepare(receive, &why))
@@ -373,6 +395,7 @@ static int hear_go(struct receive *receive, struct xcx_err *err)
     struct handover_outcome outcome;
 
     receive->why = XCX_ERR_INIT;
+    receive->times.go_ns = before == HANDOVER_READY ? deadline_now_ns() : 0;
     if (before == HANDOVER_READY && receive_keys_write(receive, &receive->why))
         event = HANDOVER_CANNOT_START;
     if (run(receive, event, &outcome, err))

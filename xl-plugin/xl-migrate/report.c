@@ -21,8 +21,10 @@ void report_init(struct report *report)
     memset(report, 0, sizeof(*report));
     report->kind = report->target = report->result = "";
     report->setup_ns = report->total_ns = REPORT_UNKNOWN;
-    report->downtime_ns = report->device_model_ns = REPORT_UNKNOWN;
-    report->state_ns = report->ready_ns = report->start_ns = REPORT_UNKNOWN;
+    report->downtime_ns = report->suspend_ns = REPORT_UNKNOWN;
+    report->device_model_ns = report->stream_ns = REPORT_UNKNOWN;
+    report->ready_ns = report->prepare_ns = REPORT_UNKNOWN;
+    report->start_ns = REPORT_UNKNOWN;
     report->forecast = (struct report_forecast){REPORT_UNKNOWN, REPORT_UNKNOWN,
                                                 REPORT_UNKNOWN};
 }
@@ -46,6 +48,25 @@ static void print_part(FILE *out, const char *what, uint64_t ns)
         fprintf(out, "    %-12s %10" PRIu64 " ms\n", what, ns / NS_PER_MS);
 }
 
+static uint64_t memory_ns(const struct report *report)
+{
+    return report->stats.final_scan_ns + report->stats.final_copy_ns;
+}
+
+/* What of the stream none of the other parts has taken. */
+static uint64_t other_ns(const struct report *report)
+{
+    uint64_t known_ns = memory_ns(report) + report->stats.cpu_state_ns;
+
+    if (report->suspend_ns != REPORT_UNKNOWN)
+        known_ns += report->suspend_ns;
+    if (report->device_model_ns != REPORT_UNKNOWN)
+        known_ns += report->device_model_ns;
+    if (report->stream_ns == REPORT_UNKNOWN || report->stream_ns < known_ns)
+        return REPORT_UNKNOWN;
+    return report->stream_ns - known_ns;
+}
+
 static void print_downtime(const struct report *report, FILE *out)
 {
     const struct xcx_save_stats *stats = &report->stats;
@@ -54,11 +75,11 @@ static void print_downtime(const struct report *report, FILE *out)
              report->forecast.downtime_ns);
     if (report->downtime_ns == REPORT_UNKNOWN)
         return;
-    print_part(out, "suspend", stats->suspend_ns);
+    print_part(out, "suspend", report->suspend_ns);
     print_part(out, "device model", report->device_model_ns);
-    print_part(out, "memory", stats->final_scan_ns + stats->final_copy_ns);
+    print_part(out, "memory", memory_ns(report));
     print_part(out, "CPU state", stats->cpu_state_ns);
-    print_part(out, "other state", report->state_ns);
+    print_part(out, "other", other_ns(report));
     print_part(out, "target ready", report->ready_ns);
     print_part(out, "start there", report->start_ns);
 }
@@ -127,12 +148,13 @@ static void put_downtime(struct json *json, const struct report *report)
 
     put_ns(json, "downtime_ns", report->downtime_ns);
     json_open_map(json, "downtime_parts");
-    json_count(json, "suspend_ns", stats->suspend_ns);
+    put_ns(json, "suspend_ns", report->suspend_ns);
     put_ns(json, "device_model_ns", report->device_model_ns);
-    json_count(json, "memory_ns", stats->final_scan_ns + stats->final_copy_ns);
+    json_count(json, "memory_ns", memory_ns(report));
     json_count(json, "cpu_state_ns", stats->cpu_state_ns);
-    put_ns(json, "other_state_ns", report->state_ns);
+    put_ns(json, "other_ns", other_ns(report));
     put_ns(json, "target_ready_ns", report->ready_ns);
+    put_ns(json, "target_prepare_ns", report->prepare_ns);
     put_ns(json, "start_there_ns", report->start_ns);
     json_close_map(json);
 }

@@ -3,8 +3,12 @@
  * report: how a migration went: times, the downtime in its parts, rounds,
  * bytes, forecast against outcome; for people and as JSON.
  *
- *   setup | live rounds | suspend, memory, CPU state, device model, target |
- *                       '-------------------- downtime --------------------'
+ *   setup | live rounds | suspend, device model, memory, CPU state, other |
+ *                       |           target ready, start there             |
+ *                       '-------------------- downtime -------------------'
+ *
+ * The parts add up to the downtime, which is the guest's: from the moment that
+ * it is asked to suspend until it is let run at the target.
  *
  * Pure but for the file. Threads: any.
  */
@@ -33,10 +37,12 @@ struct report {
     uint64_t setup_ns, total_ns; /* REPORT_UNKNOWN: it did not come to that */
     /* Of the guest, and what it is made of; REPORT_UNKNOWN as above. */
     uint64_t downtime_ns;
-    uint64_t device_model_ns; /* its state, here */
-    uint64_t state_ns;        /* writing it, and the rest */
-    uint64_t ready_ns;        /* until the target has a whole copy */
-    uint64_t start_ns;        /* from then until it runs there */
+    uint64_t suspend_ns;      /* from asking until it has stopped */
+    uint64_t device_model_ns; /* taking its state; HVM only */
+    uint64_t stream_ns;       /* from asking until the last byte is written */
+    uint64_t ready_ns;        /* from then until the target is ready */
+    uint64_t prepare_ns;      /* of it: with its copy already whole */
+    uint64_t start_ns;        /* from ready until it runs there */
     uint64_t bytes;           /* of the data */
     struct xcx_save_stats stats;
     struct report_forecast forecast;

@@ -268,10 +268,24 @@ static int on_look(void *opaque, enum handover_copy *ret_copy,
     return source_domain_look(&session->source, ret_copy, ret_domid, err);
 }
 
+/* The target has said that the guest runs there, or will never say more. */
+static void note_start(struct send_session *session)
+{
+    const struct peer *peer = session->peer;
+
+    if (session->starting_ns)
+        return;
+    session->starting_ns = peer && peer->times.started_ns
+                               ? peer->times.started_ns
+                               : deadline_now_ns();
+}
+
 static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
 {
     struct send_session *session = opaque;
 
+    if (act == HANDOVER_DO_DESTROY)
+        note_start(session);
     return source_domain_act(&session->source, act, err);
 }
 
@@ -288,10 +302,15 @@ static void on_reached(void *opaque, enum handover_entry entry)
 {
     struct send_session *session = opaque;
 
-    if (entry == HANDOVER_GO)
-        session->ready_ns = deadline_now_ns();
-    if (entry == HANDOVER_DONE)
-        session->starting_ns = deadline_now_ns();
+    const struct peer *peer = session->peer;
+
+    if (entry != HANDOVER_GO)
+        return;
+    session->ready_ns = deadline_now_ns();
+    if (peer && peer->times.ready_ns)
+        session->ready_ns = peer->times.ready_ns;
+    if (peer && peer->times.ready_ns && peer->times.prepare_ns)
+        session->report.prepare_ns = peer->times.prepare_ns;
 }
 
 static bool on_cancelled(void *opaque)
@@ -344,8 +363,9 @@ static void fill_report(struct send_session *session)
     report->total_ns = deadline_now_ns() - session->start_ns;
     report->setup_ns = between(session->start_ns, times->start_ns);
     report->downtime_ns = between(times->asked_ns, session->starting_ns);
+    report->suspend_ns = between(times->asked_ns, times->stopped_ns);
     report->device_model_ns = between(times->stopped_ns, times->model_ns);
-    report->state_ns = between(times->memory_ns, times->end_ns);
+    report->stream_ns = between(times->asked_ns, times->end_ns);
     report->ready_ns = between(times->end_ns, session->ready_ns);
     report->start_ns = between(session->ready_ns, session->starting_ns);
 }
