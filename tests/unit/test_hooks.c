@@ -3,6 +3,8 @@
 #include "../../xl-plugin/xl-migrate/hooks.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -236,6 +238,29 @@ static void one_that_does_not_end_is_ended(void **state)
     assert_string_equal(f.log, "hook a: begun\n");
 }
 
+/* All that it has started has the pipe open, until the end. */
+static void what_it_has_started_is_ended_with_it(void **state)
+{
+    struct xcx_err err;
+    struct pollfd pipe = {.events = POLLIN};
+    char path[64];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/pipe", f.dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    pipe.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(pipe.fd >= 0);
+    put_hook("a", 0755,
+             "exec 7>${OUT%/*}/pipe\n"
+             "(trap '' TERM; sleep 1000; sleep 1000) & wait");
+    f.hooks.timeout_ms = 1000;
+    assert_int_equal(run(HOOKS_PRE_SEND, &err), -1);
+    assert_string_equal(err.msg, "hook a: no end after 1 s");
+    assert_int_equal(poll(&pipe, 1, 30000), 1);
+    assert_int_equal(read(pipe.fd, path, 1), 0);
+    close(pipe.fd);
+}
+
 static void a_stop_ends_it(void **state)
 {
     struct xcx_err err;
@@ -305,6 +330,7 @@ int main(void)
         TEST(one_that_cannot_be_run_is_named),
         TEST(what_others_could_have_written_is_refused),
         TEST(one_that_does_not_end_is_ended),
+        TEST(what_it_has_started_is_ended_with_it),
         TEST(a_stop_ends_it),
         TEST(what_it_leaves_behind_is_not_waited_for),
         TEST(output_is_bounded_and_plain),

@@ -284,10 +284,24 @@ static int start(struct run *run, enum hooks_phase phase,
         .env = environment->all,
         .fds = {-1, out_fd, out_fd},
         .ignore_terminal = true,
+        .own_session = true,
     };
 
     snprintf(path, sizeof(path), "%s/%s", run->hooks->dir, run->name);
     return spawn_start(&run->spawned, &order, err);
+}
+
+/*
+ * What it has started as well: all of its session's first process group. Not
+ * reaped before the last signal, so that the group's number is nobody else's.
+ */
+static void end_group(const struct spawned *spawned)
+{
+    struct pollfd end = {.fd = spawned->pid_fd, .events = POLLIN};
+
+    kill(-spawned->pid, SIGTERM);
+    poll(&end, 1, GRACE_MS);
+    kill(-spawned->pid, SIGKILL);
 }
 
 static int run_one(struct run *run, enum hooks_phase phase,
@@ -306,7 +320,9 @@ static int run_one(struct run *run, enum hooks_phase phase,
     close(fds[1]);
     if (rc == 0) {
         rc = watch(run, deadline_ns, err);
-        spawn_kill(&run->spawned, GRACE_MS);
+        if (!run->spawned.ended)
+            end_group(&run->spawned);
+        spawn_wait(&run->spawned, DEADLINE_NEVER);
         for (unsigned i = 0; i < MAX_READS && read_output(run); i++)
             continue;
         if (rc == 0)
