@@ -210,8 +210,8 @@ static void check_log_dirty(struct checking *at)
 static void check_same_host(struct checking *at)
 {
     if (at->same_host)
-        check_add(at->check, "same-host", CHECK_WARNING, "",
-                  "%s is this very host", at->target);
+        check_add(at->check, "same-host", CHECK_BLOCKER, "name another host",
+                  "%s is this very host: there is nothing to move", at->target);
 }
 
 static void check_plugin(struct checking *at)
