@@ -102,8 +102,52 @@ static void one_process_works_on_a_domain(void **state)
     assert_non_null(strstr(err.msg, "another xl-migrate works on"));
     close(first);
     assert_int_equal(cases_lock_domain(dir, UUID, &second, NULL), 0);
-    close(second);
-    close(other);
+    cases_unlock_domain(dir, UUID, &second);
+    cases_unlock_domain(dir, OTHER, &other);
+}
+
+static void a_lock_leaves_no_file_behind(void **state)
+{
+    char path[128];
+    int fd = -1;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/%s.lock", dir, UUID);
+    cases_unlock_domain(dir, UUID, &fd);
+    assert_int_equal(cases_lock_domain(dir, UUID, &fd, NULL), 0);
+    assert_int_equal(access(path, F_OK), 0);
+    cases_unlock_domain(dir, UUID, &fd);
+    assert_int_equal(fd, -1);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+/* flock() as another process has it: the first one removes the file. */
+static const char *removed_path;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation)
+{
+    if (removed_path)
+        unlink(removed_path);
+    removed_path = NULL;
+    return __real_flock(fd, operation);
+}
+
+static void a_lock_on_a_file_that_was_removed_is_none(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    char path[128];
+    int first, second;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/%s.lock", dir, UUID);
+    removed_path = path;
+    assert_int_equal(cases_lock_domain(dir, UUID, &first, NULL), 0);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(cases_lock_domain(dir, UUID, &second, &err), -1);
+    assert_non_null(strstr(err.msg, "another xl-migrate works on"));
+    cases_unlock_domain(dir, UUID, &first);
 }
 
 static void an_unsettled_case_is_named(void **state)
@@ -167,6 +211,8 @@ int main(void)
         cmocka_unit_test(the_folder_is_roots_alone),
         cmocka_unit_test(journals_and_nothing_else_are_listed),
         cmocka_unit_test(one_process_works_on_a_domain),
+        cmocka_unit_test(a_lock_leaves_no_file_behind),
+        cmocka_unit_test(a_lock_on_a_file_that_was_removed_is_none),
         cmocka_unit_test(an_unsettled_case_is_named),
         cmocka_unit_test(ids_differ),
     };

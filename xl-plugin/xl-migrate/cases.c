@@ -107,29 +107,65 @@ int cases_list(const char *dir, struct case_name **ret, unsigned *ret_nr,
     return 0;
 }
 
-int cases_lock_domain(const char *dir, const char *uuid, int *ret_fd,
-                      struct xcx_err *err)
+/* 1: locked; 0: the file is nobody's any more, and another may be there. */
+static int lock_file(const char *path, int *ret_fd, struct xcx_err *err)
 {
-    char path[PATH_MAX];
-    int fd;
+    struct stat locked, there;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int os_errno;
 
-    if (snprintf(path, sizeof(path), "%s/%s.lock", dir, uuid) >=
-        (int)sizeof(path))
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENAMETOOLONG, "lock");
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "lock %s", path);
     if (flock(fd, LOCK_EX | LOCK_NB)) {
-        int os_errno = errno;
-
+        os_errno = errno;
         close(fd);
         if (os_errno == EWOULDBLOCK)
             return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
                                "another xl-migrate works on this domain");
         return xcx_err_set(err, XCX_ERR_RESOURCE, os_errno, "lock %s", path);
     }
+    /* Who had it may have removed it between the two calls. */
+    if (fstat(fd, &locked) || lstat(path, &there) ||
+        locked.st_ino != there.st_ino || locked.st_dev != there.st_dev) {
+        close(fd);
+        return 0;
+    }
     *ret_fd = fd;
+    return 1;
+}
+
+static int lock_path(const char *dir, const char *uuid, char ret[PATH_MAX],
+                     struct xcx_err *err)
+{
+    if (snprintf(ret, PATH_MAX, "%s/%s.lock", dir, uuid) >= PATH_MAX)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENAMETOOLONG, "lock");
     return 0;
+}
+
+int cases_lock_domain(const char *dir, const char *uuid, int *ret_fd,
+                      struct xcx_err *err)
+{
+    char path[PATH_MAX];
+    int rc = 0;
+
+    if (lock_path(dir, uuid, path, err))
+        return -1;
+    while (rc == 0)
+        rc = lock_file(path, ret_fd, err);
+    return rc < 0 ? -1 : 0;
+}
+
+void cases_unlock_domain(const char *dir, const char *uuid, int *fd)
+{
+    char path[PATH_MAX];
+
+    if (*fd < 0)
+        return;
+    /* While it is locked: whoever locks it next looks whether it is there. */
+    if (!lock_path(dir, uuid, path, NULL))
+        unlink(path);
+    close(*fd);
+    *fd = -1;
 }
 
 /* One in use by others is another domain's: its lock is ours. */

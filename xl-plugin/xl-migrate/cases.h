@@ -29,11 +29,14 @@ int cases_list(const char *dir, struct case_name **ret, unsigned *ret_nr,
                struct xcx_err *err);
 
 /*
- * One process a domain, as long as *ret_fd is open (the caller's). Errors:
- * RESOURCE, also when another process has it.
+ * One process a domain, as long as *ret_fd is open: the caller's to give to
+ * cases_unlock_domain(). Errors: RESOURCE, also when another process has it.
  */
 int cases_lock_domain(const char *dir, const char *uuid, int *ret_fd,
                       struct xcx_err *err);
+
+/* Gives it back; no file of it is left. *fd is -1 then; it may be before. */
+void cases_unlock_domain(const char *dir, const char *uuid, int *fd);
 
 /*
  * Under the domain's lock: USAGE if a case of this domain at this end is not

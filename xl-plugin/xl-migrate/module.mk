@@ -89,6 +89,7 @@ test_report_SRC := $(call migrate_src,report.c json.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
 test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \
     journal_line.c)
+test_cases_LIBS := -Wl,--wrap=flock
 test_settle_crash_SRC := $(SETTLE_SRC)
 test_settle_crash_LIBS := -Wl,--wrap=fsync
 # All that inspects, without the program around it.

@@ -248,8 +248,7 @@ static void recover_source(struct recover *recover)
             source_domain_watch(&recover->source, domid);
         tell_source(recover, &about, &result);
     }
-    if (lock_fd >= 0)
-        close(lock_fd);
+    cases_unlock_domain(recover->config->journal_dir, about.uuid, &lock_fd);
 }
 
 /* ---- the target's end ---------------------------------------------------- */

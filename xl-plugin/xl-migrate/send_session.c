@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "deadline.h"
 #include "handover_run.h"
 
@@ -232,9 +233,8 @@ void send_session_done(struct send_session *session)
     control_close(&session->control);
     record_done(&session->record);
     journal_close(&session->journal);
-    if (session->lock_fd >= 0)
-        close(session->lock_fd);
-    session->lock_fd = -1;
+    cases_unlock_domain(session->config.journal_dir, session->domain.uuid,
+                        &session->lock_fd);
     free(session->config_json);
     session->config_json = NULL;
     host_close(&session->host);
