@@ -316,8 +316,16 @@ static void the_target_acts_on_the_case_s_own_copy_alone(void **state)
          .stay_paused = true, .done = "", .said = "g1 runs here",
          .then = HANDOVER_STARTED},
         {"let go, another domain of this UUID", AT_TARGET(STARTING, PAUSED, 9),
-         .done = "", .said = "this host had the last complete copy",
-         .status = EXIT_STATUS_LOST, .then = HANDOVER_STARTED},
+         .done = "", .said = "g1 is here as domain 9: it was started anew",
+         .then = HANDOVER_STARTED},
+        {"rebooted since", AT_TARGET(STARTED, RUNNING, 9), .done = "",
+         .said = "g1 is here as domain 9: it was started anew",
+         .then = HANDOVER_STARTED},
+        {"comes again", AT_TARGET(STARTED, BUILDING, 9), .done = "",
+         .said = "is not here any more", .then = HANDOVER_STARTED},
+        {"ended since", AT_TARGET(STARTED, ABSENT, 0), .done = "",
+         .said = "is not here any more: it was shut down, destroyed or moved",
+         .then = HANDOVER_STARTED},
         {"whole", AT_TARGET(READY, PAUSED, 7), .done = "",
          .said = "a whole copy of g1 is paused here",
          .status = EXIT_STATUS_UNDECIDED, .then = HANDOVER_READY},
@@ -338,11 +346,15 @@ static void a_target_that_was_off_has_no_copy_any_more(void **state)
 {
 #define REBOOTED_TARGET(entry_)                                                \
     .side = JOURNAL_TARGET, .entry = HANDOVER_##entry_, .boot = OLD_BOOT,      \
-    .copy = HANDOVER_PAUSED, .domid = 7, .done = ""
+    .done = ""
     static const struct situation all[] = {
         {"let go", REBOOTED_TARGET(STARTING),
          .said = "this host had the last complete copy",
          .status = EXIT_STATUS_LOST, .then = HANDOVER_STARTED},
+        {"started anew by now", REBOOTED_TARGET(STARTED),
+         .copy = HANDOVER_RUNNING, .domid = 7,
+         .said = "g1 is here as domain 7: it was started anew",
+         .then = HANDOVER_STARTED},
         {"whole", REBOOTED_TARGET(READY), .said = "was given up here",
          .then = HANDOVER_ABORTED},
         {"given up", REBOOTED_TARGET(ABORTED), .said = "was given up here",
@@ -392,8 +404,15 @@ static void after_go_the_source_goes_by_the_target_s_word(void **state)
          .said = "g1 runs here"},
         {"it has not, and this is another domain", AT_SOURCE(GO, PAUSED, 9),
          .answer = HANDOVER_SAY_ABORTED, .done = "GO, ABORT, ",
+         .said = "g1 is here as domain 9: it was started anew"},
+        {"it has not, and this is gone", AT_SOURCE(GO, ABSENT, 0),
+         .answer = HANDOVER_SAY_ABORTED, .done = "GO, ABORT, ",
          .said = "this host had the last complete copy",
          .status = EXIT_STATUS_LOST},
+        {"went on and ended", AT_SOURCE(RESUMED, ABSENT, 0), .done = "ABORT, ",
+         .said = "is not here any more: it was shut down, destroyed or moved"},
+        {"went on and rebooted", AT_SOURCE(RESUMED, RUNNING, 9),
+         .done = "ABORT, ", .said = "g1 is here as domain 9"},
     };
 
     (void)state;
@@ -404,7 +423,7 @@ static void a_source_that_was_off_has_no_copy_any_more(void **state)
 {
 #define REBOOTED_SOURCE(entry_)                                                \
     .side = JOURNAL_SOURCE, .entry = HANDOVER_##entry_, .boot = OLD_BOOT,      \
-    .copy = HANDOVER_PAUSED, .domid = 7, .settled = true
+    .settled = true
     static const struct situation all[] = {
         {"started there", REBOOTED_SOURCE(GO), .answer = HANDOVER_SAY_STARTING,
          .done = "GO, DONE, ", .said = "g1 is at host2"},

@@ -61,16 +61,64 @@ static const char *cold_start(const struct journal_case *about, char *text,
     return text;
 }
 
+/* A guest that has rebooted has another domid than its case. */
+static bool is_here_anew(struct recover *recover,
+                         const struct journal_case *about)
+{
+    enum handover_copy copy = HANDOVER_ABSENT;
+    struct xcx_err err = XCX_ERR_INIT;
+    uint32_t domid = 0;
+
+    if (domain_look_target(&recover->host, about->uuid, about->name, &copy,
+                           &domid, &err)) {
+        complain(recover, about->id, err.msg);
+        return false;
+    }
+    if (copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING)
+        return false;
+    printf("%s: %s is here as domain %u: it was started anew since\n",
+           about->id, about->name, (unsigned)domid);
+    return true;
+}
+
+/* Not by this host's power: that it ended is none of the migration's. */
+static bool has_ended_here(const struct recover *recover,
+                           const struct journal_case *about,
+                           enum handover_entry entry)
+{
+    if ((entry != HANDOVER_RESUMED && entry != HANDOVER_STARTED) ||
+        strcmp(about->boot, recover->host.boot) != 0)
+        return false;
+    printf("%s: %s went on here and is not here any more: it was shut down, "
+           "destroyed or moved since\n",
+           about->id, about->name);
+    return true;
+}
+
+/* As the journal has it, and as it is now. */
+static enum handover_place place_now(struct recover *recover,
+                                     const struct journal_case *about,
+                                     enum handover_entry entry,
+                                     enum handover_place place, bool *ret_told)
+{
+    *ret_told =
+        (place == HANDOVER_LAST_HERE || place == HANDOVER_LAST_EITHER) &&
+        (is_here_anew(recover, about) || has_ended_here(recover, about, entry));
+    return *ret_told ? HANDOVER_HERE : place;
+}
+
 static void tell_source(struct recover *recover,
                         const struct journal_case *about,
                         const struct settle_result *result)
 {
     char text[256];
+    bool told;
 
-    switch (result->place) {
+    switch (place_now(recover, about, result->entry, result->place, &told)) {
     case HANDOVER_HERE:
-        printf("%s: %s runs here%s\n", about->id, about->name,
-               result->settled ? "" : "; the target was not told yet");
+        if (!told)
+            printf("%s: %s runs here%s\n", about->id, about->name,
+                   result->settled ? "" : "; the target was not told yet");
         break;
     case HANDOVER_THERE:
         printf("%s: %s is at %s%s\n", about->id, about->name, about->peer,
@@ -105,11 +153,13 @@ static void tell_target(struct recover *recover,
                         const struct handover_outcome *outcome)
 {
     char text[256];
+    bool told;
 
-    switch (outcome->place) {
+    switch (place_now(recover, about, outcome->entry, outcome->place, &told)) {
     case HANDOVER_HERE:
-        printf("%s: %s runs here; recover at %s settles the rest\n", about->id,
-               about->name, about->peer);
+        printf("%s: %s%srecover at %s settles the rest\n", about->id,
+               told ? "" : about->name, told ? "" : " runs here; ",
+               about->peer);
         return;
     case HANDOVER_THERE:
         printf("%s: %s was given up here; recover at %s settles the rest\n",
