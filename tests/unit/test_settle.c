@@ -35,6 +35,7 @@ struct world {
     bool cancelled;
     const struct deed *deeds;
     char said[128]; /* by the source */
+    char told[PEER_TEXT_BYTES];
     struct peer peer;
 };
 static struct world *the_world;
@@ -70,6 +71,13 @@ static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
     world->nr_connections--;
     *ret = &world->peer;
     return 0;
+}
+
+static void on_told(void *opaque, const struct peer_message *message)
+{
+    struct world *world = opaque;
+
+    snprintf(world->told, sizeof(world->told), "%s", message->text);
 }
 
 static bool on_cancelled(void *opaque)
@@ -158,6 +166,7 @@ static int run(struct world *world, enum handover_event first,
                                    .look = on_look,
                                    .act = on_act,
                                    .connect = on_connect,
+                                   .told = on_told,
                                    .cancelled = on_cancelled};
     struct peer *peer = &world->peer;
     const struct settle_params params = {
@@ -492,6 +501,40 @@ static void a_resume_that_never_succeeds_needs_recover(void **state)
     journal_remove(&world.journal, NULL);
 }
 
+static void a_copy_left_over_does_not_hide_where_the_guest_is(void **state)
+{
+    static const struct deed deeds[] = {{SAYS, HANDOVER_SAY_STARTING},
+                                        {SILENT, 0}};
+    struct world world = {
+        .copy = HANDOVER_PAUSED, .deeds = deeds, .nr_failing_acts = 1000000};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    begin(&world, HANDOVER_GO);
+    assert_int_equal(run(&world, HANDOVER_LOOK, &result, &err), 0);
+    assert_int_equal(result.entry, HANDOVER_DONE);
+    assert_int_equal(result.place, HANDOVER_THERE);
+    assert_false(result.settled);
+    assert_non_null(strstr(result.why.msg, "locks are held"));
+    journal_remove(&world.journal, NULL);
+}
+
+static void a_loss_is_told_before_it_is_waited_for(void **state)
+{
+    static const struct deed deeds[] = {{ENDS, 0}};
+    struct world world = {.copy = HANDOVER_PAUSED, .deeds = deeds};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    begin(&world, HANDOVER_GO);
+    assert_int_equal(run(&world, HANDOVER_LOOK, &result, &err), 0);
+    assert_string_equal(world.told, "lost: host2: gone; trying it again for up "
+                                    "to 0 s");
+    journal_remove(&world.journal, NULL);
+}
+
 static void a_contradiction_stops_everything(void **state)
 {
     static const struct deed deeds[] = {{SAYS, HANDOVER_SAY_STARTING}};
@@ -527,6 +570,8 @@ int main(void)
         cmocka_unit_test(each_case_ends_as_it_must),
         cmocka_unit_test(a_resume_is_tried_again_once_the_target_has_given_up),
         cmocka_unit_test(a_resume_that_never_succeeds_needs_recover),
+        cmocka_unit_test(a_copy_left_over_does_not_hide_where_the_guest_is),
+        cmocka_unit_test(a_loss_is_told_before_it_is_waited_for),
         cmocka_unit_test(a_contradiction_stops_everything),
     };
 

@@ -376,7 +376,7 @@ static enum exit_status status_of(const struct settle_result *result)
     case HANDOVER_HERE:
         return EXIT_STATUS_AT_SOURCE;
     case HANDOVER_THERE:
-        return EXIT_STATUS_DONE;
+        return result->settled ? EXIT_STATUS_DONE : EXIT_STATUS_AT_TARGET;
     case HANDOVER_UNDECIDED:
         return EXIT_STATUS_UNDECIDED;
     default:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "settle.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -65,11 +66,27 @@ static void note(struct settling *settling, const struct xcx_err *why)
         settling->why = *why;
 }
 
+/* Whoever watches must not wonder what is being waited for. */
+static void tell_of_loss(const struct settling *settling,
+                         const struct xcx_err *why)
+{
+    const struct settle_params *params = settling->params;
+    struct peer_message message = {.news = PEER_LOG, .level = XCX_LOG_WARN};
+
+    if (!params->ops->told || !params->reconnect_ns)
+        return;
+    snprintf(message.text, sizeof(message.text),
+             "lost: %.200s; trying it again for up to %u s", why->msg,
+             (unsigned)(params->reconnect_ns / (1000 * NS_PER_MS)));
+    params->ops->told(params->ops->opaque, &message);
+}
+
 static void lose(struct settling *settling, const struct xcx_err *why)
 {
     note(settling, why);
     peer_close(settling->params->peer);
     if (!settling->lost_ns) {
+        tell_of_loss(settling, why);
         settling->lost_ns = now_ns();
         settling->pause_ns = 0;
     }
@@ -113,9 +130,13 @@ static enum verdict act_again(struct settling *settling,
 {
     uint64_t now = now_ns();
 
-    /* Where the guest is: undecided, until it succeeds. */
+    /* Undecided where the guest is, unless it is the target's for good. */
     note(settling, why);
-    settling->outcome = (struct handover_outcome){.copy = HANDOVER_PAUSED};
+    settling->outcome = (struct handover_outcome){
+        .copy = HANDOVER_PAUSED,
+        .place = entry_of(settling) == HANDOVER_DONE ? HANDOVER_THERE
+                                                     : HANDOVER_UNDECIDED,
+    };
     if (!settling->failing_ns)
         settling->failing_ns = now;
     return now - settling->failing_ns < settling->params->reconnect_ns ? GO_ON
