@@ -428,6 +428,66 @@ static void long_lines_of_a_log_lose_their_end_only(void **state)
     close(fds[0]);
 }
 
+/* {"type":"alive"} itself is given to nobody. */
+static void a_promise_is_taken_and_kept(void **state)
+{
+    struct talk talk;
+    struct message message;
+    struct xcx_err err = XCX_ERR_INIT;
+    char text[64];
+
+    (void)state;
+    begin(&talk);
+    peer_says(&talk, "{\"type\":\"a\"}\n");
+    assert_int_equal(
+        channel_receive(&talk.channel, DEADLINE_NEVER, &message, &err), 1);
+    message_done(&message);
+    assert_true(channel_due_ns(&talk.channel) == DEADLINE_NEVER);
+    assert_true(channel_is_heard(&talk.channel));
+    peer_says(&talk, "{\"type\":\"alive\",\"within_s\":3600}\n"
+                     "{\"type\":\"b\"}\n");
+    assert_int_equal(
+        channel_receive(&talk.channel, DEADLINE_NEVER, &message, &err), 1);
+    assert_string_equal(message.type, "b");
+    message_done(&message);
+    assert_true(channel_due_ns(&talk.channel) > deadline_in_ms(3000000));
+    assert_true(channel_due_ns(&talk.channel) <= deadline_in_ms(3600000));
+    assert_true(channel_is_heard(&talk.channel));
+    talk.channel.heard_ns -= 1801000000000;
+    assert_false(channel_is_heard(&talk.channel));
+
+    channel_promise(&talk.channel, 7);
+    assert_int_equal(recv(talk.peer, text, sizeof(text), 0), 30);
+    assert_memory_equal(text, "{\"type\":\"alive\",\"within_s\":7}\n", 30);
+    talk.channel.out_bytes = 1; /* others wait: nothing is put behind them */
+    channel_promise(&talk.channel, 7);
+    assert_int_equal(talk.channel.out_bytes, 1);
+    end(&talk);
+}
+
+static void a_promise_has_bounds(void **state)
+{
+    static const char *const wrong[] = {"0", "3601", "-1", "\"x\""};
+
+    (void)state;
+    for (size_t i = 0; i < NR(wrong); i++) {
+        struct talk talk;
+        struct message message;
+        struct xcx_err err = XCX_ERR_INIT;
+        char text[64];
+
+        begin(&talk);
+        snprintf(text, sizeof(text), "{\"type\":\"alive\",\"within_s\":%s}\n",
+                 wrong[i]);
+        peer_says(&talk, text);
+        assert_int_equal(
+            channel_receive(&talk.channel, DEADLINE_NEVER, &message, &err), -1);
+        assert_int_equal(err.kind, XCX_ERR_PEER);
+        assert_non_null(strstr(err.msg, "within_s"));
+        end(&talk);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +502,8 @@ int main(void)
         cmocka_unit_test(errors_are_told_and_taken),
         cmocka_unit_test(a_peer_that_does_not_read_blocks_nobody),
         cmocka_unit_test(long_lines_of_a_log_lose_their_end_only),
+        cmocka_unit_test(a_promise_is_taken_and_kept),
+        cmocka_unit_test(a_promise_has_bounds),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -73,6 +73,7 @@ static void defaults_are_as_documented(void **state)
     assert_string_equal(config.hooks_dir, "/etc/xen/xl-migrate.d");
     assert_int_equal(config.suspend_timeout_s, 60);
     assert_int_equal(config.reconnect_timeout_s, 60);
+    assert_int_equal(config.peer_timeout_s, 20);
     assert_int_equal(config.xenstore_keys.nr, 0);
     config_apply(&config, &params);
     xcx_policy_limits_default(&limits);
@@ -100,7 +101,7 @@ static void every_key_arrives(void **state)
                                "remote_command = \"ssh -p 7\"\n"
                                "journal_dir = '/j'; hooks_dir = ''\n"
                                "hooks_timeout_s = 1; suspend_timeout_s = 2\n"
-                               "reconnect_timeout_s = 0\n"
+                               "reconnect_timeout_s = 0; peer_timeout_s = 4\n"
                                "announce_rounds = 3; announce_max_ms = 6\n"
                                "announce_initial_ms=4;announce_step_ms=5\n"
                                "xenstore_keys = [ 'a/b', \"c_@-d\" ]\n"
@@ -132,6 +133,7 @@ static void every_key_arrives(void **state)
     assert_int_equal(config.hooks_timeout_s, 1);
     assert_int_equal(config.suspend_timeout_s, 2);
     assert_int_equal(config.reconnect_timeout_s, 0);
+    assert_int_equal(config.peer_timeout_s, 4);
     assert_int_equal(config.announce_rounds, 3);
     assert_int_equal(config.announce_initial_ms, 4);
     assert_int_equal(config.announce_step_ms, 5);
@@ -357,7 +359,7 @@ static void the_installed_file_says_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(nr_keys, 24);
+    assert_int_equal(nr_keys, 25);
     write_file(*state, text, strlen(text));
     memset(&config, 0, sizeof(config));
     config_load(&config, &err);

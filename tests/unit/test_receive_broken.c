@@ -2,6 +2,7 @@
 /* xl-migrate receive as a process, broken at each point of a case. */
 #include "fake_source.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#include "../../xl-plugin/xl-migrate/rendezvous.h"
+
+static int ask_if_lost(struct xcx_err *err)
+{
+    char run_dir[128];
+
+    snprintf(run_dir, sizeof(run_dir), "%s/run", getenv("FAKE_DIR"));
+    return rendezvous_ask_if_lost(run_dir, ID, deadline_in_ms(WAIT_MS), err);
+}
 
 static void expect_given_up(const char *why)
 {
@@ -119,6 +130,65 @@ static void one_that_is_to_stay_paused_does_after_a_loss(void **state)
     expect_file("domain", "paused 7\n");
 }
 
+#define ALIVE(within_s) "{\"type\":\"alive\",\"within_s\":" within_s "}\n"
+
+static void a_source_that_is_silent_is_gone(void **state)
+{
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    say_data(&source, "ok\n");
+    until_domain_is("building 7\n");
+    say(&source, ALIVE("1"));
+    assert_true(spawn_wait(&source.receive, deadline_in_ms(WAIT_MS)));
+    expect_end(&source, 0, 0);
+    expect_file("domain", "absent 7\n");
+    expect_given_up("none");
+    until_ready(&source, BEGIN);
+    say(&source, ALIVE("1"));
+    assert_true(spawn_wait(&source.receive, deadline_in_ms(WAIT_MS)));
+    expect_end(&source, 0, 0);
+    expect_file("domain", "paused 7\n");
+    expect_journal("READY");
+}
+
+static void one_that_never_promised_may_be_silent(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source, BEGIN);
+    assert_false(spawn_wait(&source.receive, deadline_in_ms(1500)));
+    expect_end(&source, 0, 0);
+}
+
+/* recover asks: the case is its own only if the source is not heard. */
+static void it_lets_go_of_the_case_once_the_source_is_lost(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    say(&source, ALIVE("60"));
+    assert_int_equal(ask_if_lost(&err), -1);
+    assert_string_equal(err.msg, "case " ID ": it goes on; its source was "
+                                 "heard just now");
+    assert_false(spawn_wait(&source.receive, 0));
+    say(&source, ALIVE("2"));
+    err = XCX_ERR_INIT;
+    while (ask_if_lost(&err)) {
+        assert_int_equal(err.os_errno, 0);
+        assert_int_equal(err.kind, XCX_ERR_IO);
+        err = XCX_ERR_INIT;
+        poll(NULL, 0, 10);
+    }
+    assert_true(spawn_wait(&source.receive, deadline_in_ms(WAIT_MS)));
+    expect_end(&source, 0, -1);
+    expect_journal("ABORTED");
+}
+
 /* The old process waits on a connection that nobody has told it is dead. */
 static void who_holds_the_case_gives_it_to_the_next(void **state)
 {
@@ -224,6 +294,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(lost_before_ready_it_is_given_up),
+        TEST(a_source_that_is_silent_is_gone),
+        TEST(one_that_never_promised_may_be_silent),
+        TEST(it_lets_go_of_the_case_once_the_source_is_lost),
         TEST(a_signal_before_ready_gives_up),
         TEST(the_data_s_end_before_ready_aborts),
         TEST(lost_after_ready_it_is_left_for_the_next),

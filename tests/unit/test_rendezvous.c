@@ -143,8 +143,34 @@ static void nobody_at_home_is_an_error(void **state)
     assert_int_equal(err.kind, XCX_ERR_USAGE);
 }
 
+static void who_is_heard_by_its_source_does_not_yield(void **state)
+{
+    struct rendezvous meet;
+    int fd, data_fd;
+    pid_t pid;
+
+    (void)state;
+    for (int lost = 0; lost < 2; lost++) {
+        open_it(&meet);
+        pid = fork();
+        if (pid == 0) {
+            struct xcx_err err = XCX_ERR_INIT;
+
+            rendezvous_ask_if_lost(run_dir, ID, deadline_in_ms(WAIT_MS), &err);
+            _exit(err.os_errno ? 99 : err.kind);
+        }
+        assert_int_equal(take(&meet, &fd, &data_fd), RENDEZVOUS_YIELD_IF_LOST);
+        if (!lost)
+            rendezvous_refuse(fd);
+        close(fd);
+        expect_exit(pid, lost ? 0 : XCX_ERR_IO);
+        rendezvous_close(&meet);
+    }
+}
+
 static void who_does_not_yield_in_time_is_told_of(void **state)
 {
+    char want[128];
     struct rendezvous meet;
     struct xcx_err err = XCX_ERR_INIT;
 
@@ -152,9 +178,11 @@ static void who_does_not_yield_in_time_is_told_of(void **state)
     open_it(&meet);
     assert_int_equal(rendezvous_ask_yield(run_dir, ID, deadline_in_ms(1), &err),
                      -1);
-    assert_string_equal(
-        err.msg,
-        "case 0a1b: another process works on it: Connection timed out");
+    snprintf(want, sizeof(want),
+             "case 0a1b: process %d works on it, and does not let go: "
+             "Connection timed out",
+             (int)getpid());
+    assert_string_equal(err.msg, want);
     assert_int_equal(err.kind, XCX_ERR_IO);
     rendezvous_close(&meet);
 }
@@ -237,6 +265,7 @@ int main(void)
         cmocka_unit_test(data_that_is_sent_away_is_told),
         cmocka_unit_test(who_asks_for_the_case_waits_for_its_end),
         cmocka_unit_test(nobody_at_home_is_an_error),
+        cmocka_unit_test(who_is_heard_by_its_source_does_not_yield),
         cmocka_unit_test(who_does_not_yield_in_time_is_told_of),
         cmocka_unit_test(visitors_without_sense_are_sent_away),
         cmocka_unit_test(the_socket_is_ours_alone_and_replaces_a_stale_one),

@@ -68,6 +68,34 @@ static void the_line_is_as_xl_has_it(void **state)
     transport_ssh_done(&transport, 1000);
 }
 
+static void ssh_is_told_to_notice_a_host_that_is_gone(void **state)
+{
+#define OPTIONS                                                                \
+    " -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o ConnectTimeout=20"
+    static const struct {
+        const char *ssh, *want;
+    } rows[] = {
+        {"ssh", "ssh" OPTIONS},
+        {"/usr/bin/ssh -p 7", "/usr/bin/ssh -p 7" OPTIONS},
+        {"", ""},
+        {"nossh", "nossh"},
+        {"sh", "sh"},
+        {"plain ssh", "plain ssh"},
+    };
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        transport_ssh_command(rows[i].ssh, 20, text, sizeof(text));
+        assert_string_equal(text, rows[i].want);
+    }
+    /* No room: as it is. */
+    transport_ssh_command("ssh", 20, text, 40);
+    assert_string_equal(text, "ssh");
+    transport_ssh_command("ssh", 1, text, sizeof(text));
+    assert_non_null(strstr(text, "ServerAliveInterval=1 "));
+}
+
 static void count_line(void *opaque, enum xcx_log_level level, const char *line)
 {
     assert_int_equal(level, XCX_LOG_INFO);
@@ -176,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_go_there_and_back),
         cmocka_unit_test(the_line_is_as_xl_has_it),
+        cmocka_unit_test(ssh_is_told_to_notice_a_host_that_is_gone),
         cmocka_unit_test(why_it_ended_is_told),
         cmocka_unit_test(one_that_hangs_is_killed),
         cmocka_unit_test(ctrl_c_is_not_for_the_child),

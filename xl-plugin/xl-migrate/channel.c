@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define ERROR_TEXT_BYTES 512
+#define NS_PER_S         UINT64_C(1000000000)
 
 int channel_init(struct channel *channel, int in_fd, int out_fd,
                  const char *peer, struct xcx_err *err)
@@ -45,8 +46,30 @@ void channel_done(struct channel *channel)
 
 int channel_fill(struct channel *channel, struct xcx_err *err)
 {
+    const struct lines *in = &channel->in;
+    size_t before = in->used_bytes - in->taken_bytes;
+
     if (lines_fill(&channel->in, err))
         return xcx_err_prefix(err, "%s", channel->peer);
+    if (in->used_bytes - in->taken_bytes > before)
+        __atomic_store_n(&channel->heard_ns, deadline_now_ns(),
+                         __ATOMIC_RELAXED);
+    return 0;
+}
+
+/* 1: it was no promise. */
+static int take_promise(struct channel *channel, const struct message *message,
+                        struct xcx_err *err)
+{
+    uint64_t within_s = 0;
+
+    if (strcmp(message->type, "alive") != 0)
+        return 1;
+    if (message_count(message, "within_s", 1, CHANNEL_MAX_PROMISE_S, &within_s,
+                      err))
+        return -1;
+    __atomic_store_n(&channel->promise_ns, within_s * NS_PER_S,
+                     __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -69,7 +92,12 @@ int channel_next(struct channel *channel, struct message *ret,
         if (message_parse(line, nr_bytes, ret, err))
             return xcx_err_prefix(err, "%s sent", channel->peer);
         channel->begun = true;
-        return 1;
+        rc = take_promise(channel, ret, err);
+        if (rc > 0)
+            return 1;
+        message_done(ret);
+        if (rc)
+            break;
     }
     if (rc)
         xcx_err_prefix(err, "%s sent", channel->peer);
@@ -107,6 +135,31 @@ int channel_receive(struct channel *channel, uint64_t deadline_ns,
     }
 }
 
+uint64_t channel_heard_ns(const struct channel *channel)
+{
+    return __atomic_load_n(&channel->heard_ns, __ATOMIC_RELAXED);
+}
+
+uint64_t channel_promise_ns(const struct channel *channel)
+{
+    return __atomic_load_n(&channel->promise_ns, __ATOMIC_RELAXED);
+}
+
+uint64_t channel_due_ns(const struct channel *channel)
+{
+    uint64_t promise_ns = channel_promise_ns(channel);
+
+    return promise_ns ? channel_heard_ns(channel) + promise_ns : DEADLINE_NEVER;
+}
+
+bool channel_is_heard(const struct channel *channel)
+{
+    uint64_t due_ns = channel_due_ns(channel);
+
+    return due_ns == DEADLINE_NEVER ||
+           deadline_now_ns() < due_ns - channel_promise_ns(channel) / 2;
+}
+
 /* ---- saying ------------------------------------------------------------- */
 
 /*
@@ -129,7 +182,7 @@ static ssize_t write_some(struct channel *channel)
                  nr_bytes < PIPE_BUF ? nr_bytes : PIPE_BUF);
 }
 
-int channel_flush(struct channel *channel, struct xcx_err *err)
+static int flush(struct channel *channel, struct xcx_err *err)
 {
     while (channel->out_bytes) {
         ssize_t nr_bytes = write_some(channel);
@@ -147,14 +200,19 @@ int channel_flush(struct channel *channel, struct xcx_err *err)
     return 0;
 }
 
-int channel_put(struct channel *channel, struct json *json, struct xcx_err *err)
+int channel_flush(struct channel *channel, struct xcx_err *err)
 {
-    const char *text;
-    size_t nr_bytes;
+    int rc;
 
-    json_close_map(json);
-    if (json_get(json, &text, &nr_bytes, err))
-        return xcx_err_prefix(err, "%s", channel->peer);
+    pthread_mutex_lock(&channel->out_lock);
+    rc = flush(channel, err);
+    pthread_mutex_unlock(&channel->out_lock);
+    return rc;
+}
+
+static int put_text(struct channel *channel, const char *text, size_t nr_bytes,
+                    struct xcx_err *err)
+{
     if (nr_bytes + 1 > CHANNEL_LINE_BYTES)
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
                            "%s: a message of %zu bytes is too long to send",
@@ -165,7 +223,35 @@ int channel_put(struct channel *channel, struct json *json, struct xcx_err *err)
     memcpy(channel->out + channel->out_bytes, text, nr_bytes);
     channel->out[channel->out_bytes + nr_bytes] = '\n';
     channel->out_bytes += nr_bytes + 1;
-    return channel_flush(channel, err);
+    return flush(channel, err);
+}
+
+int channel_put(struct channel *channel, struct json *json, struct xcx_err *err)
+{
+    const char *text;
+    size_t nr_bytes;
+    int rc;
+
+    json_close_map(json);
+    if (json_get(json, &text, &nr_bytes, err))
+        return xcx_err_prefix(err, "%s", channel->peer);
+    pthread_mutex_lock(&channel->out_lock);
+    rc = put_text(channel, text, nr_bytes, err);
+    pthread_mutex_unlock(&channel->out_lock);
+    return rc;
+}
+
+void channel_promise(struct channel *channel, unsigned within_s)
+{
+    char text[64];
+    int nr_bytes = snprintf(text, sizeof(text),
+                            "{\"type\":\"alive\",\"within_s\":%u}", within_s);
+
+    pthread_mutex_lock(&channel->out_lock);
+    /* One that is gone is found out by whoever waits for its answer. */
+    if (!channel->out_bytes)
+        put_text(channel, text, (size_t)nr_bytes, NULL);
+    pthread_mutex_unlock(&channel->out_lock);
 }
 
 int channel_offer(struct channel *channel, struct json *json,

@@ -8,17 +8,20 @@
  *
  * - A line has 65536 bytes at most. Before the peer's first message 64 lines
  *   that do not begin with '{' are skipped: what a login prints.
+ * - A message of type "alive" is the peer's promise to be heard of again within
+ *   "within_s" seconds (keepalive.h); it is not given out.
  * - Nothing written blocks beyond its deadline, whether the fds are blocking
  *   or not: what the peer does not read yet waits in a bounded buffer. No flag
  *   of the fds is changed. SIGPIPE must be ignored.
  *
  * Errors: PEER (nonsense, or gone), IO (os_errno ETIMEDOUT: a deadline),
  * RESOURCE. After PEER or IO other than ETIMEDOUT the channel is of no use.
- * Threads: one at a time.
+ * Threads: one at a time, and beside it one for what says so below.
  */
 #ifndef XL_MIGRATE_CHANNEL_H
 #define XL_MIGRATE_CHANNEL_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +35,7 @@
 #define CHANNEL_LINE_BYTES    65536
 #define CHANNEL_SKIPPED_LINES 64
 #define CHANNEL_OUT_BYTES     (4U * CHANNEL_LINE_BYTES)
+#define CHANNEL_MAX_PROMISE_S 3600
 
 struct channel {
     const char *peer; /* for messages of errors; the caller's */
@@ -40,11 +44,18 @@ struct channel {
     bool out_is_socket;
     bool begun; /* the peer's first message was there */
     unsigned nr_skipped;
+    pthread_mutex_t out_lock;
     char *out; /* owned; what is yet to be written */
     size_t out_bytes;
+    /* Atomic, as the second thread reads them. */
+    uint64_t heard_ns;   /* when anything came last */
+    uint64_t promise_ns; /* within so long it comes again; 0: not promised */
 };
 
-#define CHANNEL_INIT ((struct channel){.in = {.fd = -1}, .out_fd = -1})
+#define CHANNEL_INIT                                                           \
+    ((struct channel){.in = {.fd = -1},                                        \
+                      .out_fd = -1,                                            \
+                      .out_lock = PTHREAD_MUTEX_INITIALIZER})
 
 /* The fds stay the caller's and must outlive it. */
 int channel_init(struct channel *channel, int in_fd, int out_fd,
@@ -69,7 +80,23 @@ int channel_next(struct channel *channel, struct message *ret,
 int channel_receive(struct channel *channel, uint64_t deadline_ns,
                     struct message *ret, struct xcx_err *err);
 
+/* Until when the peer has promised to be heard of, or DEADLINE_NEVER. */
+uint64_t channel_due_ns(const struct channel *channel);
+
+/* Whether it keeps its promise: heard of within half of the time, at least. */
+bool channel_is_heard(const struct channel *channel);
+
+/* For the second thread: when anything was read last; 0: not promised. */
+uint64_t channel_heard_ns(const struct channel *channel);
+uint64_t channel_promise_ns(const struct channel *channel);
+
 /* ---- saying ------------------------------------------------------------- */
+
+/*
+ * The second thread's: promises to be heard of again. Nothing is said while
+ * other messages wait.
+ */
+void channel_promise(struct channel *channel, unsigned within_s);
 
 /*
  * Closes the message's object and puts it behind what waits; writes what can

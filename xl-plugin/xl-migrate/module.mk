@@ -82,8 +82,9 @@ test_settle_SRC := $(SETTLE_SRC)
 test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
     remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
-test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c recover.c \
-    source_domain.c target_domain.c)
+test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
+    rendezvous.c source_domain.c spawn.c target_domain.c transport_ssh.c) \
+    $(call common_src,directory.c)
 test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_report_SRC := $(call migrate_src,report.c json.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
@@ -99,6 +100,11 @@ test_inspect_SRC := $(INSPECT_SRC) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
 CHANNEL_SRC := $(call migrate_src,channel.c lines.c message.c json.c)
 test_channel_SRC := $(CHANNEL_SRC)
+test_keepalive_SRC := $(CHANNEL_SRC) $(call migrate_src,keepalive.c)
+test_peer_plugin_SRC := $(CHANNEL_SRC) $(HANDOVER_RUN_SRC) $(call migrate_src, \
+    keepalive.c peer.c peer_plugin.c peer_stock.c remote_shell.c spawn.c \
+    stock_list.c transport_ssh.c xenstore.c xl_answers.c)
+test_peer_plugin_LIBS = $(call pkglibs,xenstore)
 test_transport_ssh_SRC := $(call migrate_src,transport_ssh.c spawn.c lines.c)
 test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
     lines.c)
@@ -110,11 +116,13 @@ test_announce_SRC := $(call migrate_src,announce.c)
 TEST_PROGS += xl-migrate-receive-fake
 xl-migrate-receive-fake_SRC := $(HANDOVER_RUN_SRC) $(CHANNEL_SRC) \
     $(CONFIG_SRC) $(call common_src,directory.c) $(call migrate_src, \
-    cmd_receive.c receive.c receive_case.c receive_keys.c rendezvous.c spawn.c \
+    cmd_receive.c keepalive.c receive.c receive_case.c receive_keys.c \
+    rendezvous.c spawn.c \
     target_domain.c xenstore.c xl_answers.c xl_receiver.c) tests/unit/fake_target.c
 xl-migrate-receive-fake_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore) \
     -Wl,--wrap=xenstore_write
 FAKE_SOURCE_SRC := $(CHANNEL_SRC) $(call migrate_src,spawn.c) \
     tests/unit/fake_source.c
 test_receive_SRC := $(FAKE_SOURCE_SRC)
-test_receive_broken_SRC := $(FAKE_SOURCE_SRC)
+test_receive_broken_SRC := $(FAKE_SOURCE_SRC) $(call migrate_src,rendezvous.c) \
+    $(call common_src,directory.c)

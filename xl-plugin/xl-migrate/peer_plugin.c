@@ -10,6 +10,7 @@
 
 #include "channel.h"
 #include "handover_run.h"
+#include "keepalive.h"
 #include "transport_ssh.h"
 
 #define HELLO_MS   60000 /* somebody may have to type a passphrase */
@@ -25,6 +26,8 @@ struct peer_plugin {
     const struct peer_address *address;
     struct transport_ssh control, data;
     struct channel channel;
+    struct keepalive keepalive;
+    bool gone;                 /* silent for too long; its thread says so */
     struct peer_message first; /* heard while reattaching */
     bool has_first;
 };
@@ -36,11 +39,29 @@ static struct peer_plugin *plugin_of(struct peer *peer)
 
 /* ---- messages ------------------------------------------------------------ */
 
+/*
+ * In a thread of its own. Without its connections nobody waits for it any
+ * more, neither for words nor to be rid of data.
+ */
+static void end_connections(void *opaque)
+{
+    struct peer_plugin *plugin = opaque;
+
+    __atomic_store_n(&plugin->gone, true, __ATOMIC_RELAXED);
+    spawn_signal(&plugin->data.child, SIGKILL);
+    spawn_signal(&plugin->control.child, SIGKILL);
+}
+
 /* The control connection has ended: why, in the words of who knows best. */
 static int lost(struct peer_plugin *plugin, struct xcx_err *err)
 {
     char why[TRANSPORT_SSH_LINE_BYTES + 64];
 
+    if (__atomic_load_n(&plugin->gone, __ATOMIC_RELAXED))
+        return xcx_err_set(
+            err, XCX_ERR_IO, 0, "%.60s: no sign of life for %u s",
+            plugin->address->host,
+            (unsigned)(channel_promise_ns(&plugin->channel) / 1000000000));
     transport_ssh_close_input(&plugin->control);
     if (!transport_ssh_wait(&plugin->control, deadline_in_ms(GRACE_MS),
                             plugin->address->log))
@@ -433,6 +454,7 @@ static void plugin_close(struct peer *peer)
 {
     struct peer_plugin *plugin = plugin_of(peer);
 
+    keepalive_stop(&plugin->keepalive);
     channel_done(&plugin->channel);
     transport_ssh_done(&plugin->data, GRACE_MS);
     transport_ssh_done(&plugin->control, GRACE_MS);
@@ -504,11 +526,15 @@ int peer_plugin_open(const struct peer_address *address, struct peer **ret,
     plugin->address = address;
     plugin->control = plugin->data = TRANSPORT_SSH_INIT;
     plugin->channel = CHANNEL_INIT;
+    plugin->keepalive = KEEPALIVE_INIT;
     if (transport_ssh_start(&plugin->control, address->ssh, address->host,
                             "xl-migrate receive", err) ||
         channel_init(&plugin->channel, plugin->control.from_fd,
                      plugin->control.to_fd, address->host, err) ||
-        greet(plugin, ret_absent, err)) {
+        greet(plugin, ret_absent, err) ||
+        (!*ret_absent &&
+         keepalive_start(&plugin->keepalive, &plugin->channel,
+                         address->timeout_s, end_connections, plugin, err))) {
         plugin_close(&plugin->peer);
         return -1;
     }

@@ -194,6 +194,13 @@ static int take_visit(struct receive *receive, struct xcx_err *err)
     int fd = -1, data_fd = -1;
 
     switch (rendezvous_take(&receive->rendezvous, &fd, &data_fd)) {
+    case RENDEZVOUS_YIELD_IF_LOST:
+        if (channel_is_heard(&receive->channel)) {
+            rendezvous_refuse(fd);
+            close(fd);
+            return 0;
+        }
+        /* fall through */
     case RENDEZVOUS_YIELD:
         receive->yield_visit_fd = fd;
         receive->over = true;
@@ -254,14 +261,31 @@ static int take_input(struct receive *receive, const char **ret_code,
     return 0;
 }
 
+/* It has not said that it goes: its host is down, or the link is. */
+static void lose_source(struct receive *receive)
+{
+    xcx_err_set(&receive->why, XCX_ERR_PEER, 0,
+                "no sign of life from the source for %u s",
+                (unsigned)(channel_promise_ns(&receive->channel) / 1000000000));
+    receive->over = true;
+}
+
 static int turn(struct receive *receive, const char **ret_code,
                 struct xcx_err *err)
 {
+    uint64_t due_ns = channel_due_ns(&receive->channel);
     struct pollfd fds[NR_POLLFDS];
+    int nr_ready;
 
     fill_pollfds(receive, fds);
-    if (poll(fds, NR_POLLFDS, -1) < 0)
+    nr_ready = poll(fds, NR_POLLFDS, deadline_left_ms(due_ns));
+    if (nr_ready < 0)
         return errno == EINTR ? 0 : xcx_err_set(err, XCX_ERR_IO, errno, "poll");
+    /* Whatever this process was busy with: all that came was seen first. */
+    if (!fds[ON_IN].revents && !deadline_left_ms(due_ns)) {
+        lose_source(receive);
+        return 0;
+    }
     if (fds[ON_SIGNAL].revents || fds[ON_OUT].revents & POLLERR) {
         receive->over = true;
         return 0;
@@ -306,7 +330,10 @@ static int talk(struct receive *receive, struct xcx_err *err)
 {
     const char *code = "failed";
 
-    if (say_hello(receive, err))
+    if (say_hello(receive, err) ||
+        keepalive_start(&receive->keepalive, &receive->channel,
+                        (unsigned)receive->config->peer_timeout_s, NULL, NULL,
+                        err))
         return -1;
     while (!receive->over) {
         if (!turn(receive, &code, err))
@@ -325,6 +352,7 @@ int receive_run(const struct config *config, const char *version, int in_fd,
         .version = version,
         .log = {.emit = log_to_source, .opaque = &receive},
         .journal = JOURNAL_INIT,
+        .keepalive = KEEPALIVE_INIT,
         .rendezvous = RENDEZVOUS_INIT,
         .data_visit_fd = -1,
         .yield_visit_fd = -1,
@@ -338,6 +366,7 @@ int receive_run(const struct config *config, const char *version, int in_fd,
     if (!channel_init(&receive.channel, in_fd, out_fd, "the source", err))
         rc = talk(&receive, err);
     receive_leave(&receive, err);
+    keepalive_stop(&receive.keepalive);
     if (receive.host_is_open)
         host_close(&receive.host);
     channel_done(&receive.channel);

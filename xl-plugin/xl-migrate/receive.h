@@ -7,7 +7,8 @@
  *   receive --data ── rendezvous: the data's fd ─────▶   │ receive_case.c
  *   xl migrate-receive -p ◀── xl_receiver ───────────────┘ receive_keys.c
  *
- * The connection's end, a signal, and another process that asks for the case
+ * The connection's end, a source that is silent for longer than it has
+ * promised (keepalive.h), a signal, and another process that asks for the case
  * are all the same: before READY the case is given up, as the source still
  * has its copy; from READY on the copy is left as it is, for whoever comes
  * next with the journal.
@@ -26,6 +27,7 @@
 #include "channel.h"
 #include "handover_run.h"
 #include "host.h"
+#include "keepalive.h"
 #include "journal.h"
 #include "rendezvous.h"
 #include "target_domain.h"
@@ -43,6 +45,7 @@ struct receive {
     const char *version;
     struct xcx_log log; /* to the source, as far as it listens */
     struct channel channel;
+    struct keepalive keepalive;
     int signal_fd;
     bool over; /* the loop ends */
     struct {

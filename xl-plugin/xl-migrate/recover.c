@@ -9,26 +9,33 @@
 
 #include "cases.h"
 #include "command.h"
+#include "deadline.h"
 #include "domain.h"
 #include "handover_run.h"
 #include "host.h"
+#include "rendezvous.h"
 #include "settle.h"
 #include "source_domain.h"
 #include "target_domain.h"
+#include "transport_ssh.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define ANSWER_NS (30 * NS_PER_S)
+/* Whoever has a case and is not busy lets go of it at once. */
+#define LET_GO_MS 10000
 
 struct recover {
     const struct recover_options *options;
     const struct config *config;
     struct xcx_log log;
     struct host host;
+    char ssh[2 * CONFIG_TEXT_BYTES];
     struct peer_address address;
     struct journal journal; /* of the case at hand */
     struct source_domain source;
     struct target_domain target;
     unsigned nr_found;
+    unsigned nr_held; /* whose they are could not be seen */
     enum exit_status worst;
 };
 
@@ -361,15 +368,37 @@ static bool is_asked_for(const struct recover *recover)
            (domain_uuid_normalise(what, uuid) && !strcmp(uuid, about->uuid));
 }
 
+/* USAGE: it has been settled meanwhile. */
+static int open_case(struct recover *recover, const struct case_name *name,
+                     struct xcx_err *err)
+{
+    const struct config *config = recover->config;
+    struct xcx_err first = XCX_ERR_INIT, asked = XCX_ERR_INIT;
+
+    if (!journal_open(&recover->journal, config->journal_dir, name->id,
+                      name->side, &first))
+        return 0;
+    if (first.kind != XCX_ERR_RESOURCE || name->side != JOURNAL_TARGET) {
+        *err = first;
+        return -1;
+    }
+    if (!rendezvous_ask_if_lost(config->run_dir, name->id,
+                                deadline_in_ms(LET_GO_MS), &asked))
+        return journal_open(&recover->journal, config->journal_dir, name->id,
+                            name->side, err);
+    *err = asked.kind == XCX_ERR_IO ? asked : first;
+    return -1;
+}
+
 static void recover_one(struct recover *recover, const struct case_name *name)
 {
     struct xcx_err err = XCX_ERR_INIT;
 
-    if (journal_open(&recover->journal, recover->config->journal_dir, name->id,
-                     name->side, &err)) {
-        if (!recover->options->what ||
-            !strcmp(recover->options->what, name->id))
+    if (open_case(recover, name, &err)) {
+        if (err.kind != XCX_ERR_USAGE) {
             complain(recover, name->id, err.msg);
+            recover->nr_held++;
+        }
         return;
     }
     if (is_asked_for(recover)) {
@@ -408,9 +437,13 @@ int recover_run(const struct recover_options *options,
 
     signal(SIGPIPE, SIG_IGN);
     recover.log = (struct xcx_log){.emit = on_log, .opaque = &recover};
+    transport_ssh_command(options->ssh ? options->ssh : config->remote_command,
+                          (unsigned)config->peer_timeout_s, recover.ssh,
+                          sizeof(recover.ssh));
     recover.address = (struct peer_address){
-        .ssh = options->ssh ? options->ssh : config->remote_command,
+        .ssh = recover.ssh,
         .kind = options->kind,
+        .timeout_s = (unsigned)config->peer_timeout_s,
         .log = &recover.log,
     };
     recover.source = (struct source_domain){
@@ -425,7 +458,7 @@ int recover_run(const struct recover_options *options,
         recover_all(&recover, &err)) {
         fprintf(stderr, "xl-migrate recover: %s\n", err.msg);
         recover.worst = EXIT_STATUS_UNDECIDED;
-    } else if (!recover.nr_found && options->what) {
+    } else if (!recover.nr_found && !recover.nr_held && options->what) {
         fprintf(stderr, "xl-migrate recover: no case of \"%.60s\" in %s\n",
                 options->what, config->journal_dir);
         recover.worst = EXIT_STATUS_USAGE;

@@ -6,7 +6,8 @@
  *
  *   source   asks the target (settle.h) and goes on or back
  *   target   makes good what its journal asks for; the source decides the
- *            rest, so it says where to run recover
+ *            rest, so it says where to run recover. A receive that is still
+ *            at it is asked to let go, which it does once its source is silent
  *
  * Blocking: as long as the target is tried. Once in a process.
  */

@@ -16,6 +16,8 @@
 #define SAY_DATA         'D'
 #define SAY_YIELD        'Y'
 #define SAY_TAKEN        'T'
+#define SAY_IF_LOST      'L'
+#define SAY_NO           'N'
 
 #define VISITOR_MS       1000
 #define NR_WAITING       8
@@ -144,15 +146,27 @@ enum rendezvous_visit rendezvous_take(struct rendezvous *rendezvous,
             close(*ret_data_fd);
         if (word == SAY_YIELD)
             return RENDEZVOUS_YIELD;
+        if (word == SAY_IF_LOST)
+            return RENDEZVOUS_YIELD_IF_LOST;
     }
     close(fd);
     return RENDEZVOUS_NOBODY;
 }
 
+/* One that is gone by now gets no answer. */
+static void answer(int fd, char word)
+{
+    (void)!send(fd, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void rendezvous_accept_data(int fd)
 {
-    /* One that is gone by now gets no answer. */
-    (void)!send(fd, &(char){SAY_TAKEN}, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    answer(fd, SAY_TAKEN);
+}
+
+void rendezvous_refuse(int fd)
+{
+    answer(fd, SAY_NO);
 }
 
 /* ---- visitors ----------------------------------------------------------- */
@@ -225,24 +239,49 @@ out:
     return rc;
 }
 
-int rendezvous_ask_yield(const char *run_dir, const char *id,
-                         uint64_t deadline_ns, struct xcx_err *err)
+static int does_not_yield(int fd, const char *id, struct xcx_err *err)
+{
+    struct ucred owner = {.pid = 0};
+    socklen_t nr_bytes = sizeof(owner);
+
+    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &nr_bytes);
+    return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT,
+                       "case %s: process %d works on it, and does not let go",
+                       id, (int)owner.pid);
+}
+
+static int ask(const char *run_dir, const char *id, char how,
+               uint64_t deadline_ns, struct xcx_err *err)
 {
     int fd = visit(run_dir, id, err);
     struct pollfd end = {.fd = fd, .events = POLLIN};
+    char word = 0;
     int rc = -1;
 
     if (fd < 0)
         return -1;
-    if (say(fd, SAY_YIELD, -1, err))
-        goto out;
-    if (poll(&end, 1, deadline_left_ms(deadline_ns)) <= 0) {
-        xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT,
-                    "case %s: another process works on it", id);
-        goto out;
+    if (!say(fd, how, -1, err)) {
+        if (poll(&end, 1, deadline_left_ms(deadline_ns)) <= 0)
+            does_not_yield(fd, id, err);
+        else if (recv(fd, &word, 1, MSG_DONTWAIT) > 0)
+            xcx_err_set(err, XCX_ERR_IO, 0,
+                        "case %s: it goes on; its source was heard just now",
+                        id);
+        else
+            rc = 0;
     }
-    rc = 0;
-out:
     close(fd);
     return rc;
+}
+
+int rendezvous_ask_yield(const char *run_dir, const char *id,
+                         uint64_t deadline_ns, struct xcx_err *err)
+{
+    return ask(run_dir, id, SAY_YIELD, deadline_ns, err);
+}
+
+int rendezvous_ask_if_lost(const char *run_dir, const char *id,
+                           uint64_t deadline_ns, struct xcx_err *err)
+{
+    return ask(run_dir, id, SAY_IF_LOST, deadline_ns, err);
 }

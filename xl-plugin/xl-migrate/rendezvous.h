@@ -6,8 +6,10 @@
  *
  *   receive --data ID ── its stdin, by SCM_RIGHTS ──▶ receive
  *                     ◀── "taken"; later its end: you may go
- *   receive, recover  ── "yield": the case is mine now ──▶ receive
+ *   receive           ── "yield": the case is mine now ──▶ receive
  *                     ◀── its end: the lock is free
+ *   recover           ── "yield if your source is lost" ──▶ receive
+ *                     ◀── "no", or its end as above
  *
  * Threads: one at a time.
  */
@@ -32,6 +34,7 @@ enum rendezvous_visit {
     RENDEZVOUS_NOBODY, /* or one that says nothing of sense: sent away */
     RENDEZVOUS_DATA,
     RENDEZVOUS_YIELD,
+    RENDEZVOUS_YIELD_IF_LOST,
 };
 
 /* ---- the side that owns the case ---------------------------------------- */
@@ -52,6 +55,9 @@ enum rendezvous_visit rendezvous_take(struct rendezvous *rendezvous,
 /* To a visitor with data: it is taken. */
 void rendezvous_accept_data(int fd);
 
+/* To one that asks for the case: the source is there. */
+void rendezvous_refuse(int fd);
+
 /* ---- visitors ----------------------------------------------------------- */
 
 /*
@@ -63,9 +69,16 @@ int rendezvous_bring_data(const char *run_dir, const char *id, int data_fd,
 
 /*
  * Asks whoever has the case for it, as after a lost connection, and waits for
- * it. Errors: USAGE, nobody has it; IO with ETIMEDOUT.
+ * it. Errors: USAGE, nobody has it; IO with ETIMEDOUT, naming the process.
  */
 int rendezvous_ask_yield(const char *run_dir, const char *id,
                          uint64_t deadline_ns, struct xcx_err *err);
+
+/*
+ * The same, but only if its source is not heard any more; IO without an errno:
+ * it is.
+ */
+int rendezvous_ask_if_lost(const char *run_dir, const char *id,
+                           uint64_t deadline_ns, struct xcx_err *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cases.h"
 #include "deadline.h"
 #include "handover_run.h"
+#include "transport_ssh.h"
 
 #define NS_PER_S         UINT64_C(1000000000)
 #define HEAR_INTERVAL_NS (NS_PER_S / 5)
@@ -206,10 +207,15 @@ int send_session_init(struct send_session *session,
             session->config.lock_dir[0] ? session->config.lock_dir : NULL,
         .log = &session->log,
     };
+    transport_ssh_command(options->ssh ? options->ssh
+                                       : session->config.remote_command,
+                          (unsigned)session->config.peer_timeout_s,
+                          session->ssh, sizeof(session->ssh));
     session->address = (struct peer_address){
         .host = options->host,
-        .ssh = options->ssh ? options->ssh : session->config.remote_command,
+        .ssh = session->ssh,
         .kind = options->kind,
+        .timeout_s = (unsigned)session->config.peer_timeout_s,
         .log = &session->log,
     };
     progress_init(&session->progress, stderr,

@@ -38,6 +38,7 @@ struct send_session {
     int lock_fd;       /* the domain's */
     struct journal journal;
     struct source_domain source;
+    char ssh[2 * CONFIG_TEXT_BYTES];
     struct peer_address address;
     struct peer *peer;   /* owned */
     bool begun;          /* the target was asked to */

@@ -10,12 +10,36 @@
 #include <unistd.h>
 
 #define INPUT_PIPE_BYTES (1 << 20)
+/* Unanswered ones that end it, one interval after the last. */
+#define ALIVE_COUNT 3
 
 static void close_fd(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
+}
+
+static bool is_openssh(const char *ssh)
+{
+    size_t nr_bytes = strcspn(ssh, " ");
+
+    return nr_bytes >= 3 && !strncmp(ssh + nr_bytes - 3, "ssh", 3) &&
+           (nr_bytes == 3 || ssh[nr_bytes - 4] == '/');
+}
+
+void transport_ssh_command(const char *ssh, unsigned timeout_s, char *ret,
+                           size_t bytes)
+{
+    unsigned interval_s = timeout_s / (ALIVE_COUNT + 1);
+
+    if (!is_openssh(ssh) ||
+        snprintf(ret, bytes,
+                 "%s -o ServerAliveInterval=%u -o ServerAliveCountMax=%d "
+                 "-o ConnectTimeout=%u",
+                 ssh, interval_s ? interval_s : 1, ALIVE_COUNT,
+                 timeout_s) >= (int)bytes)
+        snprintf(ret, bytes, "%s", ssh);
 }
 
 /* *ours gets one end of a new pipe, *theirs the other. */

@@ -47,6 +47,14 @@ struct transport_ssh {
                             .said = LINES_INIT})
 
 /*
+ * If ssh is OpenSSH's by its name, the same with options that make it end once
+ * the other host has been silent for timeout_s, and not connect for longer;
+ * they come last, so that those in ssh count. Another command as it is.
+ */
+void transport_ssh_command(const char *ssh, unsigned timeout_s, char *ret,
+                           size_t bytes);
+
+/*
  * ssh: the command ("ssh"), or "". remote: a line for the shell there. The
  * connection itself may still fail. Errors: RESOURCE, USAGE.
  */

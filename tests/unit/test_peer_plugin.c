@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A target with the plugin that goes silent, the shell being the target; all
+ * else of it is seen in the lab.
+ */
+#include "../../xl-plugin/xl-migrate/peer.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../../xl-plugin/xl-migrate/deadline.h"
+
+#define HELLO                                                                  \
+    "echo "                                                                    \
+    "'{\"type\":\"hello\",\"protocol\":1,\"host\":\"h\",\"version\":\"1\"}'; "
+#define ALIVE     "echo '{\"type\":\"alive\",\"within_s\":1}'; "
+#define LISTENING "echo '{\"type\":\"listening\"}'; "
+#define WAIT_MS   30000
+
+static struct peer *open_peer(const char *host)
+{
+    static struct peer_address address;
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer *peer = NULL;
+    bool absent = true;
+
+    address = (struct peer_address){.host = host, .ssh = "", .timeout_s = 1};
+    if (peer_plugin_open(&address, &peer, &absent, &err))
+        fail_msg("%s", err.msg);
+    assert_false(absent);
+    return peer;
+}
+
+static void one_that_goes_silent_is_lost(void **state)
+{
+    struct peer *peer = open_peer("# host2\n" HELLO ALIVE "exec sleep 1000");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+
+    (void)state;
+    assert_int_equal(
+        peer->ops->hear(peer, deadline_in_ms(WAIT_MS), &message, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_IO);
+    assert_non_null(strstr(err.msg, "# host2"));
+    assert_non_null(strstr(err.msg, ": no sign of life for 1 s"));
+    peer_close(&peer);
+}
+
+/* Nobody hears words meanwhile: only the thread can end it. */
+static void whoever_writes_data_to_it_is_freed(void **state)
+{
+    const struct journal_case about = {.id = "0a"};
+    const struct peer_begin begin = {.about = &about, .source = "host1"};
+    struct peer *peer = open_peer(
+        "# host2\ncase $XL_MIGRATE_REMOTE_COMMAND in *--data*) exec sleep "
+        "1000;; esac; " HELLO ALIVE LISTENING "exec sleep 1000");
+    struct xcx_err err = XCX_ERR_INIT;
+    static char bytes[1 << 16];
+    int fd;
+
+    (void)state;
+    if (peer->ops->begin(peer, &begin, &fd, &err))
+        fail_msg("%s", err.msg);
+    while (write(fd, bytes, sizeof(bytes)) > 0)
+        continue;
+    peer_close(&peer);
+}
+
+static void one_that_is_alive_may_take_its_time(void **state)
+{
+    struct peer *peer =
+        open_peer("# host2\n" HELLO "while :; do " ALIVE "sleep 0.2; done");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+
+    (void)state;
+    if (peer->ops->hear(peer, deadline_in_ms(2000), &message, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(message.news, PEER_NOTHING);
+    peer_close(&peer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_that_goes_silent_is_lost),
+        cmocka_unit_test(whoever_writes_data_to_it_is_freed),
+        cmocka_unit_test(one_that_is_alive_may_take_its_time),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
