@@ -326,6 +326,8 @@ static int drain(struct xcx_rounds *rounds, struct xcx_err *err)
         return -1;
     if (!rounds->memory->guest->ops->types_change && rounds->sender->nr_no_data)
         xcx_memory_doubt(rounds->memory, true);
+    if (!rounds->final && rounds->ops->drain)
+        rounds->ops->drain(rounds->ops->opaque);
     return 0;
 }
 

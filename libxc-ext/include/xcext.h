@@ -231,6 +231,13 @@ struct xcx_save_ops {
      */
     void (*limits)(void *opaque, struct xcx_policy_limits *limits);
     /*
+     * Optional: waits until what lies behind out_fd (a pipe, ssh, a socket's
+     * buffer) has sent most of what it holds. At each live round's end: else
+     * it would be sent while the guest stands still, and pages that are only
+     * buffered would count as sent in no time. It need not succeed.
+     */
+    void (*drain)(void *opaque);
+    /*
      * Optional: what must outlive a crash, before it is done (the original
      * scheduler cap before a throttle) and once it has been undone.
      */

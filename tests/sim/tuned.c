@@ -2,7 +2,8 @@
 /*
  * Linked into the save helper in front of xcx_save(): changes the limits while
  * the save runs, from the third time it is asked on. TUNE in the environment
- * says which: "bandwidth" (no limit any more), "on_slow" (stop).
+ * says which: "bandwidth" (no limit any more), "on_slow" (stop). Fails a save
+ * that has not been asked to drain once a live round.
  */
 #include "xcext.h"
 
@@ -32,12 +33,38 @@ static void tune(void *opaque, struct xcx_policy_limits *limits)
         limits->on_slow = XCX_ON_SLOW_STOP;
 }
 
+static unsigned nr_drained;
+
+static void drain(void *opaque)
+{
+    (void)opaque;
+    nr_drained++;
+}
+
+static unsigned count_live_rounds(const struct xcx_save_stats *stats)
+{
+    unsigned nr_live = 0;
+
+    for (unsigned i = 0; i < stats->nr_rounds; i++)
+        nr_live += !stats->round[i].final;
+    return nr_live;
+}
+
 int __wrap_xcx_save(const struct xcx_save_params *params,
                     const struct xcx_save_ops *ops,
                     struct xcx_save_stats *ret_stats, struct xcx_err *err)
 {
     struct xcx_save_ops tuned = *ops;
+    struct xcx_save_stats stats;
 
     tuned.limits = tune;
-    return __real_xcx_save(params, &tuned, ret_stats, err);
+    tuned.drain = drain;
+    if (__real_xcx_save(params, &tuned, &stats, err))
+        return -1;
+    if (ret_stats)
+        *ret_stats = stats;
+    if (nr_drained == count_live_rounds(&stats))
+        return 0;
+    return xcx_err_set(err, XCX_ERR_BUG, 0, "drained %u times in %u rounds",
+                       nr_drained, stats.nr_rounds);
 }
