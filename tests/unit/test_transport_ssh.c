@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,8 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+static const char *program;
 
 static void read_all(int fd, char *text, size_t room_bytes)
 {
@@ -49,6 +56,55 @@ static void bytes_go_there_and_back(void **state)
     assert_int_equal(spawn_exit_status(&transport.child), 0);
     transport_ssh_done(&transport, 0);
     transport_ssh_done(&transport, 0);
+}
+
+/* A program that has sent more than its peer takes, and says how much. */
+static int hold_data(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t room = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0), nr_bytes = 0;
+    static char bytes[65536];
+
+    if (bind(listener, (struct sockaddr *)&address, room) ||
+        listen(listener, 1) ||
+        getsockname(listener, (struct sockaddr *)&address, &room) ||
+        connect(fd, (struct sockaddr *)&address, room))
+        return 1;
+    for (int i = 0; i < 3;) {
+        struct timespec pause = {.tv_nsec = 20000000};
+
+        if (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+            continue;
+        nanosleep(&pause, NULL); /* until neither end takes more */
+        i++;
+    }
+    ioctl(fd, SIOCOUTQ, &nr_bytes);
+    printf("%d\n", nr_bytes);
+    fflush(stdout);
+    return read(STDIN_FILENO, bytes, 1) < 0;
+}
+
+static void what_is_on_its_way_is_counted(void **state)
+{
+    struct transport_ssh transport;
+    char text[32];
+
+    (void)state;
+    start(&transport, "", "exec sleep 100", "unused");
+    assert_int_equal(transport_ssh_queued_bytes(&transport), 0);
+    assert_int_equal(write(transport.to_fd, "there", 5), 5);
+    assert_int_equal(transport_ssh_queued_bytes(&transport), 5);
+    transport_ssh_done(&transport, 0);
+    assert_int_equal(transport_ssh_queued_bytes(&transport), 0);
+
+    start(&transport, program, "hold", "");
+    assert_true(read(transport.from_fd, text, sizeof(text)) > 1);
+    assert_true(atoi(text) > 0);
+    assert_int_equal(transport_ssh_queued_bytes(&transport), atoi(text));
+    transport_ssh_done(&transport, 1000);
 }
 
 static void the_line_is_as_xl_has_it(void **state)
@@ -199,10 +255,11 @@ static void a_program_that_is_not_there_is_named(void **state)
     spawn_done(&spawned);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_go_there_and_back),
+        cmocka_unit_test(what_is_on_its_way_is_counted),
         cmocka_unit_test(the_line_is_as_xl_has_it),
         cmocka_unit_test(ssh_is_told_to_notice_a_host_that_is_gone),
         cmocka_unit_test(why_it_ended_is_told),
@@ -212,5 +269,8 @@ int main(void)
         cmocka_unit_test(a_program_that_is_not_there_is_named),
     };
 
+    program = argv[0];
+    if (argc == 2 && !strcmp(argv[1], "hold"))
+        return hold_data();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,8 @@ struct peer_ops {
     /* Until deadline_ns of xcx_clock_ns(), 0: only what is there already. */
     int (*hear)(struct peer *peer, uint64_t deadline_ns,
                 struct peer_message *ret, struct xcx_err *err);
+    /* Of the data, what has not left this host yet, as far as is known. */
+    uint64_t (*queued_bytes)(struct peer *peer);
     /* All is written: the data's end. Then begin's fd is no more. Optional. */
     void (*end_data)(struct peer *peer);
     /* Frees the peer. What was not said is not said. */

@@ -445,6 +445,11 @@ static int plugin_reattach(struct peer *peer, const struct journal_case *about,
     return rc;
 }
 
+static uint64_t plugin_queued_bytes(struct peer *peer)
+{
+    return transport_ssh_queued_bytes(&plugin_of(peer)->data);
+}
+
 static void plugin_end_data(struct peer *peer)
 {
     transport_ssh_close_input(&plugin_of(peer)->data);
@@ -467,6 +472,7 @@ static const struct peer_ops plugin_ops = {
     .put_entry = plugin_put_entry,
     .say = plugin_say,
     .hear = plugin_hear,
+    .queued_bytes = plugin_queued_bytes,
     .end_data = plugin_end_data,
     .close = plugin_close,
 };

@@ -323,6 +323,11 @@ static int stock_reattach(struct peer *peer, const struct journal_case *about,
     return 0;
 }
 
+static uint64_t stock_queued_bytes(struct peer *peer)
+{
+    return transport_ssh_queued_bytes(&stock_of(peer)->data);
+}
+
 static void stock_end_data(struct peer *peer)
 {
     transport_ssh_close_input(&stock_of(peer)->data);
@@ -342,6 +347,7 @@ static const struct peer_ops stock_ops = {
     .reattach = stock_reattach,
     .say = stock_say,
     .hear = stock_hear,
+    .queued_bytes = stock_queued_bytes,
     .end_data = stock_end_data,
     .close = stock_close,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "send_session.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,6 +16,10 @@
 
 #define NS_PER_S         UINT64_C(1000000000)
 #define HEAR_INTERVAL_NS (NS_PER_S / 5)
+/* How often a link that drains is looked at, and what may be left in it. */
+#define DRAIN_LOOK_MS    10
+#define DRAIN_LEFT_BYTES (64U << 10)
+#define DRAIN_STUCK_NS   NS_PER_S
 
 /* ---- log ----------------------------------------------------------------- */
 
@@ -176,11 +181,46 @@ static void on_limits(void *opaque, struct xcx_policy_limits *limits)
         *limits = session->control.limits;
 }
 
+static bool is_cancelled(const struct send_session *session)
+{
+    struct pollfd cancel = {.fd = session->cancel.fd, .events = POLLIN};
+
+    return poll(&cancel, 1, DRAIN_LOOK_MS) > 0;
+}
+
+/*
+ * A link that moves nothing any more has nothing to be waited for: the engine
+ * will notice when it writes. What is left is too little to be felt.
+ */
+static void on_drain(void *opaque)
+{
+    struct send_session *session = opaque;
+    struct peer *peer = session->peer;
+    uint64_t least_bytes = UINT64_MAX, moved_ns = deadline_now_ns();
+
+    for (;;) {
+        uint64_t now_ns = deadline_now_ns();
+        uint64_t queued_bytes = peer->ops->queued_bytes(peer);
+
+        if (queued_bytes < least_bytes) {
+            least_bytes = queued_bytes;
+            moved_ns = now_ns;
+        }
+        if (queued_bytes <= DRAIN_LEFT_BYTES ||
+            now_ns - moved_ns >= DRAIN_STUCK_NS || is_cancelled(session))
+            return;
+        control_serve(&session->control);
+        if (now_ns - session->heard_ns >= HEAR_INTERVAL_NS)
+            hear(session);
+    }
+}
+
 const struct xcx_save_ops send_session_ops = {
     .log = on_log,
     .progress = on_progress,
     .stats = on_stats,
     .limits = on_limits,
+    .drain = on_drain,
 };
 
 /* ---- opening and closing ------------------------------------------------- */

@@ -72,6 +72,13 @@ static void on_limits(void *opaque, struct xcx_policy_limits *limits)
     stream->ops->limits(stream->ops->opaque, limits);
 }
 
+static void on_drain(void *opaque)
+{
+    const struct send_stream *stream = opaque;
+
+    stream->ops->drain(stream->ops->opaque);
+}
+
 static int save(struct send_stream *stream, struct xcx_err *err)
 {
     struct xcx_save_ops ops = {
@@ -81,6 +88,7 @@ static int save(struct send_stream *stream, struct xcx_err *err)
         .progress = on_progress,
         .stats = on_stats,
         .limits = on_limits,
+        .drain = on_drain,
     };
 
     if (stream->domain->kind == DOMAIN_HVM)

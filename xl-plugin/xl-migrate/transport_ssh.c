@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "transport_ssh.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define INPUT_PIPE_BYTES (1 << 20)
@@ -130,6 +137,53 @@ void transport_ssh_hear(struct transport_ssh *transport,
         note(transport, line, log);
     if (said->ended)
         said->fd = -1;
+}
+
+static bool is_tcp(int fd)
+{
+    int protocol = 0;
+    socklen_t nr_bytes = sizeof(protocol);
+
+    return !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &nr_bytes) &&
+           protocol == IPPROTO_TCP;
+}
+
+/* Of another process's fd; what is no TCP socket holds nothing. */
+static uint64_t socket_queue_bytes(int pid_fd, int their_fd)
+{
+    int fd = pidfd_getfd(pid_fd, their_fd, 0);
+    int nr_bytes = 0;
+
+    if (fd < 0)
+        return 0;
+    if (!is_tcp(fd) || ioctl(fd, SIOCOUTQ, &nr_bytes) || nr_bytes < 0)
+        nr_bytes = 0;
+    close(fd);
+    return (uint64_t)nr_bytes;
+}
+
+uint64_t transport_ssh_queued_bytes(const struct transport_ssh *transport)
+{
+    char path[32];
+    struct dirent *entry;
+    uint64_t queued_bytes = 0;
+    int in_pipe = 0;
+    DIR *fds;
+
+    if (transport->to_fd < 0 || transport->child.ended)
+        return 0;
+    if (!ioctl(transport->to_fd, FIONREAD, &in_pipe) && in_pipe > 0)
+        queued_bytes = (uint64_t)in_pipe;
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)transport->child.pid);
+    fds = opendir(path);
+    while (fds && (entry = readdir(fds))) {
+        if (isdigit((unsigned char)entry->d_name[0]))
+            queued_bytes += socket_queue_bytes(transport->child.pid_fd,
+                                               atoi(entry->d_name));
+    }
+    if (fds)
+        closedir(fds);
+    return queued_bytes;
 }
 
 void transport_ssh_close_input(struct transport_ssh *transport)

@@ -69,6 +69,13 @@ int transport_ssh_start(struct transport_ssh *transport, const char *ssh,
 void transport_ssh_hear(struct transport_ssh *transport,
                         const struct xcx_log *log);
 
+/*
+ * What was written to to_fd and has not left this host, as far as can be told:
+ * the pipe's bytes, and those of ssh's own TCP sockets (not of a connection
+ * that it shares with another ssh). Opens files of /proc: for now and then.
+ */
+uint64_t transport_ssh_queued_bytes(const struct transport_ssh *transport);
+
 /* No more input for the command. Idempotent. */
 void transport_ssh_close_input(struct transport_ssh *transport);
 
