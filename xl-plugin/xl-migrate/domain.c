@@ -91,30 +91,49 @@ static enum domain_state state_of(const libxl_dominfo *info)
     return info->paused ? DOMAIN_PAUSED : DOMAIN_RUNS;
 }
 
-static void describe(struct host *host, const libxl_dominfo *info,
-                     struct domain *ret)
-{
-    char *name = libxl_domid_to_name(host->ctx, info->domid);
-    char version[32];
-    int stubdom = libxl_get_stubdom_id(host->ctx, (int)info->domid);
+typedef void describe_fn(struct host *host, const libxl_dominfo *info,
+                         struct domain *ret);
 
-    read_libxl_text(host, info->domid, "dm-version", version, sizeof(version));
+/* What Xen itself knows. */
+static void describe_state(struct host *host, const libxl_dominfo *info,
+                           struct domain *ret)
+{
+    (void)host;
     *ret = (struct domain){
         .domid = info->domid,
-        .kind = kind_of(host, info),
         .state = state_of(info),
-        .stubdom_domid = stubdom > 0 ? (uint32_t)stubdom : 0,
-        .old_device_model = strcmp(version, "qemu_xen_traditional") == 0,
         .memory_kib = info->current_memkb,
     };
     uuid_text(&info->uuid, ret->uuid);
+}
+
+static void describe_name(struct host *host, const libxl_dominfo *info,
+                          struct domain *ret)
+{
+    char *name = libxl_domid_to_name(host->ctx, info->domid);
+
+    describe_state(host, info, ret);
     snprintf(ret->name, sizeof(ret->name), "%s", name ? name : "");
     free(name);
 }
 
+/* All of it; each part is a question to xenstored. */
+static void describe(struct host *host, const libxl_dominfo *info,
+                     struct domain *ret)
+{
+    char version[32];
+    int stubdom = libxl_get_stubdom_id(host->ctx, (int)info->domid);
+
+    read_libxl_text(host, info->domid, "dm-version", version, sizeof(version));
+    describe_name(host, info, ret);
+    ret->kind = kind_of(host, info);
+    ret->stubdom_domid = stubdom > 0 ? (uint32_t)stubdom : 0;
+    ret->old_device_model = strcmp(version, "qemu_xen_traditional") == 0;
+}
+
 /* 1: described, 0: there is none (any more), -1: err. */
-static int look(struct host *host, uint32_t domid, struct domain *ret,
-                struct xcx_err *err)
+static int look_as(struct host *host, uint32_t domid, describe_fn *describe_it,
+                   struct domain *ret, struct xcx_err *err)
 {
     libxl_dominfo info;
     int rc, found = 0;
@@ -126,11 +145,17 @@ static int look(struct host *host, uint32_t domid, struct domain *ret,
                             "domain %" PRIu32 ": libxl cannot look at it (%d)",
                             domid, rc);
     else if (!rc && !info.dying) {
-        describe(host, &info, ret);
+        describe_it(host, &info, ret);
         found = 1;
     }
     libxl_dominfo_dispose(&info);
     return found;
+}
+
+static int look(struct host *host, uint32_t domid, struct domain *ret,
+                struct xcx_err *err)
+{
+    return look_as(host, domid, describe, ret, err);
 }
 
 int domain_get(struct host *host, uint32_t domid, struct domain *ret,
@@ -149,8 +174,8 @@ int domain_get(struct host *host, uint32_t domid, struct domain *ret,
 typedef bool match_fn(const struct domain *domain);
 
 /*
- * How many guests match, the first of them in *ret; -1: err. Domains that go
- * away meanwhile are none.
+ * How many guests match, state and name of the first of them in *ret; -1: err.
+ * Domains that go away meanwhile are none.
  */
 static int find_all(struct host *host, const char *uuid, match_fn *matches,
                     struct domain *ret, struct xcx_err *err)
@@ -168,7 +193,7 @@ static int find_all(struct host *host, const char *uuid, match_fn *matches,
         uuid_text(&list[i].uuid, text);
         if (!list[i].domid || list[i].dying || strcmp(text, uuid) != 0)
             continue;
-        describe(host, &list[i], &domain);
+        describe_name(host, &list[i], &domain);
         if (!matches(&domain))
             continue;
         if (nr_found++ == 0)
@@ -195,7 +220,7 @@ static int find_uuid(struct host *host, const char *uuid, struct domain *ret,
                            "%d domains have the UUID %s: name one by its "
                            "domain id",
                            nr, uuid);
-    return nr;
+    return nr == 1 ? look(host, ret->domid, ret, err) : nr;
 }
 
 static bool parse_domid(const char *text, uint32_t *ret)
@@ -248,11 +273,13 @@ int domain_find(struct host *host, const char *text, struct domain *ret,
 
 /* ---- handover's looks --------------------------------------------------- */
 
+/* The guest stands still for most of these: no more is asked than they need. */
+
 int domain_look_source(struct host *host, uint32_t domid, const char *uuid,
                        enum handover_copy *ret_copy, struct xcx_err *err)
 {
     struct domain domain;
-    int found = look(host, domid, &domain, err);
+    int found = look_as(host, domid, describe_state, &domain, err);
 
     if (found < 0)
         return -1;
