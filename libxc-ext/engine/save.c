@@ -188,6 +188,7 @@ static int open_stream(struct session *session, struct xcx_err *err)
 
 /* ---- the stream --------------------------------------------------------- */
 
+/* Many small writes, which go out as one. */
 static int put_start(struct session *session, struct xcx_err *err)
 {
     struct xcx_guest *guest = session->guest;
@@ -199,11 +200,25 @@ static int put_start(struct session *session, struct xcx_err *err)
         return -1;
     headers.xen_major = major;
     headers.xen_minor = minor;
+    xcx_out_hold(&session->out);
     if (xcx_writer_headers(writer, &headers, false, err) ||
         guest->ops->static_records(guest, writer, err) ||
-        xcx_writer_record(writer, XCX_REC_STATIC_DATA_END, NULL, 0, err))
+        xcx_writer_record(writer, XCX_REC_STATIC_DATA_END, NULL, 0, err) ||
+        guest->ops->start_records(guest, writer, err))
         return -1;
-    return guest->ops->start_records(guest, writer, err);
+    return xcx_out_let_go(&session->out, err);
+}
+
+static int put_end(struct session *session, struct xcx_err *err)
+{
+    struct xcx_guest *guest = session->guest;
+    struct xcx_writer *writer = &session->writer;
+
+    xcx_out_hold(&session->out);
+    if (guest->ops->end_records(guest, writer, err) ||
+        xcx_writer_record(writer, XCX_REC_END, NULL, 0, err))
+        return -1;
+    return xcx_out_let_go(&session->out, err);
 }
 
 static int suspend(struct session *session, struct xcx_err *err)
@@ -228,11 +243,10 @@ static int suspend(struct session *session, struct xcx_err *err)
     return refuse_paged(session, err);
 }
 
-/* From suspending the guest to the last of its state. */
+/* From suspending the guest to the stream's end. */
 static int blackout(struct session *session, struct xcx_err *err)
 {
     uint64_t start_ns = xcx_clock_ns(), state_ns;
-    struct xcx_guest *guest = session->guest;
 
     /* It freezes its writers at once; the rest would take ever longer. */
     xcx_unwind_undo_throttle(&session->unwind, err);
@@ -241,7 +255,7 @@ static int blackout(struct session *session, struct xcx_err *err)
     if (session->params->verify && xcx_rounds_verify(&session->rounds, err))
         return -1;
     state_ns = xcx_clock_ns();
-    if (guest->ops->end_records(guest, &session->writer, err))
+    if (put_end(session, err))
         return -1;
     session->stats.cpu_state_ns = xcx_clock_ns() - state_ns;
     session->stats.blackout_ns = xcx_clock_ns() - start_ns;
@@ -256,10 +270,9 @@ static int save(struct session *session, struct xcx_err *err)
     if (session->live && xcx_rounds_live(&session->rounds, err))
         return -1;
     /* Old workers would be waited for while the guest stands still. */
-    if (xcx_sender_settle(&session->sender, session->rounds.nr_unsent, err) ||
-        blackout(session, err))
+    if (xcx_sender_settle(&session->sender, session->rounds.nr_unsent, err))
         return -1;
-    return xcx_writer_record(&session->writer, XCX_REC_END, NULL, 0, err);
+    return blackout(session, err);
 }
 
 /* ---- the frame ---------------------------------------------------------- */

@@ -186,7 +186,6 @@ int xcx_probe(const struct xcx_probe_params *params,
 struct xcx_forecast_params {
     struct xcx_probe probe;
     struct xcx_policy_limits limits;
-    unsigned nr_vcpus;
     uint64_t bytes_per_s;  /* that get through, end to end; not 0 */
     uint64_t suspend_ns;   /* asking until it has stopped; 0: guessed */
     uint64_t cpu_state_ns; /* vCPU and platform state, END; 0: guessed */

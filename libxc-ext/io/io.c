@@ -170,11 +170,8 @@ static ssize_t write_some(const struct xcx_out *out, struct span *span)
     return written;
 }
 
-int xcx_out_writev(void *opaque, struct iovec *iov, int nr_iov,
-                   struct xcx_err *err)
+static int write_all(struct xcx_out *out, struct span span, struct xcx_err *err)
 {
-    struct xcx_out *out = opaque;
-    struct span span = {iov, nr_iov};
     ssize_t written;
 
     advance(&span, 0);
@@ -191,6 +188,52 @@ int xcx_out_writev(void *opaque, struct iovec *iov, int nr_iov,
             return xcx_err_set(err, XCX_ERR_IO, errno, "writing");
     }
     return 0;
+}
+
+static int write_held(struct xcx_out *out, struct xcx_err *err)
+{
+    struct iovec iov = {out->held, out->nr_held};
+
+    out->nr_held = 0;
+    return write_all(out, (struct span){&iov, 1}, err);
+}
+
+/* False: there is no room for it beside what is held. */
+static bool take_hold(struct xcx_out *out, const struct iovec *iov, int nr_iov)
+{
+    size_t end = out->nr_held;
+
+    for (int i = 0; i < nr_iov; i++) {
+        if (iov[i].iov_len > sizeof(out->held) - end)
+            return false;
+        memcpy(out->held + end, iov[i].iov_base, iov[i].iov_len);
+        end += iov[i].iov_len;
+    }
+    out->nr_held = end;
+    return true;
+}
+
+int xcx_out_writev(void *opaque, struct iovec *iov, int nr_iov,
+                   struct xcx_err *err)
+{
+    struct xcx_out *out = opaque;
+
+    if (out->holds && take_hold(out, iov, nr_iov))
+        return 0;
+    if (write_held(out, err))
+        return -1;
+    return write_all(out, (struct span){iov, nr_iov}, err);
+}
+
+void xcx_out_hold(struct xcx_out *out)
+{
+    out->holds = true;
+}
+
+int xcx_out_let_go(struct xcx_out *out, struct xcx_err *err)
+{
+    out->holds = false;
+    return write_held(out, err);
 }
 
 int xcx_out_write(struct xcx_out *out, const void *buf, size_t bytes,

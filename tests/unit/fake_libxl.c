@@ -31,29 +31,41 @@ static void make_pipe(int fds[2])
     }
 }
 
-static void run_child(const char *program, const char *line,
-                      const char *const *environment, const int fds[5])
+char fake_libxl_program[PATH_MAX];
+
+int fake_libxl_find(void **state)
+{
+    const char *build = getenv("BUILD");
+    char path[PATH_MAX];
+
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    snprintf(path, sizeof(path), "%s/bin/xl-save-helper-fake",
+             build ? build : "build");
+    return realpath(path, fake_libxl_program) ? 0 : -1;
+}
+
+static void run_child(const char *line, const char *engine, const int fds[5])
 {
     static const int wanted[5] = {0, 1, 2, 10, 11};
     char text[256];
-    char *argv[20] = {(char *)(uintptr_t)program};
+    char *argv[20] = {fake_libxl_program};
     char *rest = text;
     int argc = 1;
 
     snprintf(text, sizeof(text), "%s", line);
     for (char *word; (word = strsep(&rest, " ")) && *word;)
         argv[argc++] = word;
-    for (int i = 0; environment && environment[i]; i++)
-        putenv((char *)(uintptr_t)environment[i]);
+    setenv("FAKE_ENGINE", engine, 1);
     for (int i = 0; i < 5; i++)
         dup2(fds[i], wanted[i]);
     signal(SIGPIPE, SIG_DFL);
-    execv(program, argv);
+    execv(fake_libxl_program, argv);
     _exit(99);
 }
 
-void fake_libxl_start(struct fake_libxl *libxl, const char *program,
-                      const char *line, const char *const *environment)
+void fake_libxl_start(struct fake_libxl *libxl, const char *line,
+                      const char *engine)
 {
     int answers[2], messages[2], errors[2], stream[2];
 
@@ -67,7 +79,7 @@ void fake_libxl_start(struct fake_libxl *libxl, const char *program,
         const int fds[5] = {answers[0], messages[1], errors[1], stream[1],
                             errors[1]};
 
-        run_child(program, line, environment, fds);
+        run_child(line, engine, fds);
     }
     close(answers[0]);
     close(messages[1]);
@@ -164,6 +176,15 @@ void fake_libxl_until(struct fake_libxl *libxl, unsigned type,
         if (ret->type == 7 || ret->type == 8 || ret->type == 10)
             fake_libxl_answer(libxl, 0);
     }
+}
+
+void expect_failed_restore(struct fake_libxl *libxl, const char *text,
+                           int errnoval)
+{
+    expect_log(libxl, 8, text);
+    expect_results(libxl, 0, 0);
+    expect_complete(libxl, -1, errnoval);
+    assert_int_equal(fake_libxl_end(libxl), 0);
 }
 
 int fake_libxl_end(struct fake_libxl *libxl)

@@ -26,9 +26,14 @@ struct heard {
     char texts[2][PIPE_BUF];
 };
 
-/* line: arguments at single spaces. environment: "A=b" each, then NULL. */
-void fake_libxl_start(struct fake_libxl *libxl, const char *program,
-                      const char *line, const char *const *environment);
+extern char fake_libxl_program[]; /* whole path, once it is found */
+
+/* A group's set-up: finds it in the build folder; fake_engine.c is in it. */
+int fake_libxl_find(void **state);
+
+/* line: arguments at single spaces. engine: what it is to do. */
+void fake_libxl_start(struct fake_libxl *libxl, const char *line,
+                      const char *engine);
 
 void fake_libxl_hear(struct fake_libxl *libxl, struct heard *ret);
 void fake_libxl_answer(struct fake_libxl *libxl, int answer);
@@ -42,6 +47,10 @@ void expect_log(struct fake_libxl *libxl, int level, const char *text);
 void expect_results(struct fake_libxl *libxl, unsigned long store,
                     unsigned long console);
 void expect_complete(struct fake_libxl *libxl, int retval, int errnoval);
+
+/* A restore that fails from here on, in one line, and its end. */
+void expect_failed_restore(struct fake_libxl *libxl, const char *text,
+                           int errnoval);
 
 /* Waits for the end: exit status, or minus the signal. Closes all. */
 int fake_libxl_end(struct fake_libxl *libxl);

@@ -14,21 +14,20 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define UUID  "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001"
+#include "case_sample.h"
+#include "scratch.h"
+
+#define UUID  CASE_SAMPLE_UUID
 #define OTHER "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a002"
 
-static char top[] = "/tmp/xl-cases-XXXXXX";
 static char dir[64];
 
 static void add(struct journal *journal, const char *id, enum journal_side side)
 {
-    struct journal_case about = {.side = side};
+    struct journal_case about;
 
+    case_sample_make(&about, side);
     snprintf(about.id, sizeof(about.id), "%s", id);
-    strcpy(about.uuid, UUID);
-    strcpy(about.boot, UUID);
-    strcpy(about.name, "guest");
-    strcpy(about.peer, "host2");
     assert_int_equal(journal_create(journal, dir, &about, NULL), 0);
 }
 
@@ -188,20 +187,10 @@ static void ids_differ(void **state)
 
 static int set_up(void **state)
 {
-    (void)state;
-    if (!mkdtemp(top))
-        return -1;
-    snprintf(dir, sizeof(dir), "%s/a/b", top);
-    return 0;
-}
+    int rc = scratch_make(state);
 
-static int tear_down(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -r %s", top);
-    return system(command);
+    snprintf(dir, sizeof(dir), "%s/a/b", scratch_dir);
+    return rc;
 }
 
 int main(void)
@@ -217,5 +206,5 @@ int main(void)
         cmocka_unit_test(ids_differ),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, scratch_remove);
 }

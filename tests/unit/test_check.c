@@ -109,6 +109,10 @@ static void stub_domain(void)
 {
     guest.stub_domain = true;
 }
+static void old_device_model(void)
+{
+    guest.old_device_model = true;
+}
 static void vnuma(void)
 {
     guest.nr_vnuma_nodes = 2;
@@ -357,6 +361,8 @@ static const struct {
     {pv_32_bit, "pv-width", CHECK_BLOCKER, "32-bit PV", "xl migrate"},
     {stub_domain, "stub-domain", CHECK_BLOCKER, "web has its device model",
      "device_model_stubdomain_override"},
+    {old_device_model, "device-model-version", CHECK_BLOCKER,
+     "web runs on qemu-traditional", "xl migrate"},
     {vnuma, "vnuma", CHECK_BLOCKER, "2 virtual NUMA nodes", "vnuma="},
     {nested, "nested-hvm", CHECK_BLOCKER, "guests of its own", "nestedhvm=0"},
     {native_tsc, "tsc", CHECK_WARNING, "TSC", "tsc_mode"},

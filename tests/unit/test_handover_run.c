@@ -18,9 +18,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define ID "0a1b"
-
-static char dir[] = "/tmp/xl-handover-XXXXXX";
+#include "case_sample.h"
+#include "scratch.h"
 
 struct world {
     struct journal journal;
@@ -80,17 +79,8 @@ static int on_say(void *opaque, enum handover_word word, const char *text,
 static void begin(struct world *world, enum journal_side side,
                   enum handover_entry entry)
 {
-    struct journal_case about = {.id = ID, .side = side};
-    struct xcx_err err = XCX_ERR_INIT;
-
-    strcpy(about.uuid, "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001");
-    strcpy(about.boot, about.uuid);
-    strcpy(about.name, "guest");
-    strcpy(about.peer, "host2");
     memset(world, 0, sizeof(*world));
-    assert_int_equal(journal_create(&world->journal, dir, &about, &err), 0);
-    if (entry)
-        assert_int_equal(journal_append(&world->journal, entry, 7, &err), 0);
+    case_sample_create(&world->journal, scratch_dir, side, entry);
 }
 
 static void end(struct world *world)
@@ -320,18 +310,6 @@ static void words_have_names_and_events(void **state)
                      HANDOVER_LOOK);
 }
 
-static int make_dir(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    return rmdir(dir);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,5 +323,5 @@ int main(void)
         cmocka_unit_test(words_have_names_and_events),
     };
 
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove_empty);
 }

@@ -21,18 +21,7 @@
 #define RESTORE   "--restore-domain 10 11 7 3 1 4 2 768 0"
 #define REMUS     "--restore-domain 10 11 7 3 0 4 0 800 1"
 
-static char program[512];
 static char dir[32];
-
-static void start(struct fake_libxl *libxl, const char *line,
-                  const char *engine)
-{
-    char word[64];
-    const char *const environment[] = {word, NULL};
-
-    snprintf(word, sizeof(word), "FAKE_ENGINE=%s", engine);
-    fake_libxl_start(libxl, program, line, environment);
-}
 
 static void write_file(const char *name, const char *text, mode_t mode)
 {
@@ -110,7 +99,7 @@ static void a_save_runs_through(void **state)
     char text[64];
 
     (void)state;
-    start(&libxl, SAVE, "ok");
+    fake_libxl_start(&libxl, SAVE, "ok");
     expect_log(&libxl, 1,
                "domid 7 live 1 verify 1 workers 0 qemu 1 cloexec 1 "
                "nonblock 0 back 0");
@@ -142,7 +131,7 @@ static void no_device_model_no_question(void **state)
     struct heard heard;
 
     (void)state;
-    start(&libxl, "--save-domain 10 -1 7 0 8 0", "ok");
+    fake_libxl_start(&libxl, "--save-domain 10 -1 7 0 8 0", "ok");
     fake_libxl_hear(&libxl, &heard);
     assert_non_null(strstr(heard.texts[1], "live 0 verify 0 workers 0 qemu 0"));
     fake_libxl_until(&libxl, 3, &heard);
@@ -167,7 +156,7 @@ static void a_failure_is_one_line_and_an_errno(void **state)
     for (size_t i = 0; i < NR(cases); i++) {
         struct fake_libxl libxl;
 
-        start(&libxl, SAVE, cases[i].engine);
+        fake_libxl_start(&libxl, SAVE, cases[i].engine);
         expect_log(&libxl, 8, cases[i].line);
         expect_complete(&libxl, -1, cases[i].errnoval);
         assert_int_equal(fake_libxl_end(&libxl), 0);
@@ -181,7 +170,7 @@ static void a_guest_that_is_not_suspended_fails_the_save(void **state)
     struct heard heard;
 
     (void)state;
-    start(&libxl, SAVE, "ok");
+    fake_libxl_start(&libxl, SAVE, "ok");
     fake_libxl_until(&libxl, 3, &heard);
     fake_libxl_answer(&libxl, 0);
     expect_log(&libxl, 8, "libxl could not suspend the guest");
@@ -197,7 +186,7 @@ static void signals_end_it_by_the_error_path(void **state)
     for (size_t i = 0; i < NR(signals); i++) {
         struct fake_libxl libxl;
 
-        start(&libxl, SAVE, "wait");
+        fake_libxl_start(&libxl, SAVE, "wait");
         expect_logdirty(&libxl, 1);
         kill(libxl.pid, signals[i]);
         expect_logdirty(&libxl, 0);
@@ -214,7 +203,7 @@ static void a_signal_while_an_answer_is_due_loses_neither(void **state)
     struct heard heard;
 
     (void)state;
-    start(&libxl, SAVE, "wait");
+    fake_libxl_start(&libxl, SAVE, "wait");
     fake_libxl_hear(&libxl, &heard);
     assert_int_equal(heard.type, 7);
     kill(libxl.pid, SIGTERM);
@@ -235,7 +224,7 @@ static void a_signal_at_the_start_ends_it_either_way(void **state)
         struct heard heard;
         int status;
 
-        start(&libxl, SAVE, "wait");
+        fake_libxl_start(&libxl, SAVE, "wait");
         usleep(i * 100);
         kill(libxl.pid, SIGTERM);
         fake_libxl_hear(&libxl, &heard);
@@ -260,7 +249,7 @@ static void libxl_gone_ends_it_too(void **state)
     for (int both = 0; both < 2; both++) {
         struct fake_libxl libxl;
 
-        start(&libxl, SAVE, "wait");
+        fake_libxl_start(&libxl, SAVE, "wait");
         expect_logdirty(&libxl, 1);
         if (both) {
             close(libxl.message_fd);
@@ -281,7 +270,7 @@ static void stray_output_does_not_reach_libxl(void **state)
     char text[64];
 
     (void)state;
-    start(&libxl, SAVE, "stdout");
+    fake_libxl_start(&libxl, SAVE, "stdout");
     fake_libxl_until(&libxl, 10, &heard);
     fake_libxl_answer(&libxl, 0);
     fake_libxl_read_all(libxl.stderr_fd, text, sizeof(text));
@@ -296,7 +285,7 @@ static void the_log_level_is_heeded(void **state)
 
     (void)state;
     setenv("XL_MIGRATE_LOG_LEVEL", "warn", 1);
-    start(&libxl, SAVE, "ok");
+    fake_libxl_start(&libxl, SAVE, "ok");
     expect_log(&libxl, 7, "warn");
     fake_libxl_until(&libxl, 7, &heard);
     fake_libxl_answer(&libxl, 0);
@@ -314,7 +303,7 @@ static void a_record_that_cannot_be_written_is_one_warning(void **state)
     (void)state;
     write_file("run", "", 0644);
     write_file("stats", "", 0644);
-    start(&libxl, SAVE, "ok");
+    fake_libxl_start(&libxl, SAVE, "ok");
     snprintf(text, sizeof(text),
              "no statistics: %s/run/.7.json.%d: Not a directory", dir,
              (int)libxl.pid);
@@ -345,7 +334,7 @@ static void a_wrong_command_line_is_one_line(void **state)
         struct heard heard;
         char text[512];
 
-        start(&libxl, cases[i].line, "ok");
+        fake_libxl_start(&libxl, cases[i].line, "ok");
         fake_libxl_hear(&libxl, &heard);
         assert_int_equal(heard.type, 0);
         fake_libxl_read_all(libxl.stderr_fd, text, sizeof(text));
@@ -361,7 +350,7 @@ static void wrong_settings_fail_a_save(void **state)
 
     (void)state;
     write_file("conf", "downtime = 5\n", 0644);
-    start(&libxl, SAVE, "ok");
+    fake_libxl_start(&libxl, SAVE, "ok");
     snprintf(text, sizeof(text), "%s/conf:1: unknown key downtime", dir);
     expect_log(&libxl, 8, text);
     expect_complete(&libxl, -1, EINVAL);
@@ -375,7 +364,7 @@ static void wrong_settings_only_warn_a_restore(void **state)
 
     (void)state;
     write_file("conf", "downtime = 5\n", 0644);
-    start(&libxl, RESTORE, "ok");
+    fake_libxl_start(&libxl, RESTORE, "ok");
     snprintf(text, sizeof(text), "%s/conf:1: unknown key downtime", dir);
     expect_log(&libxl, 7, text);
     kill(libxl.pid, SIGKILL);
@@ -409,7 +398,7 @@ static void what_is_not_ours_goes_to_the_stock_helper(void **state)
         struct fake_libxl libxl;
         char text[128];
 
-        start(&libxl, lines[i], "ok");
+        fake_libxl_start(&libxl, lines[i], "ok");
         fake_libxl_read_all(libxl.io_fd, text, sizeof(text));
         assert_string_equal(text, lines[i]);
         fake_libxl_read_all(libxl.stderr_fd, text, sizeof(text));
@@ -427,42 +416,32 @@ static void a_stock_helper_that_will_not_do_is_named(void **state)
 
     (void)state;
     set_stock("/nonexistent");
-    start(&libxl, REMUS, "ok");
-    expect_log(&libxl, 8,
-               "stock helper /nonexistent: No such file or directory");
-    expect_results(&libxl, 0, 0);
-    expect_complete(&libxl, -1, ENOENT);
-    assert_int_equal(fake_libxl_end(&libxl), 0);
+    fake_libxl_start(&libxl, REMUS, "ok");
+    expect_failed_restore(
+        &libxl, "stock helper /nonexistent: No such file or directory", ENOENT);
 
     set_stock("/tmp");
-    start(&libxl, REMUS, "ok");
-    expect_log(&libxl, 8, "stock helper /tmp: not a program that may be run");
-    expect_results(&libxl, 0, 0);
-    expect_complete(&libxl, -1, EINVAL);
-    assert_int_equal(fake_libxl_end(&libxl), 0);
+    fake_libxl_start(&libxl, REMUS, "ok");
+    expect_failed_restore(
+        &libxl, "stock helper /tmp: not a program that may be run", EINVAL);
 
     snprintf(path, sizeof(path), "%s/loop", dir);
-    snprintf(text, sizeof(text), "#!/bin/sh\nexec %s \"$@\"\n", program);
+    snprintf(text, sizeof(text), "#!/bin/sh\nexec %s \"$@\"\n",
+             fake_libxl_program);
     write_file("loop", text, 0755);
     set_stock(path);
-    start(&libxl, REMUS, "ok");
+    fake_libxl_start(&libxl, REMUS, "ok");
     snprintf(text, sizeof(text),
              "the stock helper %s leads back to this program", path);
-    expect_log(&libxl, 8, text);
-    expect_results(&libxl, 0, 0);
-    expect_complete(&libxl, -1, EINVAL);
-    assert_int_equal(fake_libxl_end(&libxl), 0);
+    expect_failed_restore(&libxl, text, EINVAL);
 
     snprintf(path, sizeof(path), "%s/self", dir);
-    assert_int_equal(symlink(program, path), 0);
+    assert_int_equal(symlink(fake_libxl_program, path), 0);
     set_stock(path);
-    start(&libxl, REMUS, "ok");
+    fake_libxl_start(&libxl, REMUS, "ok");
     snprintf(text, sizeof(text), "stock helper %s: that is this program itself",
              path);
-    expect_log(&libxl, 8, text);
-    expect_results(&libxl, 0, 0);
-    expect_complete(&libxl, -1, EINVAL);
-    assert_int_equal(fake_libxl_end(&libxl), 0);
+    expect_failed_restore(&libxl, text, EINVAL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -487,15 +466,6 @@ int main(void)
         TEST(what_is_not_ours_goes_to_the_stock_helper),
         TEST(a_stock_helper_that_will_not_do_is_named),
     };
-    const char *build = getenv("BUILD");
-    char *path;
 
-    snprintf(program, sizeof(program), "%s/bin/xl-save-helper-fake",
-             build ? build : "build");
-    path = realpath(program, NULL);
-    if (path)
-        snprintf(program, sizeof(program), "%s", path);
-    free(path);
-    signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fake_libxl_find, NULL);
 }

@@ -17,18 +17,6 @@
 
 #define RESTORE   "--restore-domain 10 11 7 3 1 4 2 768 0"
 
-static char program[512];
-
-static void start(struct fake_libxl *libxl, const char *line,
-                  const char *engine)
-{
-    char word[64];
-    const char *const environment[] = {word, NULL};
-
-    snprintf(word, sizeof(word), "FAKE_ENGINE=%s", engine);
-    fake_libxl_start(libxl, program, line, environment);
-}
-
 /* No record is wanted but where a test says so. */
 static int set_up(void **state)
 {
@@ -65,7 +53,7 @@ static void a_restore_runs_through(void **state)
     struct fake_libxl libxl;
 
     (void)state;
-    start(&libxl, RESTORE, "ok");
+    fake_libxl_start(&libxl, RESTORE, "ok");
     expect_log(&libxl, 3, RESTORE_PARAMS);
     expect_static_data(&libxl, 2, 0);
     expect_log(&libxl, 3,
@@ -84,7 +72,7 @@ static void a_restore_leaves_a_record(void **state)
     (void)state;
     assert_non_null(mkdtemp(dir));
     setenv("XL_MIGRATE_STATS_DIR", dir, 1);
-    start(&libxl, RESTORE, "fail");
+    fake_libxl_start(&libxl, RESTORE, "fail");
     expect_log(&libxl, 8, "record 3 is bad");
     expect_results(&libxl, 0, 0);
     snprintf(command, sizeof(command),
@@ -102,7 +90,7 @@ static void a_record_that_cannot_be_written_is_a_warning(void **state)
 
     (void)state;
     setenv("XL_MIGRATE_STATS_DIR", "/dev/null/x", 1);
-    start(&libxl, RESTORE, "fail");
+    fake_libxl_start(&libxl, RESTORE, "fail");
     expect_log(&libxl, 8, "record 3 is bad");
     expect_log(&libxl, 7, "no statistics: /dev/null/x: Not a directory");
     expect_results(&libxl, 0, 0);
@@ -115,14 +103,12 @@ static void static_data_refused_fails_the_restore(void **state)
     struct fake_libxl libxl;
 
     (void)state;
-    start(&libxl, RESTORE, "ok");
+    fake_libxl_start(&libxl, RESTORE, "ok");
     expect_log(&libxl, 3, RESTORE_PARAMS);
     expect_static_data(&libxl, 2, -1);
-    expect_log(&libxl, 8,
-               "libxl could not build the domain from the static data");
-    expect_results(&libxl, 0, 0);
-    expect_complete(&libxl, -1, EPROTO);
-    assert_int_equal(fake_libxl_end(&libxl), 0);
+    expect_failed_restore(
+        &libxl, "libxl could not build the domain from the static data",
+        EPROTO);
 }
 
 static void a_restore_without_callbacks_asks_nothing(void **state)
@@ -131,7 +117,7 @@ static void a_restore_without_callbacks_asks_nothing(void **state)
     struct heard heard;
 
     (void)state;
-    start(&libxl, "--restore-domain 10 11 7 3 1 4 2 0 0", "ok");
+    fake_libxl_start(&libxl, "--restore-domain 10 11 7 3 1 4 2 0 0", "ok");
     expect_log(&libxl, 3, RESTORE_PARAMS);
     fake_libxl_hear(&libxl, &heard);
     assert_int_equal(heard.type, 1);
@@ -154,11 +140,8 @@ static void a_failed_restore_is_one_line_and_an_errno(void **state)
     for (size_t i = 0; i < NR(cases); i++) {
         struct fake_libxl libxl;
 
-        start(&libxl, RESTORE, cases[i].engine);
-        expect_log(&libxl, 8, cases[i].line);
-        expect_results(&libxl, 0, 0);
-        expect_complete(&libxl, -1, cases[i].errnoval);
-        assert_int_equal(fake_libxl_end(&libxl), 0);
+        fake_libxl_start(&libxl, RESTORE, cases[i].engine);
+        expect_failed_restore(&libxl, cases[i].line, cases[i].errnoval);
     }
 }
 
@@ -167,7 +150,7 @@ static void sigterm_kills_a_restore(void **state)
     struct fake_libxl libxl;
 
     (void)state;
-    start(&libxl, RESTORE, "wait");
+    fake_libxl_start(&libxl, RESTORE, "wait");
     expect_log(&libxl, 3, "waiting");
     kill(libxl.pid, SIGTERM);
     assert_int_equal(fake_libxl_end(&libxl), -SIGTERM);
@@ -180,12 +163,9 @@ static void a_restore_goes_to_the_stock_helper_if_so_configured(void **state)
     (void)state;
     setenv("XL_MIGRATE_RESTORE", "stock", 1);
     setenv("XL_MIGRATE_STOCK_HELPER", "/nonexistent", 1);
-    start(&libxl, RESTORE, "ok");
-    expect_log(&libxl, 8,
-               "stock helper /nonexistent: No such file or directory");
-    expect_results(&libxl, 0, 0);
-    expect_complete(&libxl, -1, ENOENT);
-    assert_int_equal(fake_libxl_end(&libxl), 0);
+    fake_libxl_start(&libxl, RESTORE, "ok");
+    expect_failed_restore(
+        &libxl, "stock helper /nonexistent: No such file or directory", ENOENT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -202,15 +182,6 @@ int main(void)
         TEST(sigterm_kills_a_restore),
         TEST(a_restore_goes_to_the_stock_helper_if_so_configured),
     };
-    const char *build = getenv("BUILD");
-    char *path;
 
-    snprintf(program, sizeof(program), "%s/bin/xl-save-helper-fake",
-             build ? build : "build");
-    path = realpath(program, NULL);
-    if (path)
-        snprintf(program, sizeof(program), "%s", path);
-    free(path);
-    signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fake_libxl_find, NULL);
 }

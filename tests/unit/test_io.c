@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -221,6 +222,55 @@ static void non_blocking_fds_work_too(void **state)
     (void)state;
     for (unsigned way = 0; way < NR_STUCK_WAYS; way++)
         write_and_read_back(way, true, 7);
+}
+
+static int bytes_readable(const struct ends *ends)
+{
+    int bytes = 0;
+
+    assert_int_equal(ioctl(ends->in, FIONREAD, &bytes), 0);
+    return bytes;
+}
+
+static void read_exactly(const struct ends *ends, const char *expected)
+{
+    char got[64] = "";
+    size_t bytes = strlen(expected);
+
+    assert_int_equal(bytes_readable(ends), (int)bytes);
+    assert_int_equal(read(ends->in, got, bytes), (ssize_t)bytes);
+    assert_string_equal(got, expected);
+}
+
+static void what_is_held_goes_out_in_order(void **state)
+{
+    static uint8_t big[XCX_OUT_HELD_BYTES];
+    struct xcx_err err = XCX_ERR_INIT;
+    struct ends ends;
+
+    (void)state;
+    open_ends(&ends, SOCKET);
+    xcx_out_hold(&ends.writer);
+    assert_int_equal(xcx_out_write(&ends.writer, "ab", 2, &err), 0);
+    assert_int_equal(xcx_out_write(&ends.writer, "c", 1, &err), 0);
+    assert_int_equal(bytes_readable(&ends), 0);
+    assert_int_equal(xcx_out_let_go(&ends.writer, &err), 0);
+    read_exactly(&ends, "abc");
+    assert_int_equal(xcx_out_write(&ends.writer, "d", 1, &err), 0);
+    read_exactly(&ends, "d");
+
+    /* What does not fit takes the rest along, and holding goes on. */
+    xcx_out_hold(&ends.writer);
+    assert_int_equal(xcx_out_write(&ends.writer, "e", 1, &err), 0);
+    assert_int_equal(xcx_out_write(&ends.writer, big, sizeof(big), &err), 0);
+    assert_int_equal(xcx_out_write(&ends.writer, "f", 1, &err), 0);
+    assert_int_equal(bytes_readable(&ends), 1 + (int)sizeof(big));
+    assert_int_equal(read(ends.in, big, 1), 1);
+    assert_int_equal(big[0], 'e');
+    assert_int_equal(read(ends.in, big, sizeof(big)), (ssize_t)sizeof(big));
+    assert_int_equal(xcx_out_let_go(&ends.writer, &err), 0);
+    read_exactly(&ends, "f");
+    close_ends(&ends);
 }
 
 /* ---- cancel ------------------------------------------------------------ */
@@ -462,6 +512,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(all_is_written_whatever_interrupts),
         T(non_blocking_fds_work_too),
+        T(what_is_held_goes_out_in_order),
         T(a_stuck_write_is_cancelled),
         T(a_cancel_comes_first),
         T(a_vanished_reader_is_epipe),

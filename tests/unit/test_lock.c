@@ -15,25 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static char dir[] = "/tmp/xcx-lock-XXXXXX";
-
-static int make_dir(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    char path[64];
-
-    (void)state;
-    for (unsigned domid = 1; domid <= 9; domid++) {
-        snprintf(path, sizeof(path), "%s/xl-migrate.%u.lock", dir, domid);
-        unlink(path);
-    }
-    return rmdir(dir);
-}
+#include "scratch.h"
 
 static void test_second_is_refused_by_name(void **state)
 {
@@ -42,9 +24,9 @@ static void test_second_is_refused_by_name(void **state)
     char want[128];
 
     (void)state;
-    assert_int_equal(xcx_lock_take(&first, dir, 1, &err), 0);
+    assert_int_equal(xcx_lock_take(&first, scratch_dir, 1, &err), 0);
     assert_false(first.leftover);
-    assert_int_equal(xcx_lock_take(&second, dir, 1, &err), -1);
+    assert_int_equal(xcx_lock_take(&second, scratch_dir, 1, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_GUEST);
     assert_int_equal(err.os_errno, EBUSY);
     snprintf(want, sizeof(want),
@@ -56,11 +38,11 @@ static void test_second_is_refused_by_name(void **state)
 
     /* Another domain is another lock; a released one can be had again. */
     err = XCX_ERR_INIT;
-    assert_int_equal(xcx_lock_take(&second, dir, 2, &err), 0);
+    assert_int_equal(xcx_lock_take(&second, scratch_dir, 2, &err), 0);
     xcx_lock_release(&second);
     xcx_lock_release(&first);
     xcx_lock_release(&first);
-    assert_int_equal(xcx_lock_take(&second, dir, 1, &err), 0);
+    assert_int_equal(xcx_lock_take(&second, scratch_dir, 1, &err), 0);
     assert_false(second.leftover);
     xcx_lock_release(&second);
 }
@@ -73,7 +55,7 @@ static void die_with_log_dirty_on(uint32_t domid)
     pid_t pid = fork();
 
     if (pid == 0) {
-        if (xcx_lock_take(&lock, dir, domid, NULL) ||
+        if (xcx_lock_take(&lock, scratch_dir, domid, NULL) ||
             xcx_lock_note(&lock, true, NULL))
             _exit(1);
         _exit(0);
@@ -89,16 +71,16 @@ static void test_leftover_is_seen_until_dealt_with(void **state)
 
     (void)state;
     die_with_log_dirty_on(3);
-    assert_int_equal(xcx_lock_take(&lock, dir, 3, &err), 0);
+    assert_int_equal(xcx_lock_take(&lock, scratch_dir, 3, &err), 0);
     assert_true(lock.leftover);
     xcx_lock_release(&lock); /* without having dealt with it */
 
-    assert_int_equal(xcx_lock_take(&lock, dir, 3, &err), 0);
+    assert_int_equal(xcx_lock_take(&lock, scratch_dir, 3, &err), 0);
     assert_true(lock.leftover);
     assert_int_equal(xcx_lock_note(&lock, false, &err), 0);
     xcx_lock_release(&lock);
 
-    assert_int_equal(xcx_lock_take(&lock, dir, 3, &err), 0);
+    assert_int_equal(xcx_lock_take(&lock, scratch_dir, 3, &err), 0);
     assert_false(lock.leftover);
     xcx_lock_release(&lock);
 }
@@ -122,8 +104,8 @@ static void test_not_a_file_of_ours(void **state)
     char path[64], other[64];
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/xl-migrate.5.lock", dir);
-    snprintf(other, sizeof(other), "%s/xl-migrate.6.lock", dir);
+    snprintf(path, sizeof(path), "%s/xl-migrate.5.lock", scratch_dir);
+    snprintf(other, sizeof(other), "%s/xl-migrate.6.lock", scratch_dir);
     for (unsigned i = 0; i < 3; i++) {
         struct xcx_err err = XCX_ERR_INIT;
 
@@ -135,7 +117,7 @@ static void test_not_a_file_of_ours(void **state)
             assert_int_equal(link(other, path), 0);
         if (i == 2)
             assert_int_equal(symlink(other, path), 0);
-        assert_int_equal(xcx_lock_take(&lock, dir, 5, &err), -1);
+        assert_int_equal(xcx_lock_take(&lock, scratch_dir, 5, &err), -1);
         assert_int_equal(err.kind, XCX_ERR_RESOURCE);
         assert_non_null(strstr(err.msg, i == 2 ? "cannot open the lock"
                                                : "is not a file of ours"));
@@ -152,5 +134,5 @@ int main(void)
         cmocka_unit_test(test_not_a_file_of_ours),
     };
 
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -16,6 +16,7 @@
 #include "hv/lock.h"
 #include "hv/logdirty.h"
 #include "hv/sched.h"
+#include "scratch.h"
 
 #define MS UINT64_C(1000000)
 
@@ -160,24 +161,6 @@ int xcx_sched_cap_set(const struct xcx_hv *hv, uint32_t cap,
 
 /* ---- fixture ------------------------------------------------------------ */
 
-static char dir[] = "/tmp/xcx-probe-XXXXXX";
-
-static int make_dir(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    char path[64];
-
-    (void)state;
-    snprintf(path, sizeof(path), "%s/xl-migrate.7.lock", dir);
-    unlink(path);
-    return rmdir(dir);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -189,7 +172,7 @@ static int set_up(void **state)
 static struct xcx_probe_params params_of(uint64_t duration_ns)
 {
     return (struct xcx_probe_params){
-        .domid = 7, .duration_ns = duration_ns, .lock_dir = dir};
+        .domid = 7, .duration_ns = duration_ns, .lock_dir = scratch_dir};
 }
 
 static void assert_nothing_left(void)
@@ -200,7 +183,7 @@ static void assert_nothing_left(void)
     assert_false(xen.log_dirty);
     assert_false(xen.open);
     assert_int_equal(xen.nr_buffers, 0);
-    assert_int_equal(xcx_lock_take(&lock, dir, 7, &err), 0);
+    assert_int_equal(xcx_lock_take(&lock, scratch_dir, 7, &err), 0);
     assert_false(lock.leftover);
     xcx_lock_release(&lock);
 }
@@ -278,7 +261,7 @@ static void test_refused_while_another_has_the_lock(void **state)
     struct xcx_probe probe;
 
     (void)state;
-    assert_int_equal(xcx_lock_take(&lock, dir, 7, &err), 0);
+    assert_int_equal(xcx_lock_take(&lock, scratch_dir, 7, &err), 0);
     assert_int_equal(xcx_probe(&params, &probe, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_GUEST);
     assert_non_null(strstr(err.msg, "saved or migrated already"));
@@ -320,5 +303,5 @@ int main(void)
         cmocka_unit_test_setup(test_cancel, set_up),
     };
 
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -20,14 +20,13 @@
 #include "../../xl-plugin/xl-migrate/domain.h"
 #include "../../xl-plugin/xl-migrate/host.h"
 #include "../../xl-plugin/xl-migrate/monitor.h"
+#include "scratch.h"
 
 #define ID         "0a1b"
 #define UUID       "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001"
 #define BOOT       "0f9b1c1e-1111-4222-8333-444455556666"
 #define OLD_BOOT   "0f9b1c1e-1111-4222-8333-444455557777"
 #define TEXT_BYTES 2048
-
-static char dir[] = "/tmp/xl-recover-XXXXXX";
 
 /* The only domain there is, and what was done, in order: "settle 7, ". */
 static struct {
@@ -228,7 +227,7 @@ static void leave_case(const struct situation *at)
     struct xcx_err err = XCX_ERR_INIT;
 
     snprintf(about.boot, sizeof(about.boot), "%s", at->boot);
-    if (journal_create(&journal, dir, &about, &err) ||
+    if (journal_create(&journal, scratch_dir, &about, &err) ||
         (at->entry && journal_append(&journal, at->entry, 7, &err)))
         fail_msg("%s", err.msg);
     journal_close(&journal);
@@ -241,11 +240,12 @@ static void check_case(const struct situation *at)
     char path[PATH_MAX];
 
     if (at->settled) {
-        assert_int_equal(journal_open(&journal, dir, ID, at->side, &err), -1);
+        assert_int_equal(
+            journal_open(&journal, scratch_dir, ID, at->side, &err), -1);
         assert_non_null(strstr(err.msg, "no such case"));
         return;
     }
-    if (journal_open(&journal, dir, ID, at->side, &err))
+    if (journal_open(&journal, scratch_dir, ID, at->side, &err))
         fail_msg("%s", err.msg);
     assert_int_equal(journal.entry, at->then);
     snprintf(path, sizeof(path), "%s", journal.path);
@@ -262,7 +262,7 @@ static enum exit_status run(char *said)
     int out = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO);
     ssize_t nr_bytes;
 
-    snprintf(config.journal_dir, sizeof(config.journal_dir), "%s", dir);
+    snprintf(config.journal_dir, sizeof(config.journal_dir), "%s", scratch_dir);
     fflush(NULL);
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);
@@ -440,21 +440,6 @@ static void a_source_that_was_off_has_no_copy_any_more(void **state)
     check(all, sizeof(all) / sizeof(all[0]));
 }
 
-static int make_dir(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    char command[64];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,5 +450,5 @@ int main(void)
         cmocka_unit_test(a_source_that_was_off_has_no_copy_any_more),
     };
 
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

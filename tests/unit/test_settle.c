@@ -14,10 +14,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define ID     "0a1b"
-#define MS(ms) ((ms)*1000000ull)
+#include "case_sample.h"
+#include "scratch.h"
 
-static char dir[] = "/tmp/xl-settle-XXXXXX";
+#define MS(ms) ((ms)*1000000ull)
 
 /* One thing that the target does, in order; ENDS ends the connection. */
 enum does { SILENT, SAYS, SETTLES, ENDS, NONSENSE };
@@ -126,7 +126,7 @@ static int peer_reattach(struct peer *peer, const struct journal_case *about,
 {
     (void)peer;
     (void)err;
-    assert_string_equal(about->id, ID);
+    assert_string_equal(about->id, CASE_SAMPLE_ID);
     *ret_known = !the_world->forgets;
     return 0;
 }
@@ -147,16 +147,9 @@ static const struct peer_ops peer_ops = {
 
 static void begin(struct world *world, enum handover_entry entry)
 {
-    struct journal_case about = {.id = ID, .side = JOURNAL_SOURCE};
-
-    strcpy(about.uuid, "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001");
-    strcpy(about.boot, about.uuid);
-    strcpy(about.name, "guest");
-    strcpy(about.peer, "host2");
     world->peer = (struct peer){.ops = &peer_ops, .plugin = true};
     the_world = world;
-    assert_int_equal(journal_create(&world->journal, dir, &about, NULL), 0);
-    assert_int_equal(journal_append(&world->journal, entry, 7, NULL), 0);
+    case_sample_create(&world->journal, scratch_dir, JOURNAL_SOURCE, entry);
 }
 
 static int run(struct world *world, enum handover_event first,
@@ -552,18 +545,6 @@ static void a_contradiction_stops_everything(void **state)
     journal_remove(&world.journal, NULL);
 }
 
-static int make_dir(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    return rmdir(dir);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -575,5 +556,5 @@ int main(void)
         cmocka_unit_test(a_contradiction_stops_everything),
     };
 
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove_empty);
 }

@@ -26,7 +26,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define ID          "0a1b"
+#include "case_sample.h"
+#include "scratch.h"
+
 #define NEVER       1000 /* a point that no run reaches */
 #define EXIT_DIED   99
 #define LINE_BYTES  32
@@ -47,7 +49,6 @@ static struct plan {
     enum how how;
 } plan;
 
-static char dir[] = "/tmp/xl-settle-XXXXXX";
 static int self; /* which end this process is */
 static int link_fd = -1;
 
@@ -216,7 +217,8 @@ static int source_process(bool recovers)
     struct settle_result result;
     struct peer *peer = recovers ? NULL : &the_peer;
 
-    if (journal_open(&journal, dir, ID, JOURNAL_SOURCE, &err))
+    if (journal_open(&journal, scratch_dir, CASE_SAMPLE_ID, JOURNAL_SOURCE,
+                     &err))
         return err.kind == XCX_ERR_USAGE ? 0 : 1;
     is_connected = !recovers;
 
@@ -291,7 +293,8 @@ static int target_process(bool recovers)
 
     if (recovers && hear_line(line, -1, NULL) != 1)
         return 0; /* the source has nothing to ask */
-    if (journal_open(&journal, dir, ID, JOURNAL_TARGET, &err)) {
+    if (journal_open(&journal, scratch_dir, CASE_SAMPLE_ID, JOURNAL_TARGET,
+                     &err)) {
         say_line("unknown", &err);
         return err.kind == XCX_ERR_BUG;
     }
@@ -341,16 +344,9 @@ static void both(bool recovers, const struct plan *with)
 
 static void make_journal(enum journal_side side, enum handover_entry entry)
 {
-    struct journal_case about = {.id = ID, .side = side};
     struct journal journal;
 
-    strcpy(about.uuid, "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001");
-    strcpy(about.boot, about.uuid);
-    strcpy(about.name, "guest");
-    strcpy(about.peer, "host2");
-    assert_int_equal(journal_create(&journal, dir, &about, NULL), 0);
-    if (entry)
-        assert_int_equal(journal_append(&journal, entry, 7, NULL), 0);
+    case_sample_create(&journal, scratch_dir, side, entry);
     journal_close(&journal);
 }
 
@@ -358,7 +354,8 @@ static bool has_journal(const char *side)
 {
     char path[128];
 
-    snprintf(path, sizeof(path), "%s/" ID ".%s.journal", dir, side);
+    snprintf(path, sizeof(path), "%s/" CASE_SAMPLE_ID ".%s.journal",
+             scratch_dir, side);
     if (access(path, F_OK))
         return false;
     unlink(path);
@@ -469,14 +466,14 @@ static int set_up(void **state)
     signal(SIGPIPE, SIG_IGN);
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return shared == MAP_FAILED || !mkdtemp(dir) ? -1 : 0;
+    return shared == MAP_FAILED ? -1 : scratch_make(state);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
     munmap(shared, sizeof(*shared));
-    return rmdir(dir);
+    return scratch_remove_empty(state);
 }
 
 int main(void)

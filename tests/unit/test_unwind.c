@@ -14,6 +14,7 @@
 
 #include "hv/logdirty.h"
 #include "hv/sched.h"
+#include "scratch.h"
 
 /* ---- the made-up hypervisor and caller ---------------------------------- */
 
@@ -108,7 +109,6 @@ static const struct xcx_save_ops ops = {
 
 /* ---- fixture ------------------------------------------------------------ */
 
-static char dir[] = "/tmp/xcx-unwind-XXXXXX";
 static struct xcx_hv hv = {.domid = 7};
 static struct xcx_unwind unwind;
 
@@ -119,7 +119,7 @@ static int set_up(void **state)
     (void)state;
     memset(&xen, 0, sizeof(xen));
     xcx_unwind_init(&unwind, &hv, &ops);
-    return xcx_unwind_do_lock(&unwind, dir, &err);
+    return xcx_unwind_do_lock(&unwind, scratch_dir, &err);
 }
 
 static int tear_down(void **state)
@@ -127,22 +127,6 @@ static int tear_down(void **state)
     (void)state;
     xcx_unwind_all(&unwind, NULL);
     return 0;
-}
-
-static int make_dir(void **state)
-{
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    char path[64];
-
-    (void)state;
-    snprintf(path, sizeof(path), "%s/xl-migrate.7.lock", dir);
-    unlink(path);
-    return rmdir(dir);
 }
 
 static void do_all(void)
@@ -317,7 +301,7 @@ static void test_cap_of_a_dead_holder(void **state)
         xen.cap = cases[i].cap_now;
         for (unsigned once_more = 0; once_more < 2; once_more++) {
             xcx_unwind_init(&unwind, &hv, &ops);
-            assert_int_equal(xcx_unwind_do_lock(&unwind, dir, &err), 0);
+            assert_int_equal(xcx_unwind_do_lock(&unwind, scratch_dir, &err), 0);
             assert_int_equal(xen.cap, cases[i].want);
             assert_false(unwind.lock.has_cap);
             assert_true(unwind.lock.leftover == !once_more);
@@ -371,5 +355,5 @@ int main(void)
                                         tear_down),
     };
 
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -130,6 +130,30 @@ static int write_all(int fd, const unsigned char *bytes, size_t nr_bytes)
     return 0;
 }
 
+static int try_create(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                0644);
+}
+
+/* The fd of a new file; its directory is made if need be. */
+static int create(const char *dir, const char *path, struct xcx_err *err)
+{
+    int fd = try_create(path);
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        if (directory_make(dir, 0755, err) < 0)
+            return -1;
+        fd = try_create(path);
+    } else if (fd < 0 && errno == EEXIST) {
+        unlink(path); /* of a dead process with our pid, or not ours at all */
+        fd = try_create(path);
+    }
+    if (fd < 0)
+        return xcx_err_set(err, XCX_ERR_IO, errno, "%s", path);
+    return fd;
+}
+
 static int replace(const char *dir, const char *name,
                    const unsigned char *bytes, size_t nr_bytes,
                    struct xcx_err *err)
@@ -138,15 +162,11 @@ static int replace(const char *dir, const char *name,
     int fd;
     bool written;
 
-    if (directory_make(dir, 0755, err) < 0)
-        return -1;
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     snprintf(new_path, sizeof(new_path), "%s/.%s.%d", dir, name, (int)getpid());
-    unlink(new_path); /* of a dead process with our pid, or not ours at all */
-    fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-              0644);
+    fd = create(dir, new_path, err);
     if (fd < 0)
-        return xcx_err_set(err, XCX_ERR_IO, errno, "%s", new_path);
+        return -1;
     written = write_all(fd, bytes, nr_bytes) == 0;
     if (!written || rename(new_path, path) < 0) {
         xcx_err_set(err, XCX_ERR_IO, errno, "%s", path);

@@ -157,6 +157,12 @@ static void check_specials(struct checking *at)
                   "%s has its device model in a stub domain", name);
     else
         check_add(at->check, "stub-domain", CHECK_OK, "", "no stub domain");
+    if (guest->old_device_model)
+        check_add(at->check, "device-model-version", CHECK_BLOCKER,
+                  "xl migrate; or start it with "
+                  "device_model_version=\"qemu-xen\"",
+                  "%s runs on qemu-traditional, whose state cannot be taken",
+                  name);
     if (guest->nr_vnuma_nodes)
         check_add(at->check, "vnuma", CHECK_BLOCKER, "start it without vnuma=",
                   "%s has %u virtual NUMA nodes, which no stream carries", name,

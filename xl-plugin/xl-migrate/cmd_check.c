@@ -3,49 +3,40 @@
 #include "command.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cancel.h"
 #include "common/config.h"
+#include "options.h"
 #include "precheck.h"
 
 #define COMMAND_THERE "xl-migrate"
 
 enum {
-    OPTION_HELP = 'h',
-    OPTION_SSH = 's',
-    OPTION_JSON = 256,
+    OPTION_JSON = OPTION_OWN,
     OPTION_QUIET,
     OPTION_STOCK,
     OPTION_NO_PROBE,
     OPTION_PROBE,
-    OPTION_FIRST_LIMIT,
 };
 
-/* Options that are settings, too. */
-static const char *const limits[] = {"downtime_ms", "bandwidth_mib_per_s",
-                                     "on_slow", "time_budget_s"};
-
 static const struct option longs[] = {
+    OPTIONS_LIMITS,
     {"help", no_argument, NULL, OPTION_HELP},
     {"json", no_argument, NULL, OPTION_JSON},
     {"quiet", no_argument, NULL, OPTION_QUIET},
     {"stock", no_argument, NULL, OPTION_STOCK},
     {"no-probe", no_argument, NULL, OPTION_NO_PROBE},
     {"probe", required_argument, NULL, OPTION_PROBE},
-    {"downtime", required_argument, NULL, OPTION_FIRST_LIMIT},
-    {"bandwidth", required_argument, NULL, OPTION_FIRST_LIMIT + 1},
-    {"on-slow", required_argument, NULL, OPTION_FIRST_LIMIT + 2},
-    {"timeout", required_argument, NULL, OPTION_FIRST_LIMIT + 3},
     {NULL, 0, NULL, 0},
 };
 
 struct options {
     struct config config;
     const char *domain, *host;
+    const char *ssh; /* -s; NULL: as configured */
     bool help, json, quiet, stock, no_probe;
     uint64_t probe_ns;
 };
@@ -58,16 +49,14 @@ static int help(void)
         "forecasts time,\ndowntime and bytes after a short look at its "
         "writing and at the link. The guest\nruns all the while. Exit status: "
         "0, nothing is in the way; 3, a blocker.\n\n"
-        "  --json             one JSON object; see xl-migrate(8)\n"
-        "  --quiet            warnings and blockers only\n"
-        "  --no-probe         no look at the guest and the link, no forecast\n"
-        "  --probe MS         how long to look (1000)\n"
-        "  --stock            take HOST for one without xl-migrate\n"
-        "  -s COMMAND         instead of ssh; '': HOST is the command\n"
-        "  --downtime MS      what the downtime is to fit into\n"
-        "  --bandwidth MIB/S  what may be sent; 0: no limit\n"
-        "  --on-slow WHAT     throttle, throttle-then-stop, stop or abort\n"
-        "  --timeout S        how long memory may be copied; 0: no limit\n");
+        "  --json                   one JSON object; see xl-migrate(8)\n"
+        "  --quiet                  warnings and blockers only\n"
+        "  --no-probe               no look at the guest and the link, no "
+        "forecast\n"
+        "  --probe MS               how long to look (1000)\n"
+        "  --stock                  take HOST for one without xl-migrate\n"
+        "  -s COMMAND               instead of ssh; '': HOST is the "
+        "command\n" OPTIONS_LIMITS_HELP);
     return EXIT_STATUS_DONE;
 }
 
@@ -85,21 +74,8 @@ static int take_probe(struct options *options, const char *value,
     return 0;
 }
 
-static int take_ssh(struct options *options, const char *value,
-                    struct xcx_err *err)
-{
-    if (strlen(value) >= sizeof(options->config.remote_command))
-        return xcx_err_set(err, XCX_ERR_USAGE, 0,
-                           "-s: the command is too "
-                           "long");
-    strcpy(options->config.remote_command, value);
-    return 0;
-}
-
 static int take(struct options *options, int option, struct xcx_err *err)
 {
-    const char *key;
-
     switch (option) {
     case OPTION_HELP:
         options->help = true;
@@ -119,10 +95,10 @@ static int take(struct options *options, int option, struct xcx_err *err)
     case OPTION_PROBE:
         return take_probe(options, optarg, err);
     case OPTION_SSH:
-        return take_ssh(options, optarg, err);
+        options->ssh = optarg;
+        return 0;
     default:
-        key = limits[option - OPTION_FIRST_LIMIT];
-        return config_set(&options->config, key, optarg, key, err);
+        return options_set(&options->config, option, optarg, err);
     }
 }
 
@@ -131,26 +107,14 @@ static int parse_options(int argc, char **argv, struct options *options,
 {
     int option;
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":hs:", longs, NULL)) != -1) {
-        if (option == ':')
-            return xcx_err_set(err, XCX_ERR_USAGE, 0, "%.40s needs a value",
-                               argv[optind - 1]);
-        if (option == '?')
-            return xcx_err_set(err, XCX_ERR_USAGE, 0,
-                               "unknown option \"%.40s\"", argv[optind - 1]);
-        if (take(options, option, err))
+    while ((option = options_next(argc, argv, "hs:", longs, err)) != -1) {
+        if (option == '?' || take(options, option, err))
             return -1;
         if (options->help)
             return 0;
     }
-    if (argc - optind != 2)
-        return xcx_err_set(err, XCX_ERR_USAGE, 0,
-                           "expected DOMAIN and HOST, not %d arguments",
-                           argc - optind);
-    options->domain = argv[optind];
-    options->host = argv[optind + 1];
-    return 0;
+    return options_domain_and_host(argc, argv, &options->domain, &options->host,
+                                   err);
 }
 
 static int look(const struct options *options, struct host *host,
@@ -160,7 +124,7 @@ static int look(const struct options *options, struct host *host,
     const struct config *config = &options->config;
     struct precheck_params params = {
         .host = host,
-        .ask = {.ssh = config->remote_command,
+        .ask = {.ssh = options->ssh ? options->ssh : config->remote_command,
                 .host = options->host,
                 .command = COMMAND_THERE,
                 .stock = options->stock},

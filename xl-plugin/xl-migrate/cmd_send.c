@@ -2,49 +2,31 @@
 /* xl-migrate send: its options, as xl migrate's and our own; send.h. */
 #include "command.h"
 
-#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/config.h"
+#include "options.h"
 #include "send.h"
 
 enum {
-    OPTION_DEBUG = 256,
+    OPTION_DEBUG = OPTION_OWN,
     OPTION_LIVE,
     OPTION_STOCK,
     OPTION_DRY_RUN,
     OPTION_JSON,
     OPTION_QUIET,
-    OPTION_SETTING, /* and those behind it: options that are settings */
 };
-
-/* Settings of the configuration that an option may change. */
-static const struct {
-    const char *option, *key;
-} settings[] = {
-    {"--downtime", "downtime_ms"},
-    {"--bandwidth", "bandwidth_mib_per_s"},
-    {"--timeout", "time_budget_s"},
-    {"--on-slow", "on_slow"},
-    {"--reconnect-timeout", "reconnect_timeout_s"},
-};
-
-#define NR_SETTINGS ((int)(sizeof(settings) / sizeof(settings[0])))
 
 static const struct option long_options[] = {
+    OPTIONS_LIMITS,
+    {"reconnect-timeout", required_argument, NULL, OPTION_RECONNECT_TIMEOUT},
     {"debug", no_argument, NULL, OPTION_DEBUG},
     {"live", no_argument, NULL, OPTION_LIVE},
     {"stock", no_argument, NULL, OPTION_STOCK},
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"json", no_argument, NULL, OPTION_JSON},
     {"quiet", no_argument, NULL, OPTION_QUIET},
-    {"downtime", required_argument, NULL, OPTION_SETTING},
-    {"bandwidth", required_argument, NULL, OPTION_SETTING + 1},
-    {"timeout", required_argument, NULL, OPTION_SETTING + 2},
-    {"on-slow", required_argument, NULL, OPTION_SETTING + 3},
-    {"reconnect-timeout", required_argument, NULL, OPTION_SETTING + 4},
-    {"help", no_argument, NULL, 'h'},
+    {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
 
@@ -61,12 +43,8 @@ static void help(void)
         "  -D                       let it have the same domid there\n"
         "  --debug                  send all memory again and compare\n"
         "  --stock                  treat HOST as one without xl-migrate\n"
-        "  --dry-run                check, forecast, and end\n"
-        "  --downtime MS            the longest downtime aimed at\n"
-        "  --bandwidth MIB/S        the most that is sent; 0: no limit\n"
-        "  --timeout S              of copying while it runs; 0: none\n"
-        "  --on-slow WHAT           throttle, throttle-then-stop, stop, "
-        "abort\n"
+        "  --dry-run                check, forecast, and "
+        "end\n" OPTIONS_LIMITS_HELP
         "  --reconnect-timeout S    a lost target is tried again for so long\n"
         "  --json                   the report as JSON\n"
         "  --quiet                  errors only\n\n"
@@ -75,23 +53,12 @@ static void help(void)
         "6 recover is needed, 7 lost.\n");
 }
 
-static int take_setting(int nr, struct config *config)
-{
-    struct xcx_err err = XCX_ERR_INIT;
-
-    if (!config_set(config, settings[nr].key, optarg, settings[nr].option,
-                    &err))
-        return 0;
-    fprintf(stderr, "xl-migrate send: %s\n", err.msg);
-    return -1;
-}
-
-/* -1: it was wrong, which has been said; 1: help was asked for. */
+/* 1: help was asked for. */
 static int take_option(int option, struct send_options *options,
-                       struct config *config)
+                       struct config *config, struct xcx_err *err)
 {
     switch (option) {
-    case 's':
+    case OPTION_SSH:
         options->ssh = optarg;
         return 0;
     case 'C':
@@ -123,51 +90,27 @@ static int take_option(int option, struct send_options *options,
     case OPTION_QUIET:
         options->quiet = true;
         return 0;
-    case 'h':
+    case OPTION_HELP:
         help();
         return 1;
     default:
-        break;
+        return options_set(config, option, optarg, err);
     }
-    if (option >= OPTION_SETTING && option < OPTION_SETTING + NR_SETTINGS)
-        return take_setting(option - OPTION_SETTING, config);
-    return -1;
-}
-
-static int wrong_option(int argc, char **argv, int option)
-{
-    const char *text = optind <= argc ? argv[optind - 1] : "";
-
-    fprintf(stderr, "xl-migrate send: %s \"%.60s\"\n",
-            option == ':' ? "no value given for" : "unknown option", text);
-    return -1;
 }
 
 static int take_options(int argc, char **argv, struct send_options *options,
-                        struct config *config)
+                        struct config *config, struct xcx_err *err)
 {
     int option, rc;
 
-    opterr = 0;
-    optind = 0;
-    while ((option = getopt_long(argc, argv, ":s:C:peDh", long_options,
-                                 NULL)) != -1) {
-        if (option == '?' || option == ':')
-            return wrong_option(argc, argv, option);
-        rc = take_option(option, options, config);
+    while ((option = options_next(argc, argv, "s:C:peDh", long_options, err)) !=
+           -1) {
+        rc = option == '?' ? -1 : take_option(option, options, config, err);
         if (rc)
             return rc;
     }
-    if (argc - optind != 2) {
-        fprintf(stderr,
-                "xl-migrate send: expected DOMAIN and HOST, not %d arguments; "
-                "see xl-migrate send --help\n",
-                argc - optind);
-        return -1;
-    }
-    options->domain = argv[optind];
-    options->host = argv[optind + 1];
-    return 0;
+    return options_domain_and_host(argc, argv, &options->domain, &options->host,
+                                   err);
 }
 
 int cmd_send(int argc, char **argv)
@@ -175,19 +118,14 @@ int cmd_send(int argc, char **argv)
     struct send_options options = {.kind = PEER_FIND_OUT};
     struct config config;
     struct xcx_err err = XCX_ERR_INIT;
-    int rc;
+    int rc = config_load(&config, &err);
 
-    if (config_load(&config, &err)) {
-        fprintf(stderr, "xl-migrate send: %s\n", err.msg);
-        return EXIT_STATUS_USAGE;
-    }
-    rc = take_options(argc, argv, &options, &config);
-    if (rc)
-        return rc > 0 ? EXIT_STATUS_DONE : EXIT_STATUS_USAGE;
-    if (!options.host[0] || options.host[0] == '-') {
-        fprintf(stderr, "xl-migrate send: \"%.60s\" is no HOST\n",
-                options.host);
-        return EXIT_STATUS_USAGE;
-    }
-    return send_run(&options, &config);
+    if (!rc)
+        rc = take_options(argc, argv, &options, &config, &err);
+    if (rc > 0)
+        return EXIT_STATUS_DONE;
+    if (!rc)
+        return send_run(&options, &config);
+    fprintf(stderr, "xl-migrate send: %s\n", err.msg);
+    return EXIT_STATUS_USAGE;
 }

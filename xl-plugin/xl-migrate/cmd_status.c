@@ -3,15 +3,17 @@
 #include "command.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "json.h"
+#include "options.h"
 #include "running.h"
 
 #define WATCH_S      1
 #define CLEAR_SCREEN "\033[H\033[J"
+
+enum { OPTION_JSON = OPTION_OWN, OPTION_WATCH };
 
 struct options {
     const char *domain; /* NULL: all */
@@ -29,44 +31,32 @@ static int help(void)
     return EXIT_STATUS_DONE;
 }
 
-/* false: the program ends with *ret_status. */
-static bool parse_options(int argc, char **argv, struct options *options,
-                          int *ret_status)
+/* *ret_help: nothing else is wanted. */
+static int parse_options(int argc, char **argv, struct options *options,
+                         bool *ret_help, struct xcx_err *err)
 {
     static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"watch", no_argument, NULL, 'w'},
-        {"help", no_argument, NULL, 'h'},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"watch", no_argument, NULL, OPTION_WATCH},
+        {"help", no_argument, NULL, OPTION_HELP},
         {NULL, 0, NULL, 0},
     };
     int option;
 
-    *ret_status = EXIT_STATUS_USAGE;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-        switch (option) {
-        case 'j':
-            options->json = true;
-            break;
-        case 'w':
-            options->watch = true;
-            break;
-        case 'h':
-            *ret_status = help();
-            return false;
-        default:
-            fprintf(stderr, "xl-migrate status: unknown option \"%.40s\"\n",
-                    argv[optind - 1]);
-            return false;
-        }
+    while ((option = options_next(argc, argv, "h", longs, err)) != -1) {
+        if (option == '?')
+            return -1;
+        options->json = options->json || option == OPTION_JSON;
+        options->watch = options->watch || option == OPTION_WATCH;
+        *ret_help = option == OPTION_HELP;
+        if (*ret_help)
+            return 0;
     }
-    if (argc - optind > 1) {
-        fprintf(stderr, "xl-migrate status: expected one DOMAIN, not %d\n",
-                argc - optind);
-        return false;
-    }
+    if (argc - optind > 1)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0, "expected one DOMAIN, not %d",
+                           argc - optind);
     options->domain = argv[optind];
-    return true;
+    return 0;
 }
 
 static void print_text(const struct running *running)
@@ -168,23 +158,36 @@ static int show(const struct options *options, unsigned *ret_nr,
     return rc;
 }
 
+/* Until it has ended, or cannot be shown any more. */
+static void watch(const struct options *options, unsigned nr)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    int status;
+
+    while (nr > 0) {
+        sleep(WATCH_S);
+        if (show(options, &nr, &status, &err) < 0)
+            return;
+    }
+}
+
 int cmd_status(int argc, char **argv)
 {
     struct options options = {.json = false};
     struct xcx_err err = XCX_ERR_INIT;
+    int status = EXIT_STATUS_USAGE;
+    bool wants_help = false;
     unsigned nr = 0;
-    int status;
 
-    if (!parse_options(argc, argv, &options, &status))
-        return status;
-    if (show(&options, &nr, &status, &err) < 0) {
-        fprintf(stderr, "xl-migrate status: %s\n", err.msg);
-        return status;
+    if (parse_options(argc, argv, &options, &wants_help, &err) == 0) {
+        if (wants_help)
+            return help();
+        if (show(&options, &nr, &status, &err) == 0) {
+            if (options.watch)
+                watch(&options, nr);
+            return EXIT_STATUS_DONE;
+        }
     }
-    while (options.watch && nr > 0) {
-        sleep(WATCH_S);
-        if (show(&options, &nr, &status, &err) < 0)
-            break;
-    }
-    return EXIT_STATUS_DONE;
+    fprintf(stderr, "xl-migrate status: %s\n", err.msg);
+    return status;
 }

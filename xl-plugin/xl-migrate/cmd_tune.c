@@ -3,29 +3,23 @@
 #include "command.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/config.h"
 #include "json.h"
+#include "options.h"
 #include "running.h"
 
 #define ANSWER_MS 10000
 
-enum { OPTION_HELP = 'h', OPTION_FIRST = 256 };
+#define NR_LIMITS (OPTION_TIMEOUT - OPTION_DOWNTIME + 1)
 
-/* Options, and what they are called in the configuration and the request. */
-static const struct limit {
-    const char *option, *key;
-} limits[] = {
-    {"downtime", "downtime_ms"},
-    {"bandwidth", "bandwidth_mib_per_s"},
-    {"on-slow", "on_slow"},
-    {"timeout", "time_budget_s"},
+static const struct option longs[] = {
+    OPTIONS_LIMITS,
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
 };
-
-#define NR_LIMITS (sizeof(limits) / sizeof(limits[0]))
 
 struct options {
     const char *domain;
@@ -36,26 +30,20 @@ static int help(void)
 {
     printf("usage: xl-migrate tune DOMAIN OPTIONS\n\n"
            "Changes the limits of the migration of DOMAIN (name, id or UUID) "
-           "that an\nxl-migrate send on this host carries out.\n\n"
-           "  --downtime MS      what the guest's downtime is to fit into\n"
-           "  --bandwidth MIB/S  what may be sent; 0: no limit\n"
-           "  --on-slow WHAT     throttle, throttle-then-stop, stop or abort\n"
-           "  --timeout S        how long memory may be copied; 0: no limit\n");
+           "that an\nxl-migrate send on this host carries "
+           "out.\n\n" OPTIONS_LIMITS_HELP);
     return EXIT_STATUS_DONE;
 }
 
 /* Wrong values are told before anything is asked of anybody. */
-static int take(struct options *options, const struct limit *limit,
-                const char *value, struct xcx_err *err)
+static int take(struct options *options, int option, struct xcx_err *err)
 {
     struct config config;
-    char origin[32];
 
     config_default(&config);
-    snprintf(origin, sizeof(origin), "--%s", limit->option);
-    if (config_set(&config, limit->key, value, origin, err) < 0)
+    if (options_set(&config, option, optarg, err))
         return -1;
-    options->values[limit - limits] = value;
+    options->values[option - OPTION_DOWNTIME] = optarg;
     return 0;
 }
 
@@ -64,7 +52,7 @@ static int parse_operands(int argc, char **argv, struct options *options,
 {
     unsigned nr = 0;
 
-    for (size_t i = 0; i < NR_LIMITS; i++)
+    for (int i = 0; i < NR_LIMITS; i++)
         nr += options->values[i] != NULL;
     if (argc - optind != 1)
         return xcx_err_set(err, XCX_ERR_USAGE, 0, "expected one DOMAIN, not %d",
@@ -79,29 +67,13 @@ static int parse_operands(int argc, char **argv, struct options *options,
 static int parse_options(int argc, char **argv, struct options *options,
                          bool *ret_help, struct xcx_err *err)
 {
-    static const struct option longs[] = {
-        {"downtime", required_argument, NULL, OPTION_FIRST},
-        {"bandwidth", required_argument, NULL, OPTION_FIRST + 1},
-        {"on-slow", required_argument, NULL, OPTION_FIRST + 2},
-        {"timeout", required_argument, NULL, OPTION_FIRST + 3},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {NULL, 0, NULL, 0},
-    };
     int option;
 
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-        if (option == OPTION_HELP) {
-            *ret_help = true;
+    while ((option = options_next(argc, argv, "h", longs, err)) != -1) {
+        *ret_help = option == OPTION_HELP;
+        if (*ret_help)
             return 0;
-        }
-        if (option == ':')
-            return xcx_err_set(err, XCX_ERR_USAGE, 0, "%.40s needs a value",
-                               argv[optind - 1]);
-        if (option < OPTION_FIRST)
-            return xcx_err_set(err, XCX_ERR_USAGE, 0,
-                               "unknown option \"%.40s\"", argv[optind - 1]);
-        if (take(options, &limits[option - OPTION_FIRST], optarg, err) < 0)
+        if (option == '?' || take(options, option, err))
             return -1;
     }
     return parse_operands(argc, argv, options, err);
@@ -121,9 +93,10 @@ static int tune(const struct options *options, struct running *running,
                            running->program);
     if (message_begin(&request, "tune", err) < 0)
         return -1;
-    for (size_t i = 0; i < NR_LIMITS; i++)
+    for (int i = 0; i < NR_LIMITS; i++)
         if (options->values[i])
-            json_text(&request, limits[i].key, options->values[i]);
+            json_text(&request, options_key(OPTION_DOWNTIME + i),
+                      options->values[i]);
     rc = control_call_ask(&running->call, &request, deadline_in_ms(ANSWER_MS),
                           &answer, err);
     if (rc < 0 && err->os_errno == ETIMEDOUT)

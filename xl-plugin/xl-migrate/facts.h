@@ -79,6 +79,7 @@ struct facts_guest {
     struct facts_fixed fixed;
     bool no_migrate; /* its configuration says so */
     bool stub_domain;
+    bool old_device_model; /* qemu-traditional */
     bool nested_hvm;
     bool native_tsc;
     unsigned nr_vnuma_nodes;

@@ -203,6 +203,7 @@ int facts_guest_gather(struct host *host, const struct domain *domain,
     reckon_memory(ret_guest, host, &config);
     libxl_domain_config_dispose(&config);
 
+    ret_guest->old_device_model = domain->old_device_model;
     if (domain->stubdom_domid)
         ret_guest->stub_domain = true;
     ask_xenstore(ret_guest, host->xs);

@@ -31,6 +31,10 @@ test_probe_link_SRC := $(call migrate_src,probe.c) $(ASK_SRC) \
 test_precheck_SRC := $(call migrate_src,precheck.c precheck_print.c check.c \
     check_devices.c check_print.c forecast.c lines.c) $(FACTS_SRC) \
     tests/unit/check_sample.c
+test_send_check_SRC := $(call migrate_src,send_check.c precheck_print.c \
+    check.c check_devices.c check_print.c forecast.c lines.c report.c) \
+    $(FACTS_SRC) $(CONFIG_SRC)
+test_send_check_LIBS = $(COMMON_LIBS)
 test_forecast_SRC := $(call migrate_src,forecast.c)
 test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c) \
     $(FACTS_SRC)
@@ -42,6 +46,10 @@ CONTROL_SRC := $(call migrate_src,control.c control_address.c) $(STATUS_SRC) \
     $(call common_src,directory.c)
 RUNNING_SRC := $(call migrate_src,control_call.c running.c running_record.c \
     channel.c lines.c)
+test_options_SRC := $(call migrate_src,options.c) $(CONFIG_SRC)
+test_options_LIBS = $(COMMON_LIBS)
+test_progress_SRC := $(call migrate_src,progress.c) $(STATUS_SRC)
+test_progress_LIBS = $(COMMON_LIBS)
 test_status_SRC := $(STATUS_SRC)
 test_status_LIBS = $(COMMON_LIBS)
 test_control_SRC := $(CONTROL_SRC)
@@ -50,7 +58,7 @@ test_running_record_SRC := $(call migrate_src,running_record.c) $(STATUS_SRC)
 test_running_record_LIBS = $(COMMON_LIBS)
 test_control_commands_SRC := $(CONTROL_SRC) $(RUNNING_SRC) \
     $(call common_src,record.c) $(call migrate_src,cmd_cancel.c \
-    cmd_status.c cmd_tune.c)
+    cmd_status.c cmd_tune.c options.c)
 test_control_commands_LIBS = $(COMMON_LIBS)
 test_hooks_SRC := $(call migrate_src,hooks.c lines.c spawn.c)
 test_xl_header_SRC := $(call migrate_src,xl_header.c) \
@@ -76,9 +84,9 @@ test_journal_SRC := $(call migrate_src,journal.c journal_line.c handover.c)
 test_journal_LIBS := -Wl,--wrap=fsync -Wl,--wrap=fallocate64
 HANDOVER_RUN_SRC := $(call migrate_src,handover_run.c handover.c journal.c \
     journal_line.c)
-test_handover_run_SRC := $(HANDOVER_RUN_SRC)
+test_handover_run_SRC := $(HANDOVER_RUN_SRC) tests/unit/case_sample.c
 SETTLE_SRC := $(call migrate_src,settle.c) $(HANDOVER_RUN_SRC)
-test_settle_SRC := $(SETTLE_SRC)
+test_settle_SRC := $(SETTLE_SRC) tests/unit/case_sample.c
 test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
     remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
@@ -89,9 +97,9 @@ test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_report_SRC := $(call migrate_src,report.c json.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
 test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \
-    journal_line.c)
+    journal_line.c) tests/unit/case_sample.c
 test_cases_LIBS := -Wl,--wrap=flock
-test_settle_crash_SRC := $(SETTLE_SRC)
+test_settle_crash_SRC := $(SETTLE_SRC) tests/unit/case_sample.c
 test_settle_crash_LIBS := -Wl,--wrap=fsync
 # All that inspects, without the program around it.
 INSPECT_SRC := $(call migrate_src,inspect.c inspect_json.c inspect_names.c \

@@ -39,7 +39,9 @@ static int tell(const struct send_session *session,
                 const struct precheck *precheck, struct xcx_err *err)
 {
     if (!session->options->dry_run) {
-        check_print_text(&precheck->check, CHECK_WARNING, stderr);
+        check_print_text(
+            &precheck->check,
+            session->options->quiet ? CHECK_BLOCKER : CHECK_WARNING, stderr);
         return 0;
     }
     if (session->options->json)

@@ -9,10 +9,10 @@
 #include "send_session.h"
 
 /*
- * Connected, nothing offered yet. Prints warnings and blockers, in a dry run
- * all of it; the forecast goes into the report. *ret_refused: there is a
- * blocker. What cannot be checked is said and no reason not to go on. Errors:
- * CANCELLED, RESOURCE.
+ * Connected, nothing offered yet. Prints warnings and blockers; if quiet
+ * blockers only, in a dry run all of it. The forecast goes into the report.
+ * *ret_refused: there is a blocker. What cannot be checked is said and no
+ * reason not to go on. Errors: CANCELLED, RESOURCE.
  */
 int send_check(struct send_session *session, bool *ret_refused,
                struct xcx_err *err);
