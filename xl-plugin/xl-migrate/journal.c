@@ -60,14 +60,22 @@ static int lock(struct journal *journal, struct xcx_err *err)
                        journal->path);
 }
 
-static int sync_all(struct journal *journal, struct xcx_err *err)
+static int sync_fd(struct journal *journal, int fd, struct xcx_err *err)
 {
-    if (!fsync(journal->fd) && !fsync(journal->dir_fd))
+    if (!fsync(fd))
         return 0;
     /* The kernel may have dropped what it could not write. */
     journal->broken = true;
     return xcx_err_set(err, XCX_ERR_IO, errno,
                        "journal %s: cannot be brought to disk", journal->path);
+}
+
+static int sync_all(struct journal *journal, struct xcx_err *err)
+{
+    return sync_fd(journal, journal->fd, err) ||
+                   sync_fd(journal, journal->dir_fd, err)
+               ? -1
+               : 0;
 }
 
 /*
@@ -276,7 +284,9 @@ int journal_append(struct journal *journal, enum handover_entry entry,
     if (journal_line_check(journal, entry, err) ||
         journal_line_of_entry(entry, domid, (uint64_t)time(NULL), line,
                               &nr_bytes, err) ||
-        put_line(journal, line, nr_bytes, err) || sync_all(journal, err))
+        put_line(journal, line, nr_bytes, err) ||
+        /* The directory's part was on disk before the journal was ours. */
+        sync_fd(journal, journal->fd, err))
         return -1;
     journal->entry = entry;
     journal->domid = domid;

@@ -11,9 +11,10 @@
  *   {"entry":"OFFERED","domid":5,"time_s":1767225600}
  *   {"entry":"GO","domid":5,"time_s":1767225601}
  *
- * - The first line is on disk before the file has its name; each entry and the
- *   directory are, before journal_append() or journal_open() returns. What a
- *   dead process wrote and nobody synced is therefore never acted upon.
+ * - The first line is on disk before the file has its name, file and directory
+ *   are before journal_create() or journal_open() returns, and each entry is
+ *   before journal_append() does: one flush, as a guest may stand still for it.
+ *   What a dead process wrote and nobody synced is therefore never acted upon.
  * - Bytes behind the last newline are an append cut short: never acted upon
  *   either, and cut off by journal_open().
  * - An fd that is open holds the lock (flock): one process a case and end.
