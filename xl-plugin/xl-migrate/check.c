@@ -317,7 +317,7 @@ static void check_cpu(struct checking *at)
         check_add(at->check, "cpu", CHECK_BLOCKER,
                   "start the guest without them (cpuid= in xl.cfg), or move "
                   "it to a host that has them",
-                  "%s lacks of what %s sees: %.200s%s", at->target,
+                  "%s lacks CPU features that %s sees: %.200s%s", at->target,
                   at->guest->name, missing,
                   strlen(missing) > 200 ? " ..." : "");
 }
