@@ -152,7 +152,7 @@ def cmd_boot(lab, args):
     with lab.locked():
         lab.need()
         each = Host(lab, args.host)
-        each.power_on()
+        each.power_on(cpu=args.cpu)
         each.wait_ready()
         each.out("true")
 
@@ -269,7 +269,10 @@ def parse(argv):
     add("cp", cmd_cp, "copy files; one side is HOST:PATH").add_argument(
         "paths", nargs="+")
     add("kill", cmd_kill, "power loss of a host").add_argument("host")
-    add("boot", cmd_boot, "power a host on again").add_argument("host")
+    each = add("boot", cmd_boot, "power a host on again")
+    each.add_argument("host")
+    each.add_argument("--cpu", default=host.CPU, metavar="MODEL",
+                      help=f"its processor, as QEMU names it ({host.CPU})")
     each = add("console", cmd_console, "the end of a host's console")
     each.add_argument("host")
     each.add_argument("--lines", type=int, default=40, metavar="N")

@@ -17,6 +17,7 @@ from . import LabError, hypervisor, image, packages, process
 from .instance import ADDRESS, LAB_DIR
 
 BOOT_LIMIT_S = 180
+CPU = "qemu64,+svm,+npt"
 SSH_OPTIONS = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=20",
                "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR",
                "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=12"]
@@ -53,7 +54,7 @@ class Host:
 
     # ---- power ----------------------------------------------------------
 
-    def _qemu_argv(self, port):
+    def _qemu_argv(self, port, cpu):
         state, number = self.lab.state, self.number
         xen_line = (f"dom0_mem={state['dom0_mib']}M,max:{state['dom0_mib']}M "
                     "com1=115200,8n1 console=com1 noreboot "
@@ -63,7 +64,7 @@ class Host:
         control = ADDRESS + "128/25"
         argv = [
             "qemu-system-x86_64", "-name", f"{self.lab.name}-{self.name}",
-            "-machine", "pc,accel=tcg", "-cpu", "qemu64,+svm,+npt",
+            "-machine", "pc,accel=tcg", "-cpu", cpu,
             "-smp", str(state["vcpus"]), "-m", str(state["mib"]),
             "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", state["xen_path"], "-append", xen_line,
@@ -91,7 +92,7 @@ class Host:
                      "disable-legacy=on,iommu_platform=on,share-rw=on"]
         return argv
 
-    def power_on(self, with_parent=False):
+    def power_on(self, with_parent=False, cpu=CPU):
         """Starts the host; returns at once. Call wait_ready() next."""
         if self.is_on():
             raise LabError(f"{self.name} is on already")
@@ -104,7 +105,7 @@ class Host:
         port = free_port()
         errors = os.path.join(self.lab.dir, f"{self.name}.qemu")
         with open(errors, "wb") as out:
-            proc = process.spawn(self._qemu_argv(port), out, with_parent)
+            proc = process.spawn(self._qemu_argv(port, cpu), out, with_parent)
         self.lab.state["hosts"][self.name] = {
             "qemu": process.identity(proc.pid), "ssh_port": port}
         self.lab.save()
