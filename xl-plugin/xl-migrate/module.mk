@@ -89,6 +89,7 @@ SETTLE_SRC := $(call migrate_src,settle.c) $(HANDOVER_RUN_SRC)
 test_settle_SRC := $(SETTLE_SRC) tests/unit/case_sample.c
 test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
     remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
+test_drain_SRC := $(call migrate_src,drain.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
     rendezvous.c source_domain.c spawn.c target_domain.c transport_ssh.c) \

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "send_session.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,15 +10,12 @@
 
 #include "cases.h"
 #include "deadline.h"
+#include "drain.h"
 #include "handover_run.h"
 #include "transport_ssh.h"
 
 #define NS_PER_S         UINT64_C(1000000000)
 #define HEAR_INTERVAL_NS (NS_PER_S / 5)
-/* How often a link that drains is looked at, and what may be left in it. */
-#define DRAIN_LOOK_MS    10
-#define DRAIN_LEFT_BYTES (64U << 10)
-#define DRAIN_STUCK_NS   NS_PER_S
 
 /* ---- log ----------------------------------------------------------------- */
 
@@ -181,38 +177,34 @@ static void on_limits(void *opaque, struct xcx_policy_limits *limits)
         *limits = session->control.limits;
 }
 
-static bool is_cancelled(const struct send_session *session)
+static uint64_t queued_bytes(void *opaque)
 {
-    struct pollfd cancel = {.fd = session->cancel.fd, .events = POLLIN};
+    const struct send_session *session = opaque;
 
-    return poll(&cancel, 1, DRAIN_LOOK_MS) > 0;
+    return session->peer->ops->queued_bytes(session->peer);
 }
 
-/*
- * A link that moves nothing any more has nothing to be waited for: the engine
- * will notice when it writes. What is left is too little to be felt.
- */
+static void serve(void *opaque)
+{
+    struct send_session *session = opaque;
+
+    control_serve(&session->control);
+    if (deadline_now_ns() - session->heard_ns >= HEAR_INTERVAL_NS)
+        hear(session);
+}
+
 static void on_drain(void *opaque)
 {
     struct send_session *session = opaque;
-    struct peer *peer = session->peer;
-    uint64_t least_bytes = UINT64_MAX, moved_ns = deadline_now_ns();
+    const struct drain drain = {
+        .opaque = session,
+        .queued_bytes = queued_bytes,
+        .serve = serve,
+        .cancel_fd = session->cancel.fd,
+        .stuck_ns = DRAIN_STUCK_NS,
+    };
 
-    for (;;) {
-        uint64_t now_ns = deadline_now_ns();
-        uint64_t queued_bytes = peer->ops->queued_bytes(peer);
-
-        if (queued_bytes < least_bytes) {
-            least_bytes = queued_bytes;
-            moved_ns = now_ns;
-        }
-        if (queued_bytes <= DRAIN_LEFT_BYTES ||
-            now_ns - moved_ns >= DRAIN_STUCK_NS || is_cancelled(session))
-            return;
-        control_serve(&session->control);
-        if (now_ns - session->heard_ns >= HEAR_INTERVAL_NS)
-            hear(session);
-    }
+    drain_wait(&drain);
 }
 
 const struct xcx_save_ops send_session_ops = {
