@@ -233,10 +233,13 @@ static int stream(struct send_session *session, struct xcx_err *err)
 }
 
 /* The words of who knows best why it failed. */
-static void explain(const struct send_session *session, struct xcx_err *why)
+static void explain(struct send_session *session, struct xcx_err *why)
 {
     const char *reason = cancel_reason(&session->cancel);
 
+    /* Data that cannot be written is how the loss is noticed first. */
+    if (why->kind == XCX_ERR_IO && session->begun && session->peer)
+        send_session_hear(session);
     if (xcx_err_is_set(&session->told))
         *why = session->told;
     else if (why->kind == XCX_ERR_CANCELLED && reason)

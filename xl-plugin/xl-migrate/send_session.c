@@ -118,7 +118,7 @@ void send_session_told(void *opaque, const struct peer_message *message)
 }
 
 /* Its giving up, and the loss of its connection, end the save. */
-static void hear(struct send_session *session)
+void send_session_hear(struct send_session *session)
 {
     struct peer_message message;
     struct xcx_err err = XCX_ERR_INIT;
@@ -155,7 +155,7 @@ static void on_progress(void *opaque, const char *what, uint64_t done,
     if (now_ns - session->recorded_ns >= NS_PER_S)
         renew_record(session, what, done, total);
     if (now_ns - session->heard_ns >= HEAR_INTERVAL_NS)
-        hear(session);
+        send_session_hear(session);
 }
 
 static void on_stats(void *opaque, const struct xcx_save_stats *stats)
@@ -190,7 +190,7 @@ static void serve(void *opaque)
 
     control_serve(&session->control);
     if (deadline_now_ns() - session->heard_ns >= HEAR_INTERVAL_NS)
-        hear(session);
+        send_session_hear(session);
 }
 
 static void on_drain(void *opaque)

@@ -74,6 +74,9 @@ void send_session_end_record(struct send_session *session,
 /* For send_stream; opaque is the session. */
 extern const struct xcx_save_ops send_session_ops;
 
+/* What there is to be heard of the target by now; why it ends is in told. */
+void send_session_hear(struct send_session *session);
+
 /* What the target says in passing; also settle_ops.told. */
 void send_session_told(void *opaque, const struct peer_message *message);
 
