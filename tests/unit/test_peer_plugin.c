@@ -72,6 +72,40 @@ static void whoever_writes_data_to_it_is_freed(void **state)
     peer_close(&peer);
 }
 
+/* It has settled the case already when it is told to once more. */
+static void what_it_said_before_it_went_is_heard(void **state)
+{
+    struct peer *peer =
+        open_peer("# host2\n" HELLO "read line; echo '{\"type\":\"settled\"}'");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+
+    (void)state;
+    while (!peer->ops->say(peer, HANDOVER_SAY_ABORT, NULL))
+        continue;
+    if (peer->ops->hear(peer, deadline_in_ms(WAIT_MS), &message, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(message.news, PEER_SETTLED);
+    assert_int_equal(
+        peer->ops->hear(peer, deadline_in_ms(WAIT_MS), &message, &err), -1);
+    assert_string_equal(err.msg + strlen(err.msg) - 13, "exit status 0");
+    peer_close(&peer);
+}
+
+static void who_is_tried_again_has_not_so_long(void **state)
+{
+    const struct peer_address address = {
+        .host = "exec sleep 1000", .ssh = "", .timeout_s = 1, .again = true};
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer *peer = NULL;
+    bool absent;
+
+    (void)state;
+    assert_int_equal(peer_plugin_open(&address, &peer, &absent, &err), -1);
+    assert_string_equal(err.msg, "exec sleep 1000: no answer to a connection: "
+                                 "Connection timed out");
+}
+
 static void one_that_is_alive_may_take_its_time(void **state)
 {
     struct peer *peer =
@@ -91,6 +125,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_goes_silent_is_lost),
         cmocka_unit_test(whoever_writes_data_to_it_is_freed),
+        cmocka_unit_test(what_it_said_before_it_went_is_heard),
+        cmocka_unit_test(who_is_tried_again_has_not_so_long),
         cmocka_unit_test(one_that_is_alive_may_take_its_time),
     };
 

@@ -189,9 +189,11 @@ static int flush(struct channel *channel, struct xcx_err *err)
 
         if (nr_bytes < 0 && (errno == EAGAIN || errno == EINTR))
             return 0;
-        if (nr_bytes < 0 && (errno == EPIPE || errno == ECONNRESET))
+        if (nr_bytes < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+            channel->out_bytes = 0; /* nobody will ever read it */
             return xcx_err_set(err, XCX_ERR_PEER, errno, "%s: gone",
                                channel->peer);
+        }
         if (nr_bytes < 0)
             return xcx_err_set(err, XCX_ERR_IO, errno, "%s", channel->peer);
         channel->out_bytes -= (size_t)nr_bytes;

@@ -114,6 +114,7 @@ struct peer_address {
     const char *ssh; /* as xl's -s; "": host is itself a command */
     enum peer_kind kind;
     unsigned timeout_s;        /* how long it may be silent; 1 or more */
+    bool again;                /* nobody has to type a passphrase any more */
     const struct xcx_log *log; /* what ssh and the target say; or NULL */
 };
 

@@ -120,8 +120,9 @@ static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
             return 0;
         poll_all(plugin, deadline_ns);
         last = deadline_left_ms(deadline_ns) == 0;
-        if (channel->out_bytes && channel_flush(channel, NULL))
-            return lost(plugin, err);
+        /* What it said before it went is still to be heard. */
+        if (channel->out_bytes)
+            (void)channel_flush(channel, NULL);
         if (is_readable(channel->in.fd) && channel_fill(channel, err))
             return -1;
     }
@@ -507,7 +508,10 @@ static int greet(struct peer_plugin *plugin, bool *ret_absent,
 {
     struct message message = MESSAGE_INIT;
     struct xcx_err why = XCX_ERR_INIT;
-    int rc = await_message(plugin, HELLO_MS, "a connection", &message, &why);
+    const struct peer_address *address = plugin->address;
+    int rc = await_message(
+        plugin, address->again ? address->timeout_s * 1000 : HELLO_MS,
+        "a connection", &message, &why);
 
     if (rc) {
         *ret_absent = plugin->control.child.ended &&

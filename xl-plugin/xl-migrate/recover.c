@@ -206,9 +206,11 @@ static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
 
 static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
 {
-    const struct recover *recover = opaque;
+    struct recover *recover = opaque;
+    int rc = peer_open(&recover->address, ret, err);
 
-    return peer_open(&recover->address, ret, err);
+    recover->address.again = true;
+    return rc;
 }
 
 static void on_told(void *opaque, const struct peer_message *message)
@@ -289,6 +291,7 @@ static void recover_source(struct recover *recover)
         return;
     }
     recover->address.host = about.peer;
+    recover->address.again = false;
     if (recover->options->target_is_fenced)
         fprintf(stderr,
                 "xl-migrate recover: %s: if %s runs %s after all, its disks "

@@ -298,6 +298,7 @@ static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
 
     session->address.kind =
         session->report.target[0] == 's' ? PEER_STOCK : PEER_PLUGIN;
+    session->address.again = true;
     return peer_open(&session->address, ret, err);
 }
 
