@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -117,6 +118,21 @@ static int serve(const char *log)
 /* ---- the source -----------------------------------------------------------
  */
 
+/* Ends once the other host is gone, as ssh does if told so; but later. */
+static void notice_silence(int fd)
+{
+    int yes = 1, every_s = 4, times = 3, syns = 3;
+    unsigned silent_ms = 15000;
+
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &every_s, sizeof(every_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
+    setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof(syns));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_ms,
+               sizeof(silent_ms));
+}
+
 static int connect_to(const char *host)
 {
     struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
@@ -126,6 +142,7 @@ static int connect_to(const char *host)
     if (getaddrinfo(host, PORT, &hints, &found) != 0)
         return fail(host);
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    notice_silence(fd);
     if (connect(fd, found->ai_addr, found->ai_addrlen) < 0) {
         fail(host);
         close(fd);
