@@ -223,8 +223,8 @@ int facts_ask_stock(const struct facts_ask_params *params,
         xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "facts");
     else if (facts_stock_command(query, command, FACTS_COMMAND_BYTES, err) ==
                  0 &&
-             transport_ssh_start(&transport, params->ssh, params->host,
-                                 "exec sh", err) == 0)
+             transport_ssh_start(&transport, params->ssh, params->host, "sh",
+                                 err) == 0)
         rc = converse(&transport, command, deadline_of(params), answer,
                       &nr_bytes, params, err);
     if (rc == 0 && nr_bytes == 0)

@@ -119,7 +119,7 @@ static int connect_to(struct probing *probing, struct xcx_err *err)
     int flags;
 
     if (transport_ssh_start(&probing->transport, params->ssh, params->host,
-                            "exec sh", err) ||
+                            "sh", err) ||
         lines_init(&probing->lines, probing->transport.from_fd, LINE_BYTES,
                    true, err) ||
         say(probing, "echo " HELLO "\n", err) || hear(probing, HELLO, err))

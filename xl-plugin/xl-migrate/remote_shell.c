@@ -20,7 +20,7 @@ int remote_shell_start(struct remote_shell *shell, const char *ssh,
     shell->lines = LINES_INIT;
     shell->host = host;
     shell->log = log;
-    if (transport_ssh_start(&shell->transport, ssh, host, "exec sh", err) ||
+    if (transport_ssh_start(&shell->transport, ssh, host, "sh", err) ||
         lines_init(&shell->lines, shell->transport.from_fd, 4096, true, err)) {
         remote_shell_done(shell);
         return -1;
