@@ -7,12 +7,15 @@
 #include <libxl_utils.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "deadline.h"
+#include "lines.h"
 #include "spawn.h"
 
 #define XL_MS          30000
+#define LINE_BYTES     256
 #define MAX_JSON_BYTES (1U << 20)
 
 /* Until the end of what xl prints; malloc'ed. */
@@ -37,8 +40,23 @@ static int read_all(int fd, char **ret, struct xcx_err *err)
     return 0;
 }
 
+/* With the first line that xl had to say, which is the one that tells. */
+static int complain(const char *file, int said_fd, struct xcx_err *err)
+{
+    char said[LINE_BYTES];
+    ssize_t n = pread(said_fd, said, sizeof(said) - 1, 0);
+
+    said[n > 0 ? n : 0] = 0;
+    said[strcspn(said, "\n")] = 0;
+    lines_make_plain(said);
+    return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                       "%.150s: xl does not take this configuration%s%s", file,
+                       said[0] ? ": " : "", said);
+}
+
 /* What xl makes of the file, without creating anything. */
-static int parse_by_xl(const char *file, char **ret, struct xcx_err *err)
+static int run_xl(const char *file, int said_fd, char **ret,
+                  struct xcx_err *err)
 {
     const char *const argv[] = {"xl", "create", "-n", "-q", file, NULL};
     struct spawned child = SPAWNED_INIT;
@@ -48,7 +66,7 @@ static int parse_by_xl(const char *file, char **ret, struct xcx_err *err)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "pipe");
 
     const struct spawn_order order = {.argv = argv,
-                                      .fds = {-1, fds[1], STDERR_FILENO}};
+                                      .fds = {-1, fds[1], said_fd}};
 
     rc = spawn_start(&child, &order, err);
     close(fds[1]);
@@ -64,8 +82,19 @@ static int parse_by_xl(const char *file, char **ret, struct xcx_err *err)
     if (rc == 0)
         return 0;
     free(*ret);
-    return xcx_err_set(err, XCX_ERR_USAGE, 0,
-                       "%.150s: xl does not take this configuration", file);
+    return complain(file, said_fd, err);
+}
+
+static int parse_by_xl(const char *file, char **ret, struct xcx_err *err)
+{
+    int said_fd = memfd_create("xl", MFD_CLOEXEC);
+    int rc;
+
+    if (said_fd < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "memfd");
+    rc = run_xl(file, said_fd, ret, err);
+    close(said_fd);
+    return rc;
 }
 
 /* The case goes by the guest's name and UUID. */
