@@ -267,6 +267,10 @@ static void uuid_clash(void)
 {
     clash("old", UUID);
 }
+static void own_copy_arrives(void)
+{
+    clash("web--incoming", UUID);
+}
 static void domains_unknown(void)
 {
     there.has_clashes = false;
@@ -411,6 +415,8 @@ static const struct {
      "xl-migrate recover web"},
     {uuid_clash, "uuid-clash", CHECK_BLOCKER, "domain 9, old",
      "xl-migrate recover"},
+    {own_copy_arrives, "uuid-clash", CHECK_BLOCKER,
+     "web--incoming: a copy of web that is arriving", "xl-migrate status"},
     {domains_unknown, "name-clash", CHECK_UNKNOWN, "listed", NULL},
     {no_pool, "cpupool", CHECK_BLOCKER, "no CPU pool fast", "cpupool-create"},
     {pool_unknown, "cpupool", CHECK_UNKNOWN, "fast", NULL},

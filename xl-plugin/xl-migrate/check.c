@@ -389,12 +389,27 @@ static void check_autoballoon(struct checking *at)
     }
 }
 
+/* xl names a guest so until it is whole. */
+static bool is_arriving(const struct facts_clash *clash)
+{
+    const char *suffix = strstr(clash->name, DOMAIN_SUFFIX_INCOMING);
+
+    return suffix && !suffix[sizeof(DOMAIN_SUFFIX_INCOMING) - 1];
+}
+
 static void add_clash(struct checking *at, const struct facts_clash *clash)
 {
     const struct facts_guest *guest = at->guest;
     char fix[CHECK_TEXT_BYTES];
 
-    if (strcmp(clash->uuid, guest->uuid) == 0) {
+    if (strcmp(clash->uuid, guest->uuid) == 0 && is_arriving(clash)) {
+        check_add(at->check, "uuid-clash", CHECK_BLOCKER,
+                  "xl-migrate status; if none goes on, xl-migrate recover, at "
+                  "both ends",
+                  "%s has a domain %u, %s: a copy of %s that is arriving, or "
+                  "is left of a move that failed",
+                  at->target, clash->domid, clash->name, guest->name);
+    } else if (strcmp(clash->uuid, guest->uuid) == 0) {
         check_add(at->check, "uuid-clash", CHECK_BLOCKER,
                   "xl-migrate recover, at both ends; a copy that is known to "
                   "be dead: xl destroy, there",
