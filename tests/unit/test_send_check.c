@@ -112,7 +112,7 @@ static void give_back(int fd, int before, FILE *from, char *text)
     fclose(from);
 }
 
-static int look(bool *ret_refused, struct xcx_err *err)
+static int look(struct xcx_err *ret_refusal, struct xcx_err *err)
 {
     FILE *out = tmpfile(), *errors = tmpfile();
     int out_before, errors_before, rc;
@@ -120,8 +120,8 @@ static int look(bool *ret_refused, struct xcx_err *err)
     assert_true(out && errors);
     out_before = divert(STDOUT_FILENO, out);
     errors_before = divert(STDERR_FILENO, errors);
-    *ret_refused = false;
-    rc = send_check(&session, ret_refused, err);
+    *ret_refusal = XCX_ERR_INIT;
+    rc = send_check(&session, ret_refusal, err);
     give_back(STDOUT_FILENO, out_before, out, printed[0]);
     give_back(STDERR_FILENO, errors_before, errors, printed[1]);
     return rc;
@@ -132,12 +132,11 @@ static int look(bool *ret_refused, struct xcx_err *err)
 
 static void warnings_are_said_and_it_goes_on(void **state)
 {
-    struct xcx_err err = XCX_ERR_INIT;
-    bool refused;
+    struct xcx_err err = XCX_ERR_INIT, refusal;
 
     (void)state;
-    assert_int_equal(look(&refused, &err), 0);
-    assert_false(refused);
+    assert_int_equal(look(&refusal, &err), 0);
+    assert_false(xcx_err_is_set(&refusal));
     assert_string_equal(printed[0], "");
     assert_non_null(strstr(printed[1], "tsc: it differs"));
     assert_null(strstr(printed[1], "state"));
@@ -149,14 +148,15 @@ static void warnings_are_said_and_it_goes_on(void **state)
 
 static void a_blocker_refuses(void **state)
 {
-    struct xcx_err err = XCX_ERR_INIT;
-    bool refused;
+    struct xcx_err err = XCX_ERR_INIT, refusal;
 
     (void)state;
     check_add(&world.check, "memory", CHECK_BLOCKER, "free some", "too little");
+    check_add(&world.check, "disk", CHECK_BLOCKER, "", "there is no x");
+    check_add(&world.check, "disk", CHECK_BLOCKER, "", "there is no y");
     world.has_forecast = false;
-    assert_int_equal(look(&refused, &err), 0);
-    assert_true(refused);
+    assert_int_equal(look(&refusal, &err), 0);
+    assert_string_equal(refusal.msg, "refused by a check: memory, disk");
     assert_non_null(strstr(printed[1], "memory: too little"));
     assert_non_null(strstr(printed[1], "free some"));
     assert_true(session.report.forecast.total_ns == REPORT_UNKNOWN);
@@ -164,46 +164,43 @@ static void a_blocker_refuses(void **state)
 
 static void quiet_says_blockers_only(void **state)
 {
-    struct xcx_err err = XCX_ERR_INIT;
-    bool refused;
+    struct xcx_err err = XCX_ERR_INIT, refusal;
 
     (void)state;
     options.quiet = true;
-    assert_int_equal(look(&refused, &err), 0);
+    assert_int_equal(look(&refusal, &err), 0);
     assert_string_equal(printed[1], "");
     check_add(&world.check, "memory", CHECK_BLOCKER, "free some", "too little");
-    assert_int_equal(look(&refused, &err), 0);
-    assert_true(refused);
+    assert_int_equal(look(&refusal, &err), 0);
+    assert_true(xcx_err_is_set(&refusal));
     assert_non_null(strstr(printed[1], "memory: too little"));
     assert_null(strstr(printed[1], "tsc"));
 }
 
 static void a_dry_run_says_all_of_it(void **state)
 {
-    struct xcx_err err = XCX_ERR_INIT;
-    bool refused;
+    struct xcx_err err = XCX_ERR_INIT, refusal;
 
     (void)state;
     options.dry_run = true;
-    assert_int_equal(look(&refused, &err), 0);
+    assert_int_equal(look(&refusal, &err), 0);
     assert_string_equal(printed[1], "");
     assert_non_null(strstr(printed[0], "state: web (PVH) runs"));
     assert_non_null(strstr(printed[0], "tsc: it differs"));
     options.json = true;
-    assert_int_equal(look(&refused, &err), 0);
+    assert_int_equal(look(&refusal, &err), 0);
     assert_int_equal(printed[0][0], '{');
     assert_non_null(strstr(printed[0], "\"verdict\": \"warning\""));
 }
 
 static void what_is_asked(void **state)
 {
-    struct xcx_err err = XCX_ERR_INIT;
-    bool refused;
+    struct xcx_err err = XCX_ERR_INIT, refusal;
 
     (void)state;
     session.config.bandwidth_mib_per_s = 5;
     session.config.lock_dir[0] = 0;
-    assert_int_equal(look(&refused, &err), 0);
+    assert_int_equal(look(&refusal, &err), 0);
     assert_string_equal(world.asked.ask.ssh, "rsh");
     assert_string_equal(world.asked.ask.host, "host2");
     assert_string_equal(world.asked.wishes.target, "host2");
@@ -218,7 +215,7 @@ static void what_is_asked(void **state)
     peer.plugin = false;
     session.config.pv_without_logdirty = 1;
     strcpy(session.config.lock_dir, "/run/locks");
-    assert_int_equal(look(&refused, &err), 0);
+    assert_int_equal(look(&refusal, &err), 0);
     assert_true(world.asked.ask.stock);
     assert_true(world.asked.wishes.pv_may_pause);
     assert_string_equal(world.asked.lock_dir, "/run/locks");
@@ -226,28 +223,26 @@ static void what_is_asked(void **state)
 
 static void what_cannot_be_checked_is_said(void **state)
 {
-    struct xcx_err err = XCX_ERR_INIT;
-    bool refused;
+    struct xcx_err err = XCX_ERR_INIT, refusal;
 
     (void)state;
     xcx_err_set(&world.fails, XCX_ERR_HYPERCALL, 0, "no such call");
-    assert_int_equal(look(&refused, &err), 0);
-    assert_false(refused);
+    assert_int_equal(look(&refusal, &err), 0);
+    assert_false(xcx_err_is_set(&refusal));
     assert_false(xcx_err_is_set(&err));
     assert_non_null(strstr(logged, "not checked: no such call"));
 }
 
 static void cancelling_ends_it(void **state)
 {
-    struct xcx_err err = XCX_ERR_INIT;
-    bool refused;
+    struct xcx_err err = XCX_ERR_INIT, refusal;
 
     (void)state;
     xcx_err_set(&world.fails, XCX_ERR_CANCELLED, 0, "cancelled");
-    assert_int_equal(look(&refused, &err), -1);
+    assert_int_equal(look(&refusal, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_CANCELLED);
     assert_string_equal(err.msg, "cancelled");
-    assert_false(refused);
+    assert_false(xcx_err_is_set(&refusal));
 }
 
 /* ---- afterwards -----------------------------------------------------------

@@ -470,18 +470,18 @@ static enum exit_status finish(struct send_session *session,
 static enum exit_status run(struct send_session *session)
 {
     struct xcx_err err = XCX_ERR_INIT;
-    bool refused = false;
+    struct xcx_err refusal = XCX_ERR_INIT;
 
     if (find(session, &err) || meet(session, &err) ||
-        send_check(session, &refused, &err)) {
+        send_check(session, &refusal, &err)) {
         explain(session, &err);
         return tell(session,
                     err.kind == XCX_ERR_USAGE ? EXIT_STATUS_USAGE
                                               : EXIT_STATUS_AT_SOURCE,
                     err.msg);
     }
-    if (refused)
-        return tell(session, EXIT_STATUS_REFUSED, "refused by a check");
+    if (xcx_err_is_set(&refusal))
+        return tell(session, EXIT_STATUS_REFUSED, refusal.msg);
     if (session->options->dry_run)
         return EXIT_STATUS_DONE;
     session->start_ns = deadline_now_ns(); /* looking is no part of the move */

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "precheck.h"
 
 /* Short: the guest waits for nothing, but its administrator does. */
-#define PROBE_NS UINT64_C(500000000)
+#define PROBE_NS  UINT64_C(500000000)
+#define IDS_BYTES 256
 
 static void fill_params(const struct send_session *session,
                         struct precheck_params *params)
@@ -51,7 +53,26 @@ static int tell(const struct send_session *session,
     return 0;
 }
 
-int send_check(struct send_session *session, bool *ret_refused,
+/* The blockers' ids; their texts stand above. */
+static void refuse(const struct check *check, struct xcx_err *ret_refusal)
+{
+    char ids[IDS_BYTES] = "";
+    const char *last = "";
+
+    for (unsigned i = 0; i < check->nr_findings; i++) {
+        const struct check_finding *finding = &check->findings[i];
+        size_t used = strlen(ids);
+
+        if (finding->level != CHECK_BLOCKER || !strcmp(finding->id, last))
+            continue;
+        last = finding->id;
+        snprintf(ids + used, sizeof(ids) - used, "%s%s", used ? ", " : "",
+                 last);
+    }
+    xcx_err_set(ret_refusal, XCX_ERR_GUEST, 0, "refused by a check: %s", ids);
+}
+
+int send_check(struct send_session *session, struct xcx_err *ret_refusal,
                struct xcx_err *err)
 {
     struct precheck *precheck = malloc(sizeof(*precheck));
@@ -69,7 +90,8 @@ int send_check(struct send_session *session, bool *ret_refused,
         xcx_log(&session->log, XCX_LOG_WARN, "not checked: %s", why.msg);
         rc = 0;
     } else if (!(rc = tell(session, precheck, err))) {
-        *ret_refused = check_worst(&precheck->check) == CHECK_BLOCKER;
+        if (check_worst(&precheck->check) == CHECK_BLOCKER)
+            refuse(&precheck->check, ret_refusal);
         session->link_bytes_per_s =
             precheck->has_link ? precheck->link.bytes_per_s : 0;
         if (precheck->has_forecast)

@@ -11,10 +11,10 @@
 /*
  * Connected, nothing offered yet. Prints warnings and blockers; if quiet
  * blockers only, in a dry run all of it. The forecast goes into the report.
- * *ret_refused: there is a blocker. What cannot be checked is said and no
- * reason not to go on. Errors: CANCELLED, RESOURCE.
+ * *ret_refusal names the blockers; not set: there is none. What cannot be
+ * checked is said and no reason not to go on. Errors: CANCELLED, RESOURCE.
  */
-int send_check(struct send_session *session, bool *ret_refused,
+int send_check(struct send_session *session, struct xcx_err *ret_refusal,
                struct xcx_err *err);
 
 /* After one that is done. What cannot be kept is only logged. */
