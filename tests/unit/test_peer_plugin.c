@@ -52,6 +52,20 @@ static void one_that_goes_silent_is_lost(void **state)
     peer_close(&peer);
 }
 
+/* What holds the pipe is not what was started, and outlives it. */
+static void one_whose_command_leaves_others_is_lost_too(void **state)
+{
+    struct peer *peer = open_peer("# host2\n" HELLO ALIVE "sleep 10; true");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+
+    (void)state;
+    assert_int_equal(
+        peer->ops->hear(peer, deadline_in_ms(5000), &message, &err), -1);
+    assert_non_null(strstr(err.msg, ": no sign of life for 1 s"));
+    peer_close(&peer);
+}
+
 /* Nobody hears words meanwhile: only the thread can end it. */
 static void whoever_writes_data_to_it_is_freed(void **state)
 {
@@ -124,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_goes_silent_is_lost),
+        cmocka_unit_test(one_whose_command_leaves_others_is_lost_too),
         cmocka_unit_test(whoever_writes_data_to_it_is_freed),
         cmocka_unit_test(what_it_said_before_it_went_is_heard),
         cmocka_unit_test(who_is_tried_again_has_not_so_long),

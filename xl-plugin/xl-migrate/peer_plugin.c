@@ -114,7 +114,9 @@ static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
 
         if (rc)
             return rc;
-        if (channel->in.ended)
+        /* Its pipe may be held by what was not ended. */
+        if (channel->in.ended ||
+            __atomic_load_n(&plugin->gone, __ATOMIC_RELAXED))
             return lost(plugin, err);
         if (last)
             return 0;
