@@ -153,6 +153,25 @@ static void a_source_that_is_silent_is_gone(void **state)
     expect_journal("READY");
 }
 
+/* All that was sent meanwhile is still on its way to a host that stood still.
+ */
+static void whose_own_host_stood_still_waits_on(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source, BEGIN);
+    say(&source, ALIVE("2"));
+    assert_false(spawn_wait(&source.receive, deadline_in_ms(500)));
+    spawn_signal(&source.receive, SIGSTOP);
+    assert_false(spawn_wait(&source.receive, deadline_in_ms(2500)));
+    spawn_signal(&source.receive, SIGCONT);
+    assert_false(spawn_wait(&source.receive, deadline_in_ms(250)));
+    say(&source, WORD("GO"));
+    hear_word(&source, "STARTING");
+    expect_end(&source, 0, -1);
+}
+
 static void one_that_never_promised_may_be_silent(void **state)
 {
     struct source source;
@@ -295,6 +314,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(lost_before_ready_it_is_given_up),
         TEST(a_source_that_is_silent_is_gone),
+        TEST(whose_own_host_stood_still_waits_on),
         TEST(one_that_never_promised_may_be_silent),
         TEST(it_lets_go_of_the_case_once_the_source_is_lost),
         TEST(a_signal_before_ready_gives_up),

@@ -8,9 +8,9 @@
  *   source ── {"type":"alive","within_s":20}, each 5 s ──▶ target
  *          ◀── the same ───────────────────────────────────
  *
- * Who is silent for longer than it has promised is gone: receive's loop ends
- * (channel_due_ns()); at the source, which may be blocked on the data, this
- * thread calls gone(). One that never promised is never taken for gone.
+ * Who is silent for longer than it has promised is gone: receive's loop ends;
+ * at the source, which may be blocked on the data, this thread calls gone().
+ * One that never promised is never taken for gone.
  *
  * Time that this host itself stood still does not count: a wait counts as what
  * it was to be.

@@ -13,6 +13,10 @@
 #include "facts.h"
 #include "facts_gather.h"
 
+#define NS_PER_MS UINT64_C(1000000)
+/* How often within its promise the source is seen not to have kept it. */
+#define WAITS_A_PROMISE 8
+
 enum {
     ON_IN,
     ON_OUT,
@@ -270,19 +274,45 @@ static void lose_source(struct receive *receive)
     receive->over = true;
 }
 
+static uint64_t longest_wait_ns(const struct receive *receive)
+{
+    uint64_t promise_ns = channel_promise_ns(&receive->channel);
+
+    return promise_ns ? promise_ns / WAITS_A_PROMISE : DEADLINE_NEVER;
+}
+
+/*
+ * Whatever this process was busy with, and however long its host stood still:
+ * what was sent meanwhile is still to come. So only waiting counts, and no
+ * wait as more than it was to be.
+ */
+static bool is_silent(struct receive *receive, bool heard, uint64_t waited_ns)
+{
+    uint64_t longest_ns = longest_wait_ns(receive);
+
+    if (heard || longest_ns == DEADLINE_NEVER)
+        receive->silent_ns = 0;
+    else
+        receive->silent_ns += waited_ns < longest_ns ? waited_ns : longest_ns;
+    return receive->silent_ns &&
+           receive->silent_ns >= channel_promise_ns(&receive->channel);
+}
+
 static int turn(struct receive *receive, const char **ret_code,
                 struct xcx_err *err)
 {
-    uint64_t due_ns = channel_due_ns(&receive->channel);
+    uint64_t start_ns = deadline_now_ns();
+    uint64_t longest_ns = longest_wait_ns(receive);
     struct pollfd fds[NR_POLLFDS];
     int nr_ready;
 
     fill_pollfds(receive, fds);
-    nr_ready = poll(fds, NR_POLLFDS, deadline_left_ms(due_ns));
+    nr_ready =
+        poll(fds, NR_POLLFDS,
+             longest_ns == DEADLINE_NEVER ? -1 : (int)(longest_ns / NS_PER_MS));
     if (nr_ready < 0)
         return errno == EINTR ? 0 : xcx_err_set(err, XCX_ERR_IO, errno, "poll");
-    /* Whatever this process was busy with: all that came was seen first. */
-    if (!fds[ON_IN].revents && !deadline_left_ms(due_ns)) {
+    if (is_silent(receive, fds[ON_IN].revents, deadline_now_ns() - start_ns)) {
         lose_source(receive);
         return 0;
     }

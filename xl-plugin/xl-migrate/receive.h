@@ -47,7 +47,8 @@ struct receive {
     struct channel channel;
     struct keepalive keepalive;
     int signal_fd;
-    bool over; /* the loop ends */
+    bool over;          /* the loop ends */
+    uint64_t silent_ns; /* waited for the source since it was heard */
     struct {
         uint64_t whole_ns; /* xl has ended */
         uint64_t go_ns;    /* GO was heard, in READY */
