@@ -349,7 +349,7 @@ static void a_target_that_was_off_has_no_copy_any_more(void **state)
     .done = ""
     static const struct situation all[] = {
         {"let go", REBOOTED_TARGET(STARTING),
-         .said = "this host had the last complete copy",
+         .said = "copy of g1; unless it was moved on since, it runs nowhere",
          .status = EXIT_STATUS_LOST, .then = HANDOVER_STARTED},
         {"started anew by now", REBOOTED_TARGET(STARTED),
          .copy = HANDOVER_RUNNING, .domid = 7,
@@ -407,7 +407,7 @@ static void after_go_the_source_goes_by_the_target_s_word(void **state)
          .said = "g1 is here as domain 9: it was started anew"},
         {"it has not, and this is gone", AT_SOURCE(GO, ABSENT, 0),
          .answer = HANDOVER_SAY_ABORTED, .done = "GO, ABORT, ",
-         .said = "this host had the last complete copy",
+         .said = "this host had the last complete copy of g1; it runs nowhere",
          .status = EXIT_STATUS_LOST},
         {"went on and ended", AT_SOURCE(RESUMED, ABSENT, 0), .done = "ABORT, ",
          .said = "is not here any more: it was shut down, destroyed or moved"},

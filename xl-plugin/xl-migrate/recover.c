@@ -58,13 +58,17 @@ static void complain(struct recover *recover, const char *id, const char *what)
 
 /* ---- what is said of a case ---------------------------------------------- */
 
-static const char *cold_start(const struct journal_case *about, char *text,
+/* A guest that went on here may have been moved before this host went down. */
+static const char *cold_start(const struct journal_case *about,
+                              enum handover_entry entry, char *text,
                               size_t text_bytes)
 {
+    bool went_on = entry == HANDOVER_RESUMED || entry == HANDOVER_STARTED;
+
     snprintf(text, text_bytes,
-             "it runs nowhere: start it from its disks with xl create and its "
-             "configuration (%.60s)",
-             about->name);
+             "%sit runs nowhere: start it from its disks with xl create and "
+             "its configuration (%.60s)",
+             went_on ? "unless it was moved on since, " : "", about->name);
     return text;
 }
 
@@ -133,13 +137,14 @@ static void tell_source(struct recover *recover,
         break;
     case HANDOVER_LAST_HERE:
         printf("%s: this host had the last complete copy of %s; %s\n",
-               about->id, about->name, cold_start(about, text, sizeof(text)));
+               about->id, about->name,
+               cold_start(about, result->entry, text, sizeof(text)));
         recover->worst = EXIT_STATUS_LOST;
         return;
     case HANDOVER_LAST_EITHER:
         printf("%s: %s ran last here or at %s, which was fenced; %s\n",
                about->id, about->name, about->peer,
-               cold_start(about, text, sizeof(text)));
+               cold_start(about, result->entry, text, sizeof(text)));
         recover->worst = EXIT_STATUS_LOST;
         return;
     default:
@@ -174,7 +179,8 @@ static void tell_target(struct recover *recover,
         return;
     case HANDOVER_LAST_HERE:
         printf("%s: this host had the last complete copy of %s; %s\n",
-               about->id, about->name, cold_start(about, text, sizeof(text)));
+               about->id, about->name,
+               cold_start(about, outcome->entry, text, sizeof(text)));
         recover->worst = EXIT_STATUS_LOST;
         return;
     default:
