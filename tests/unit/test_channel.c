@@ -459,9 +459,28 @@ static void a_promise_is_taken_and_kept(void **state)
     channel_promise(&talk.channel, 7);
     assert_int_equal(recv(talk.peer, text, sizeof(text), 0), 30);
     assert_memory_equal(text, "{\"type\":\"alive\",\"within_s\":7}\n", 30);
-    talk.channel.out_bytes = 1; /* others wait: nothing is put behind them */
+    end(&talk);
+}
+
+/* Whoever has put them there may be busy with something else. */
+static void a_promise_lets_no_message_wait_but_goes_last(void **state)
+{
+    struct talk talk;
+    char text[64] = "";
+
+    (void)state;
+    begin(&talk);
+    while (send(talk.ours, text, sizeof(text), MSG_DONTWAIT) > 0)
+        continue;
+    talk.channel.out[0] = '\n';
+    talk.channel.out_bytes = 1;
     channel_promise(&talk.channel, 7);
     assert_int_equal(talk.channel.out_bytes, 1);
+    while (recv(talk.peer, text, sizeof(text), MSG_DONTWAIT) > 0)
+        continue;
+    channel_promise(&talk.channel, 7);
+    assert_int_equal(talk.channel.out_bytes, 0);
+    peer_hears(&talk, "\n{\"type\":\"alive\",\"within_s\":7}\n");
     end(&talk);
 }
 
@@ -503,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_does_not_read_blocks_nobody),
         cmocka_unit_test(long_lines_of_a_log_lose_their_end_only),
         cmocka_unit_test(a_promise_is_taken_and_kept),
+        cmocka_unit_test(a_promise_lets_no_message_wait_but_goes_last),
         cmocka_unit_test(a_promise_has_bounds),
     };
 

@@ -250,6 +250,9 @@ void channel_promise(struct channel *channel, unsigned within_s)
                             "{\"type\":\"alive\",\"within_s\":%u}", within_s);
 
     pthread_mutex_lock(&channel->out_lock);
+    /* The other thread may be busy for longer than was promised. */
+    if (channel->out_bytes)
+        flush(channel, NULL);
     /* One that is gone is found out by whoever waits for its answer. */
     if (!channel->out_bytes)
         put_text(channel, text, (size_t)nr_bytes, NULL);

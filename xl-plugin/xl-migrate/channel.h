@@ -93,8 +93,8 @@ uint64_t channel_promise_ns(const struct channel *channel);
 /* ---- saying ------------------------------------------------------------- */
 
 /*
- * The second thread's: promises to be heard of again. Nothing is said while
- * other messages wait.
+ * The second thread's: promises to be heard of again. While other messages
+ * wait, it writes what it can of them, and says nothing behind them.
  */
 void channel_promise(struct channel *channel, unsigned within_s);
 
