@@ -16,8 +16,8 @@ enum exit_status {
     EXIT_STATUS_NONE = 1,    /* status, cancel, tune: not moved, or too late */
     EXIT_STATUS_USAGE = 2,   /* wrong arguments, or this host's I/O failed */
     EXIT_STATUS_REFUSED = 3, /* send, check: by a check */
-    EXIT_STATUS_AT_SOURCE = 4, /* send, recover: failed, the guest is here */
-    EXIT_STATUS_AT_TARGET = 5, /* it is there; not all is tidied up */
+    EXIT_STATUS_AT_SOURCE = 4, /* send: failed, the guest is here */
+    EXIT_STATUS_AT_TARGET = 5, /* send: it is there; not all is tidied up */
     EXIT_STATUS_UNDECIDED = 6, /* recover is needed, or needed again */
     EXIT_STATUS_LOST = 7,      /* recover: it runs nowhere; start it cold */
 };
