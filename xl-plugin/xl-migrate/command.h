@@ -12,14 +12,14 @@
 /* The numbers are what the manual promises. */
 enum exit_status {
     EXIT_STATUS_DONE = 0,
-    EXIT_STATUS_BROKEN = 1,  /* inspect: the stream breaks its format */
+    EXIT_STATUS_BROKEN = 1,  /* inspect: broken format; receive: failed */
     EXIT_STATUS_NONE = 1,    /* status, cancel, tune: not moved, or too late */
     EXIT_STATUS_USAGE = 2,   /* wrong arguments, or this host's I/O failed */
     EXIT_STATUS_REFUSED = 3, /* send, check: by a check */
     EXIT_STATUS_AT_SOURCE = 4, /* send: failed, the guest is here */
     EXIT_STATUS_AT_TARGET = 5, /* send: it is there; not all is tidied up */
     EXIT_STATUS_UNDECIDED = 6, /* recover is needed, or needed again */
-    EXIT_STATUS_LOST = 7,      /* recover: it runs nowhere; start it cold */
+    EXIT_STATUS_LOST = 7,      /* it runs nowhere; start it cold */
 };
 
 /* argv[0] is the command's own name. */

@@ -433,6 +433,11 @@ static void advise(const struct send_session *session,
                 "xl-migrate recover %s\n",
                 session->domain.name, session->options->host,
                 session->report.id);
+    else if (status_of(result) == EXIT_STATUS_LOST)
+        fprintf(stderr,
+                "xl-migrate send: %s runs nowhere: start it from its disks "
+                "with xl create and its configuration\n",
+                session->domain.name);
     else if (!result->settled)
         fprintf(stderr,
                 "xl-migrate send: %s has not been told how it ended: run "
