@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -213,7 +214,40 @@ static void test_a_monitor_is_known_by_its_log(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, reset)
 
-int main(void)
+/* ---- starting one -------------------------------------------------------- */
+
+/* As which this program is started in its turn: the signals are as they are. */
+static int be_a_monitor(void)
+{
+    struct sigaction on_pipe;
+    sigset_t blocked;
+
+    sigprocmask(SIG_BLOCK, NULL, &blocked);
+    sigaction(SIGPIPE, NULL, &on_pipe);
+    return sigismember(&blocked, SIGTERM) || sigismember(&blocked, SIGHUP) ||
+           on_pipe.sa_handler != SIG_DFL;
+}
+
+/* What is blocked in it would be in the device models that it starts. */
+static void test_its_signals_are_not_the_caller_s(void **state)
+{
+    const struct domain domain = {.domid = 5, .name = "web-of-this-test"};
+    struct xcx_err err = XCX_ERR_INIT;
+    sigset_t blocked, before;
+
+    (void)state;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGHUP);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    signal(SIGPIPE, SIG_IGN);
+    if (monitor_start(&domain, &err))
+        fail_msg("%s", err.msg);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_each_reason_and_action),
@@ -222,7 +256,11 @@ int main(void)
         TEST(test_creating_is_tried_again),
         TEST(test_what_can_fail),
         TEST(test_a_monitor_is_known_by_its_log),
+        TEST(test_its_signals_are_not_the_caller_s),
     };
+
+    if (argc == 3 && !strcmp(argv[1], "monitor"))
+        return be_a_monitor();
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

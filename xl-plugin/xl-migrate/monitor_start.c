@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,6 +102,35 @@ static int wait_for(pid_t pid, uint32_t domid, struct xcx_err *err)
                        domid, domid);
 }
 
+/*
+ * No signal is blocked or ignored in it: the device model of a guest that it
+ * starts anew inherits that, and is ended by a signal. A terminal's reach it
+ * no more than before: it is a group of its own.
+ */
+static int spawn(char *const argv[], pid_t *ret_pid)
+{
+    sigset_t all, none;
+    posix_spawnattr_t attributes;
+    int rc;
+
+    sigfillset(&all);
+    sigdelset(&all, SIGKILL);
+    sigdelset(&all, SIGSTOP);
+    sigemptyset(&none);
+    rc = posix_spawnattr_init(&attributes);
+    if (rc)
+        return rc;
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP);
+    rc = posix_spawn(ret_pid, OWN_PROGRAM, NULL, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    return rc;
+}
+
 int monitor_start(const struct domain *domain, struct xcx_err *err)
 {
     char domid[16];
@@ -111,7 +141,7 @@ int monitor_start(const struct domain *domain, struct xcx_err *err)
     if (still_runs_after_a_while(domain->name))
         return 0;
     snprintf(domid, sizeof(domid), "%" PRIu32, domain->domid);
-    rc = posix_spawn(&pid, OWN_PROGRAM, NULL, NULL, argv, environ);
+    rc = spawn(argv, &pid);
     if (rc)
         return xcx_err_set(err, XCX_ERR_RESOURCE, rc,
                            "domain %" PRIu32 ": starting its monitor",
