@@ -176,6 +176,8 @@ static void test_silent_target(void **state)
     run();
     assert_false(precheck.has_there);
     assert_int_equal(level_of("connection", "made up"), CHECK_BLOCKER);
+    assert_string_equal(precheck.check.findings[0].fix,
+                        "ssh host2 xl info must work without a password");
     assert_int_equal(level_of("state", "web"), CHECK_OK);
     assert_int_equal(world.nr_links + world.nr_probes, 0);
 }

@@ -17,6 +17,25 @@ static int shrug(struct check *check, const char *id, const char *what,
     return 0;
 }
 
+static void add_connection(const struct precheck_params *params,
+                           struct precheck *precheck, const struct xcx_err *why)
+{
+    const struct facts_ask_params *ask = &params->ask;
+    char fix[CHECK_TEXT_BYTES] = "see -s in xl-migrate(8)";
+
+    if (ask->ssh[0])
+        snprintf(fix, sizeof(fix),
+                 "%.100s %.150s xl info must work without a password", ask->ssh,
+                 ask->host);
+    if (precheck->has_there)
+        check_add(&precheck->check, "connection", CHECK_OK, "",
+                  "%s answers over %s", params->wishes.target,
+                  ask->ssh[0] ? ask->ssh : "the command given");
+    else
+        check_add(&precheck->check, "connection", CHECK_BLOCKER, fix,
+                  "the target cannot be asked: %s", why->msg);
+}
+
 static int ask_target(const struct precheck_params *params,
                       struct precheck *precheck, struct xcx_err *err)
 {
@@ -30,14 +49,7 @@ static int ask_target(const struct precheck_params *params,
         *err = why;
         return -1;
     }
-    if (precheck->has_there)
-        check_add(&precheck->check, "connection", CHECK_OK, "",
-                  "%s answers over %s", params->wishes.target,
-                  params->ask.ssh[0] ? params->ask.ssh : "the command given");
-    else
-        check_add(&precheck->check, "connection", CHECK_BLOCKER,
-                  "ssh HOST xl info must work without a password",
-                  "the target cannot be asked: %s", why.msg);
+    add_connection(params, precheck, &why);
     return 0;
 }
 
