@@ -445,6 +445,32 @@ static void advise(const struct send_session *session,
                 session->options->host, session->report.id);
 }
 
+/*
+ * The domain that was to move is nowhere, but the guest may have rebooted
+ * while it was copied: then xl has made a new domain of it, which runs here.
+ */
+static void look_for_reboot(struct send_session *session,
+                            struct settle_result *result)
+{
+    const struct domain *domain = &session->domain;
+    enum handover_copy copy = HANDOVER_ABSENT;
+    struct xcx_err err = XCX_ERR_INIT;
+    uint32_t domid = 0;
+
+    if (status_of(result) != EXIT_STATUS_LOST)
+        return;
+    if (domain_look_target(&session->host, domain->uuid, domain->name, &copy,
+                           &domid, &err))
+        xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
+    if (copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING)
+        return;
+    result->place = HANDOVER_HERE;
+    fprintf(stderr,
+            "xl-migrate send: %s is here as domain %u: it was started anew "
+            "meanwhile\n",
+            domain->name, (unsigned)domid);
+}
+
 static enum exit_status finish(struct send_session *session,
                                const struct xcx_err *failure)
 {
@@ -459,6 +485,7 @@ static enum exit_status finish(struct send_session *session,
         failed = false;
         result.why = err;
     }
+    look_for_reboot(session, &result);
     status = status_of(&result);
     error = failed ? failure->msg : result.why.msg;
     err = XCX_ERR_INIT;
