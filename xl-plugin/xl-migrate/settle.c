@@ -200,7 +200,8 @@ static enum verdict forgotten(struct settling *settling, struct xcx_err *err)
     settling->why = XCX_ERR_INIT;
     xcx_err_set(&settling->why, XCX_ERR_PEER, 0,
                 "the target knows nothing of the case, though it was told %s: "
-                "look at both hosts before anything is started",
+                "recover with --stock if it was sent so, else look at both "
+                "hosts before anything is started",
                 handover_entry_name(entry_of(settling)));
     return LEAVE;
 }
