@@ -34,6 +34,7 @@ struct xcx_rounds {
     struct xcx_memory *memory;
     struct xcx_sender *sender;
     struct xcx_writer *writer;
+    struct xcx_out *out;      /* what the writer writes to */
     struct xcx_logdirty *log; /* NULL: the guest is suspended all the while */
     struct xcx_unwind *unwind;
     const struct xcx_save_ops *ops;

@@ -159,6 +159,7 @@ static void set_rounds(struct session *session)
     rounds->memory = &session->memory;
     rounds->sender = &session->sender;
     rounds->writer = &session->writer;
+    rounds->out = &session->out;
     rounds->unwind = &session->unwind;
     rounds->ops = session->ops;
     rounds->stats = &session->stats;
@@ -218,7 +219,10 @@ static int put_end(struct session *session, struct xcx_err *err)
     if (guest->ops->end_records(guest, writer, err) ||
         xcx_writer_record(writer, XCX_REC_END, NULL, 0, err))
         return -1;
-    return xcx_out_let_go(&session->out, err);
+    if (xcx_out_let_go(&session->out, err))
+        return -1;
+    /* A reader that has gone by now has not got it all. */
+    return xcx_out_drain(&session->out, 0, err);
 }
 
 static int suspend(struct session *session, struct xcx_err *err)

@@ -230,10 +230,11 @@ struct xcx_save_ops {
      */
     void (*limits)(void *opaque, struct xcx_policy_limits *limits);
     /*
-     * Optional: waits until what lies behind out_fd (a pipe, ssh, a socket's
-     * buffer) has sent most of what it holds. At each live round's end: else
-     * it would be sent while the guest stands still, and pages that are only
-     * buffered would count as sent in no time. It need not succeed.
+     * Optional: waits until what lies behind out_fd (ssh, a socket's buffer)
+     * has sent most of what it holds; a pipe that is out_fd itself is waited
+     * for in any case. At each live round's end: else it would be sent while
+     * the guest stands still, and pages that are only buffered would count as
+     * sent in no time. It need not succeed.
      */
     void (*drain)(void *opaque);
     /*

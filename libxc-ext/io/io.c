@@ -7,8 +7,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -104,6 +106,16 @@ static int cut_at(struct span *span, size_t max_bytes, size_t *ret_cut)
 
 /* ---- writing ----------------------------------------------------------- */
 
+/* More, or as much as the system lets us; it works with less, too. */
+static void enlarge_pipe(int fd)
+{
+    int bytes = fcntl(fd, F_GETPIPE_SZ);
+
+    for (int want = XCX_OUT_PIPE_BYTES; bytes >= 0 && want > bytes; want /= 2)
+        if (fcntl(fd, F_SETPIPE_SZ, want) >= 0)
+            return;
+}
+
 /* The same pipe, opened once more for ourselves; -1 where that cannot be. */
 static int open_own_pipe(int fd)
 {
@@ -125,6 +137,7 @@ int xcx_out_init(struct xcx_out *out, int fd, struct xcx_cancel cancel,
     if (S_ISSOCK(st.st_mode)) {
         out->method = XCX_OUT_SOCKET;
     } else if (S_ISFIFO(st.st_mode)) {
+        enlarge_pipe(fd);
         out->own_fd = open_own_pipe(fd);
         out->method = out->own_fd < 0 ? XCX_OUT_PIPE_SMALL : XCX_OUT_PIPE_OWN;
     }
@@ -234,6 +247,39 @@ int xcx_out_let_go(struct xcx_out *out, struct xcx_err *err)
 {
     out->holds = false;
     return write_held(out, err);
+}
+
+/* How long it is waited for more of a pipe to be read. */
+#define FIRST_LOOK_NS 50000L
+#define LAST_LOOK_NS  1000000L
+
+static bool is_pipe(const struct xcx_out *out)
+{
+    return out->method == XCX_OUT_PIPE_OWN || out->method == XCX_OUT_PIPE_SMALL;
+}
+
+int xcx_out_drain(struct xcx_out *out, unsigned left_bytes, struct xcx_err *err)
+{
+    struct pollfd fds[2] = {{.fd = out->cancel.fd, .events = POLLIN},
+                            {.fd = out->fd}};
+    struct timespec look = {.tv_nsec = 0};
+    int bytes;
+
+    while (is_pipe(out)) {
+        /* In this order: a reader may read the last of it, and go. */
+        if (ppoll(fds, 2, &look, NULL) < 0 && errno != EINTR)
+            return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "poll");
+        if (ioctl(out->fd, FIONREAD, &bytes) || bytes <= (int)left_bytes)
+            break;
+        if (fds[0].revents)
+            return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
+        if (fds[1].revents)
+            return xcx_err_set(err, XCX_ERR_IO, EPIPE, "writing");
+        look.tv_nsec = look.tv_nsec ? look.tv_nsec * 2 : FIRST_LOOK_NS;
+        if (look.tv_nsec > LAST_LOOK_NS)
+            look.tv_nsec = LAST_LOOK_NS;
+    }
+    return 0;
 }
 
 int xcx_out_write(struct xcx_out *out, const void *buf, size_t bytes,

@@ -84,10 +84,11 @@ static int open_files(struct run *run, struct xcx_err *err)
     return 0;
 }
 
-static int socket_pair(int ret_fds[2], struct xcx_err *err)
+/* What xl migrate gives its helper; [0] is read, [1] written. */
+static int open_pipe(int ret_fds[2], struct xcx_err *err)
 {
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret_fds) < 0)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "socketpair");
+    if (pipe2(ret_fds, O_CLOEXEC) < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "pipe");
     return 0;
 }
 
@@ -97,21 +98,21 @@ static int connect_stream(struct run *run, struct xcx_err *err)
     const struct sim_run_options *options = run->options;
     int up[2], down[2] = {-1, -1};
 
-    if (socket_pair(up, err))
+    if (open_pipe(up, err))
         return -1;
-    run->helper[0].io_fd = up[0];
-    run->stream_flags_fd = fcntl(up[0], F_DUPFD_CLOEXEC, 0);
+    run->helper[0].io_fd = up[1];
+    run->stream_flags_fd = fcntl(up[1], F_DUPFD_CLOEXEC, 0);
     run->pumping =
         options->stream_path || options->cut_bytes || !options->restore_helper;
     if (!run->pumping) {
-        run->helper[1].io_fd = up[1];
+        run->helper[1].io_fd = up[0];
         return 0;
     }
-    if (options->restore_helper && socket_pair(down, err))
+    if (options->restore_helper && open_pipe(down, err))
         return -1;
-    run->helper[1].io_fd = down[1];
-    run->pump = (struct sim_pump){.in = up[1],
-                                  .out = down[0],
+    run->helper[1].io_fd = down[0];
+    run->pump = (struct sim_pump){.in = up[0],
+                                  .out = down[1],
                                   .keep_fd = run->keep_fd,
                                   .cut_bytes = options->cut_bytes};
     return 0;
