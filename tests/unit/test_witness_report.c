@@ -28,7 +28,7 @@ static void note_gap(struct stall_set *set, int64_t mono_ms, int64_t real_ms)
 static void stalls_are_sorted_and_cut(void **state)
 {
     static const int64_t gaps_ms[] = {3, 1, 700, 20, 9000, 4, 1, 700, 55};
-    static const int64_t want_ms[] = {9000, 700, 700, 55, 20};
+    static const int64_t want_ms[] = {9000, 700, 700, 55};
     struct stall_set set = {0};
 
     (void)state;
@@ -205,6 +205,8 @@ static void fill_view(struct report_view *view, const struct spec *spec)
         .disk = {many, many, many, many, longest_ns, {0}},
         .has_net = true,
         .net.socket_errors = many,
+        .has_stream = true,
+        .stream = {true, true, many, many, many},
         .net.track = {many, many, many, many, many, many, many, 1, 1, 1,
                       longest_ns, longest_ns, longest_ns, longest_ns},
     };
@@ -248,6 +250,7 @@ static void longest_report_fits_and_parses(void **state)
         {"balloon", "driver", NULL},
         {"disk", "last_wrong", "block", NULL},
         {"net", "longest_gap_real_ms", NULL},
+        {"stream", "broken", NULL},
     };
     const struct spec spec = {.pattern = SPEC_BALLOON, .size_bytes = 1 << 30};
     struct report_view view;
@@ -270,23 +273,52 @@ static void longest_report_fits_and_parses(void **state)
     yajl_tree_free(tree);
 }
 
-static void clean_looks_at_all_three(void **state)
+static void clean_looks_at_all(void **state)
 {
     const struct spec spec = {.pattern = SPEC_IDLE};
 
     (void)state;
-    for (unsigned which = 0; which < 4; which++) {
-        struct report_view view = {
-            .spec = &spec, .has_disk = true, .has_net = true};
+    for (unsigned which = 0; which < 5; which++) {
+        struct report_view view = {.spec = &spec,
+                                   .has_disk = true,
+                                   .has_net = true,
+                                   .has_stream = true};
         struct json json;
 
         view.counts.errors = which == 1;
         view.disk.wrong = which == 2;
         view.net.track.corrupted = which == 3;
+        view.stream.wrong_bytes = which == 4;
         json_begin(&json);
         report_write(&json, &view);
         assert_int_equal(strstr(json_end(&json), "\"clean\":true") != NULL,
                          which == 0);
+    }
+}
+
+/* At place 17 a byte is missing (-1), there twice (1), or all is well. */
+static void lost_and_doubled_bytes_are_wrong(void **state)
+{
+    uint8_t data[65];
+
+    (void)state;
+    for (int more = -1; more <= 1; more++) {
+        struct stream_counts counts = {0};
+        size_t used = 0;
+
+        for (uint64_t i = 0; i < 64; i++) {
+            int times = i == 17 ? 1 + more : 1;
+
+            while (times-- > 0)
+                data[used++] = stream_byte(i);
+        }
+        stream_take(&counts, data, 20);
+        stream_take(&counts, data + 20, used - 20);
+        assert_int_equal(counts.received_bytes, 64 + more);
+        if (more == 0)
+            assert_int_equal(counts.wrong_bytes, 0);
+        else /* a byte may be like its neighbour by chance */
+            assert_in_range(counts.wrong_bytes, 35, 64 + more - 17);
     }
 }
 
@@ -330,7 +362,8 @@ int main(void)
         cmocka_unit_test(strings_are_escaped),
         cmocka_unit_test(what_does_not_fit_says_so),
         cmocka_unit_test(longest_report_fits_and_parses),
-        cmocka_unit_test(clean_looks_at_all_three),
+        cmocka_unit_test(clean_looks_at_all),
+        cmocka_unit_test(lost_and_doubled_bytes_are_wrong),
         cmocka_unit_test(phases_count_what_is_theirs),
     };
 

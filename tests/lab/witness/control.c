@@ -70,6 +70,7 @@ static int obey_report(struct control *control, const char *argument,
         .has_disk = control->disk->started,
         .disk_direct = control->disk->direct,
         .has_net = control->net->started,
+        .has_stream = control->stream->started,
     };
 
     (void)argument;
@@ -84,6 +85,8 @@ static int obey_report(struct control *control, const char *argument,
         disk_get_counts(control->disk, &view.disk);
     if (view.has_net)
         net_get_counts(control->net, &view.net);
+    if (view.has_stream)
+        stream_get_counts(control->stream, &view.stream);
     report_write(json, &view);
     return 0;
 }

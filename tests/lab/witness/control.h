@@ -29,17 +29,19 @@
 #include "disk.h"
 #include "net.h"
 #include "report.h"
+#include "stream.h"
 #include "tick.h"
 #include "workload.h"
 #include "workset.h"
 
 struct control {
-    /* the caller's; disk and net are looked at only if they were started */
+    /* the caller's; disk, net and stream are looked at only if started */
     struct workset *set;
     struct workload *workload;
     struct tick *tick;
     struct disk *disk;
     struct net *net;
+    struct stream *stream;
 
     /* set by control_run */
     struct stall_times began;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * echo: the other end of net: sends each whole datagram of a witness back to
- * where it came from, with the time by its own clock. With faults, so that a
- * test can see each one counted.
+ * echo: the other end of net and stream: sends each whole datagram of a witness
+ * back to where it came from, with the time by its own clock, and all bytes of
+ * a TCP connection, on the port of the same number. With faults, so that a test
+ * can see each one counted.
  */
 #ifndef WITNESS_ECHO_H
 #define WITNESS_ECHO_H
@@ -14,7 +15,10 @@
 struct echo_options {
     const char *bind; /* address, numeric */
     const char *port; /* 0: any free one */
-    /* Each: one datagram in so many meets this fault; 0: none does. */
+    /*
+     * Each: one datagram in so many meets this fault; 0: none does. Of a
+     * connection, the first byte of one piece (as they are read) in so many.
+     */
     uint64_t drop_each, garble_each, twice_each;
 };
 

@@ -6,12 +6,13 @@
  *               [--balloon-dir DIR]
  *       holds, dirties and verifies memory (SPEC: spec.h; default uniform),
  *       and the same for a disk (disk.h: its first 4 MiB are overwritten) and
- *       datagrams (net.h). Obeys commands on standard input (control.h).
- *       DIR stands in for the balloon driver's place in sysfs.
+ *       datagrams (net.h) and a TCP connection (stream.h). Obeys commands on
+ *       standard input (control.h). DIR stands in for the balloon driver's
+ *       place in sysfs.
  *   witness echo --port N [--bind ADDRESS] [--drop N] [--garble N]
  *                [--twice N]
- *       the peer of --peer, on all addresses unless told; one datagram in N
- *       meets the fault.
+ *       the peer of --peer, on all addresses unless told; one datagram in N,
+ *       and one piece of a connection's bytes in N, meets the fault.
  *   witness spec SPEC
  *       says whether the SPEC is right.
  *
@@ -37,6 +38,7 @@ struct witness {
     struct tick tick;
     struct disk disk;
     struct net net;
+    struct stream stream;
 };
 
 static int parse_options(char **args, const struct option *options,
@@ -69,11 +71,15 @@ static int start_all(struct witness *witness, const struct spec *spec,
         return -1;
     if (disk && disk_start(&witness->disk, disk, spec->seed, err))
         return -1;
-    return peer ? net_start(&witness->net, peer, err) : 0;
+    if (peer && (net_start(&witness->net, peer, err) ||
+                 stream_start(&witness->stream, peer, err)))
+        return -1;
+    return 0;
 }
 
 static void stop_all(struct witness *witness)
 {
+    stream_stop(&witness->stream);
     net_stop(&witness->net);
     disk_stop(&witness->disk);
     workload_stop(&witness->workload);
@@ -96,6 +102,7 @@ static int run(char **args, struct xcx_err *err)
         .tick = &witness.tick,
         .disk = &witness.disk,
         .net = &witness.net,
+        .stream = &witness.stream,
     };
     struct spec spec;
     int r;

@@ -158,6 +158,17 @@ static void write_net(struct json *json, const struct net_counts *net)
     json_object_end(json);
 }
 
+static void write_stream(struct json *json, const struct stream_counts *stream)
+{
+    json_object(json, "stream");
+    json_bool(json, "connected", stream->connected);
+    json_bool(json, "broken", stream->broken);
+    json_u64(json, "sent_bytes", stream->sent_bytes);
+    json_u64(json, "received_bytes", stream->received_bytes);
+    json_u64(json, "wrong_bytes", stream->wrong_bytes);
+    json_object_end(json);
+}
+
 static void write_balloon(struct json *json, const struct report_view *view)
 {
     json_object(json, "balloon");
@@ -171,7 +182,8 @@ static bool is_clean(const struct report_view *view)
 {
     return view->counts.errors == 0 &&
            (!view->has_disk || view->disk.wrong == 0) &&
-           (!view->has_net || view->net.track.corrupted == 0);
+           (!view->has_net || view->net.track.corrupted == 0) &&
+           (!view->has_stream || view->stream.wrong_bytes == 0);
 }
 
 void report_write(struct json *json, const struct report_view *view)
@@ -199,4 +211,6 @@ void report_write(struct json *json, const struct report_view *view)
         write_disk(json, view);
     if (view->has_net)
         write_net(json, &view->net);
+    if (view->has_stream)
+        write_stream(json, &view->stream);
 }

@@ -8,9 +8,10 @@
  * from the start of the witness unless they are inside a phase.
  *
  *   "for"       the command, and "tag" if the command had one
- *   "clean"     nothing was wrong: memory.errors, disk.wrong_blocks and
- *               net.corrupted are all 0 (I/O errors and lost datagrams are
- *               not corruption: judge them by their own counts)
+ *   "clean"     nothing was wrong: memory.errors, disk.wrong_blocks,
+ *               net.corrupted and stream.wrong_bytes are all 0 (I/O errors,
+ *               lost datagrams and a broken stream are not corruption: judge
+ *               them by their own counts)
  *   "workload"  the pattern; "size_bytes", "rate_bytes_per_s": as it is now
  *   "uptime_ms" since the start; "at_real_ms": wall clock, since 1970
  *   "locked"    the working set is locked in memory
@@ -26,7 +27,7 @@
  *   "stall"     since the start; "mark_stall": since the last mark. Each:
  *               "ticks", "histogram" (counts of gaps below 2, 5, 10, 20, 50,
  *               100, 200, 500, 1000, 5000 ms, and longer), and "top", the
- *               5 longest, the longest first (since the mark that one alone):
+ *               4 longest, the longest first (since the mark that one alone):
  *               "ms" (the longer of the next two), "mono_ms", "real_ms",
  *               "at_ms" (since the start), "at_real_ms" (wall clock)
  *   "phases"    the last REPORT_PHASES, oldest first, the present one last:
@@ -46,6 +47,8 @@
  *               "longest_gap_ms", "longest_gap_real_ms" and, by the clock of
  *               the peer, which was not moved, "longest_gap_peer_ms"; and
  *               "longest_rtt_ms"
+ *   "stream"    (--peer) "connected": it was, once; "broken": and ended then;
+ *               "sent_bytes", "received_bytes", "wrong_bytes" (of those)
  *
  * Pure: the view is gathered by control.c.
  */
@@ -59,6 +62,7 @@
 #include "json.h"
 #include "net.h"
 #include "stall.h"
+#include "stream.h"
 #include "workload.h"
 #include "workset.h"
 
@@ -89,6 +93,8 @@ struct report_view {
     struct disk_counts disk;
     bool has_net;
     struct net_counts net;
+    bool has_stream;
+    struct stream_counts stream;
 };
 
 /* Adds the members above, "for" and "tag" excepted, to an open object. */

@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#define STALL_TOP        5
+#define STALL_TOP        4
 #define STALL_NR_BUCKETS 11
 
 /* Upper ends of the histogram's buckets in ms; the last one has none. */
