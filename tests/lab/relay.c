@@ -14,6 +14,9 @@
  *
  * Control: one command a connection on DIR/ctl.sock, one JSON line back:
  *   delay MS | rate BYTES_PER_S (0: none) | cut [PORT] | heal [PORT] | stats
+ *   announced: the last NR_SEEN frames that said where an address is: RARP and
+ *   gratuitous ARP, and the first frame of any kind from an address that was
+ *   behind another port before ("moved"); times by CLOCK_MONOTONIC
  *
  * Usage: relay DIR NR_PORTS. Says "relay: ready" on its standard output. Ends
  * on SIGTERM, or with its parent when it was started with --with-parent.
@@ -41,6 +44,9 @@
 #define NR_MACS           1024
 #define NS_PER_S          1000000000ull
 #define COMMAND_MAX_BYTES 128
+#define NR_SEEN           64
+#define OUT_BYTES         8192
+#define ARP_BYTES         42 /* a frame's, up to the end of what it asks */
 
 /* A frame in a port's queue: this head, then the frame with its length. */
 struct queued {
@@ -66,6 +72,16 @@ struct learned {
     int port; /* -1: entry is free */
 };
 
+enum seen_kind { SEEN_MOVED, SEEN_RARP, SEEN_ARP };
+
+/* A frame that says where an address is. */
+struct seen {
+    uint64_t at_ns;
+    enum seen_kind kind;
+    int port;
+    uint8_t mac[6];
+};
+
 struct relay {
     struct port port[MAX_PORTS];
     int nr_ports;
@@ -73,6 +89,8 @@ struct relay {
     uint64_t delay_ns;
     uint64_t rate_bytes_per_s;
     struct learned macs[NR_MACS];
+    struct seen seen[NR_SEEN]; /* a ring */
+    uint64_t nr_seen;          /* ever */
 };
 
 static uint64_t now_ns(void)
@@ -223,12 +241,46 @@ static struct learned *slot_of(struct relay *r, const uint8_t *mac)
     return &r->macs[hash % NR_MACS];
 }
 
+static void note_seen(struct relay *r, enum seen_kind kind, int port,
+                      const uint8_t *mac)
+{
+    struct seen *seen = &r->seen[r->nr_seen++ % NR_SEEN];
+
+    *seen = (struct seen){.at_ns = now_ns(), .kind = kind, .port = port};
+    memcpy(seen->mac, mac, 6);
+}
+
+static void note_announcement(struct relay *r, int port, const uint8_t *frame,
+                              uint32_t nr_bytes)
+{
+    unsigned type = (unsigned)frame[12] << 8 | frame[13];
+
+    if (nr_bytes < ARP_BYTES || !(frame[0] & 1))
+        return;
+    if (type == 0x8035)
+        note_seen(r, SEEN_RARP, port, frame + 6);
+    /* Whoever asks for its own address tells that it has it. */
+    if (type == 0x0806 && !memcmp(frame + 28, frame + 38, 4))
+        note_seen(r, SEEN_ARP, port, frame + 6);
+}
+
+static void learn(struct relay *r, int port, const uint8_t *mac)
+{
+    struct learned *known = slot_of(r, mac);
+
+    if (mac[0] & 1)
+        return;
+    if (known->port >= 0 && known->port != port && !memcmp(known->mac, mac, 6))
+        note_seen(r, SEEN_MOVED, port, mac);
+    memcpy(known->mac, mac, 6);
+    known->port = port;
+}
+
 static void forward(struct relay *r, int from, const uint8_t *framed,
                     uint32_t nr_bytes)
 {
     const uint8_t *frame = framed + FRAME_HEAD_BYTES;
     struct port *in = &r->port[from];
-    struct learned *src = slot_of(r, frame + 6);
     struct learned *dst = slot_of(r, frame);
     bool known =
         !(frame[0] & 1) && dst->port >= 0 && !memcmp(dst->mac, frame, 6);
@@ -239,10 +291,8 @@ static void forward(struct relay *r, int from, const uint8_t *framed,
         in->dropped_frames++;
         return;
     }
-    if (!(frame[6] & 1)) {
-        memcpy(src->mac, frame + 6, 6);
-        src->port = from;
-    }
+    learn(r, from, frame + 6);
+    note_announcement(r, from, frame, nr_bytes - FRAME_HEAD_BYTES);
     for (int i = 0; i < r->nr_ports; i++) {
         if (i != from && (!known || dst->port == i))
             enqueue(r, &r->port[i], framed, nr_bytes);
@@ -332,6 +382,27 @@ static int print_stats(const struct relay *r, char *out, size_t nr_bytes)
     return used + snprintf(out + used, nr_bytes - (size_t)used, "]}\n");
 }
 
+static int print_seen(const struct relay *r, char *out, size_t nr_bytes)
+{
+    static const char *const kinds[] = {
+        [SEEN_MOVED] = "moved", [SEEN_RARP] = "rarp", [SEEN_ARP] = "arp"};
+    uint64_t first = r->nr_seen > NR_SEEN ? r->nr_seen - NR_SEEN : 0;
+    int used = snprintf(out, nr_bytes, "{\"announced\":[");
+
+    for (uint64_t i = first; i < r->nr_seen; i++) {
+        const struct seen *seen = &r->seen[i % NR_SEEN];
+        const uint8_t *mac = seen->mac;
+
+        used += snprintf(out + used, nr_bytes - (size_t)used,
+                         "%s{\"at_ns\":%llu,\"kind\":\"%s\",\"port\":%d,"
+                         "\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\"}",
+                         i > first ? "," : "", (unsigned long long)seen->at_ns,
+                         kinds[seen->kind], seen->port + 1, mac[0], mac[1],
+                         mac[2], mac[3], mac[4], mac[5]);
+    }
+    return used + snprintf(out + used, nr_bytes - (size_t)used, "]}\n");
+}
+
 static int do_command(struct relay *r, const char *line, char *out,
                       size_t nr_bytes)
 {
@@ -347,6 +418,8 @@ static int do_command(struct relay *r, const char *line, char *out,
         set_cut(r, value, true);
     else if (nr >= 1 && !strcmp(word, "heal"))
         set_cut(r, value, false);
+    else if (nr == 1 && !strcmp(word, "announced"))
+        return print_seen(r, out, nr_bytes);
     else if (nr < 1 || strcmp(word, "stats"))
         return snprintf(out, nr_bytes, "{\"error\":\"bad command\"}\n");
     return print_stats(r, out, nr_bytes);
@@ -356,7 +429,7 @@ static int do_command(struct relay *r, const char *line, char *out,
 static void serve_control(struct relay *r)
 {
     char line[COMMAND_MAX_BYTES + 1];
-    char out[4096];
+    char out[OUT_BYTES];
     struct timeval limit = {.tv_sec = 1};
     int fd = accept4(r->ctl_fd, NULL, NULL, SOCK_CLOEXEC);
     ssize_t n;

@@ -8,6 +8,7 @@ instance    one lab: its folder, names, ports and state
 host        one emulated host: its QEMU, its console, commands in its Dom0
 link        the wire between the hosts (relay.c)
 guest       Xen guests on a host and their witness
+workloads   what a guest's witness does while it is moved
 cli         the `lab` command
 """
 

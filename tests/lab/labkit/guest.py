@@ -42,7 +42,9 @@ def xl_config(name, spec):
         lines.append(f'disk = ["phy:{spec["disk"]},xvda,w"]')
         extra += " lab.disk=/dev/xvda"
     if spec.get("address"):
-        lines.append(f'vif = ["mac={spec["mac"]},bridge=xenbr0"]')
+        # Its address is told only if asked for: for ARP announcements.
+        told = f",ip={spec['address']}" if spec.get("tell_address") else ""
+        lines.append(f'vif = ["mac={spec["mac"]},bridge=xenbr0{told}"]')
         extra += (f" lab.ip={spec['address']}/25"
                   f" lab.peer={spec['peer']}:{ECHO_PORT}")
     lines.append(f'extra = "{extra}"')

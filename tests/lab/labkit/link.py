@@ -49,6 +49,15 @@ def command(lab, *words):
     return answer
 
 
+def announced(lab, mac):
+    """What was seen of this address of late, the oldest first: "rarp" and
+    "arp" that told where it is, and "moved", its first frame at another port;
+    with "port", the host's number, and "at_ns" by this machine's monotonic
+    clock."""
+    return [seen for seen in command(lab, "announced")["announced"]
+            if seen["mac"] == mac]
+
+
 def bytes_on_link(lab):
     """All bytes that the hosts have put on the wire so far."""
     return sum(port["in_bytes"] for port in command(lab, "stats")["ports"])

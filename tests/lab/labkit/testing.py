@@ -45,6 +45,11 @@ host=$1
 shift
 exec plain "$host" env {OURS} "$@"
 """
+CONNECTION_LIMIT_S = 30  # TCP itself waits long after a pause
+# As xl-migrate.conf has it where it says nothing.
+ANNOUNCE_ROUNDS = 5
+ANNOUNCE_LIMIT_S = 10
+ANNOUNCE_AFTER_MS = 1000
 # What Xen may have less than before, for its own bookkeeping.
 LEFT_OVER_KIB = 2048
 
@@ -139,6 +144,62 @@ class Run:
         if disk.get("wrong_blocks") or disk.get("io_errors"):
             raise LabError(f"guest '{name}': its disk: {json.dumps(disk)}")
         return report
+
+    def check_connection(self, name):
+        """Fails unless the guest's one TCP connection is there still and
+        carries what is sent from now on, all bytes right; its figures."""
+        sent_bytes = self.ask(name, "report")["stream"]["sent_bytes"]
+        deadline = time.monotonic() + CONNECTION_LIMIT_S
+        while True:
+            stream = self.ask(name, "report")["stream"]
+            if stream["broken"] or stream["wrong_bytes"]:
+                raise LabError(f"guest '{name}': its connection: {stream}")
+            if stream["connected"] and stream["sent_bytes"] > sent_bytes and \
+                    stream["received_bytes"] > sent_bytes:
+                return stream
+            if time.monotonic() > deadline:
+                raise LabError(f"guest '{name}': its connection does not go "
+                               f"on: {sent_bytes} bytes sent, then {stream}")
+
+    def check_announced(self, name, host, since_ns):
+        """Fails unless this host has told the wire of the guest's address
+        since then, and soon after its first frame there; what was told.
+        since_ns: of time.monotonic_ns()."""
+        spec = self.lab.state["guests"][name]
+        port = self.host(host).number
+
+        def seen_of(kind):
+            return [each["at_ns"] for each in
+                    link.announced(self.lab, spec["mac"])
+                    if each["kind"] == kind and each["port"] == port
+                    and each["at_ns"] > since_ns]
+
+        # The last rounds come after the move's end.
+        deadline = time.monotonic() + ANNOUNCE_LIMIT_S
+        while len(seen_of("rarp")) < ANNOUNCE_ROUNDS:
+            if time.monotonic() > deadline:
+                raise LabError(f"guest '{name}': {host} announced "
+                               f"{len(seen_of('rarp'))} times, not "
+                               f"{ANNOUNCE_ROUNDS}")
+            time.sleep(0.05)  # the relay tells nobody
+        rarps, arps = seen_of("rarp"), seen_of("arp")
+        after_ms = (rarps[0] - min(seen_of("moved") + rarps)) / 1e6
+        told = {"rarps": len(rarps), "arps": len(arps), "after_ms": after_ms,
+                "took_ms": (rarps[-1] - rarps[0]) / 1e6}
+        if after_ms > ANNOUNCE_AFTER_MS:
+            raise LabError(f"guest '{name}': {host} announced it late: {told}")
+        if spec.get("tell_address") and len(arps) < ANNOUNCE_ROUNDS:
+            raise LabError(f"guest '{name}': {host} announced its IPv4 "
+                           f"address too rarely: {told}")
+        return told
+
+    def check_no_case_open(self):
+        """Fails if a host has a case that is not settled."""
+        for name in sorted(self.lab.state["hosts"]):
+            left = self.host(name).out("ls /var/lib/xl-migrate/*.journal "
+                                       "2>/dev/null || true")
+            if left:
+                raise LabError(f"{name}: cases are left: {left}")
 
     @staticmethod
     def start(host, command):
