@@ -106,6 +106,11 @@ static void test_learning(void **state)
 
 /* ---- kept --------------------------------------------------------------- */
 
+static const struct forecast_move pvh = {.kind = DOMAIN_PVH};
+static const struct forecast_move hvm = {.kind = DOMAIN_HVM};
+static const struct forecast_move pv_all = {
+    .kind = DOMAIN_PV, .has_disks = true, .has_nics = true, .is_stock = true};
+
 static char dir[] = "/tmp/xl-migrate-costs-XXXXXX";
 
 static int make_dir(void **state)
@@ -136,28 +141,26 @@ static void test_kept(void **state)
     struct xcx_err err = XCX_ERR_INIT;
 
     (void)state;
-    assert_int_equal(
-        forecast_costs_save(dir, "host2", DOMAIN_PVH, &costs, &err), 0);
-    forecast_costs_load(dir, "host2", DOMAIN_PVH, &got);
+    assert_int_equal(forecast_costs_save(dir, "host2", &pvh, &costs, &err), 0);
+    forecast_costs_load(dir, "host2", &pvh, &got);
     assert_memory_equal(&got, &costs, sizeof(got));
     costs.nr_seen = 7;
-    assert_int_equal(
-        forecast_costs_save(dir, "host2", DOMAIN_PVH, &costs, &err), 0);
-    forecast_costs_load(dir, "host2", DOMAIN_PVH, &got);
+    assert_int_equal(forecast_costs_save(dir, "host2", &pvh, &costs, &err), 0);
+    forecast_costs_load(dir, "host2", &pvh, &got);
     assert_int_equal(got.nr_seen, 7);
-    forecast_costs_load(dir, "host2", DOMAIN_HVM, &got);
+    forecast_costs_load(dir, "host2", &hvm, &got);
     assert_int_equal(got.nr_seen, 0);
-    forecast_costs_load(dir, "host3", DOMAIN_PVH, &got);
+    forecast_costs_load(dir, "host3", &pvh, &got);
     assert_int_equal(got.nr_seen, 0);
 
-    assert_int_equal(
-        forecast_costs_save(dir, "a/b/../c", DOMAIN_HVM, &costs, &err), 0);
+    assert_int_equal(forecast_costs_save(dir, "a/b/../c", &hvm, &costs, &err),
+                     0);
     assert_int_equal(access(path_of("costs.hvm.a_b_.._c"), F_OK), 0);
 
     assert_int_equal(
-        forecast_costs_save("/nowhere", "x", DOMAIN_PV, &costs, &err), -1);
+        forecast_costs_save("/nowhere", "x", &pv_all, &costs, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_IO);
-    assert_non_null(strstr(err.msg, "/nowhere/costs.pv.x"));
+    assert_non_null(strstr(err.msg, "/nowhere/costs.pv-disks-nics-stock.x"));
 }
 
 static void test_broken_files(void **state)
@@ -181,7 +184,7 @@ static void test_broken_files(void **state)
         fputs(cases[i], file);
         fclose(file);
         forecast_costs_default(DOMAIN_PVH, &wanted);
-        forecast_costs_load(dir, "host2", DOMAIN_PVH, &got);
+        forecast_costs_load(dir, "host2", &pvh, &got);
         assert_memory_equal(&got, &wanted, sizeof(got));
     }
     unlink(path_of("costs.pvh.host2"));
@@ -189,7 +192,7 @@ static void test_broken_files(void **state)
     {
         struct forecast_costs got;
 
-        forecast_costs_load(dir, "host2", DOMAIN_PVH, &got);
+        forecast_costs_load(dir, "host2", &pvh, &got);
         assert_int_equal(got.nr_seen, 0);
     }
 }

@@ -13,6 +13,7 @@
 
 #include "../../xl-plugin/xl-migrate/facts_gather.h"
 #include "check_sample.h"
+#include "scratch.h"
 
 #define MS UINT64_C(1000000)
 
@@ -154,6 +155,35 @@ static void test_all_is_well(void **state)
     assert_in_range(precheck.forecast.total_ns, 20000 * MS, 27000 * MS);
 }
 
+/* A NIC's script costs time, and what was learnt of it is found again. */
+static void test_what_was_learnt(void **state)
+{
+    const struct forecast_move move = {.kind = DOMAIN_HVM,
+                                       .has_disks = sample.guest.nr_disks > 0,
+                                       .has_nics = true};
+    struct forecast_costs costs;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    params.costs_dir = scratch_dir;
+    sample.guest.nr_nics = 1;
+    forecast_costs_default(DOMAIN_HVM, &costs);
+    costs.nr_seen = 4;
+    assert_int_equal(
+        forecast_costs_save(scratch_dir, "host2", &move, &costs, &err), 0);
+    run();
+    assert_int_equal(precheck.costs.nr_seen, 4);
+    assert_false(precheck.move.is_stock);
+    sample.guest.nr_nics = 0;
+    run();
+    assert_int_equal(precheck.costs.nr_seen, 0);
+    sample.guest.nr_nics = 1;
+    sample.there.version[0] = 0;
+    run();
+    assert_int_equal(precheck.costs.nr_seen, 0);
+    assert_true(precheck.move.is_stock);
+}
+
 static void test_no_probes(void **state)
 {
     (void)state;
@@ -286,6 +316,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_all_is_well, set_up),
+        cmocka_unit_test_setup(test_what_was_learnt, set_up),
         cmocka_unit_test_setup(test_no_probes, set_up),
         cmocka_unit_test_setup(test_silent_target, set_up),
         cmocka_unit_test_setup(test_probes_that_fail, set_up),
@@ -295,5 +326,5 @@ int main(void)
         cmocka_unit_test_setup(test_printed, set_up),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -18,6 +18,9 @@
 #define MS  UINT64_C(1000000)
 #define MIB (UINT64_C(1) << 20)
 
+static const struct forecast_move pvh_nics = {.kind = DOMAIN_PVH,
+                                              .has_nics = true};
+
 /* ---- what is found out ----------------------------------------------------
  */
 
@@ -41,6 +44,7 @@ int precheck_run(const struct precheck_params *params, struct precheck *ret,
     ret->check = world.check;
     ret->has_link = true;
     ret->link.bytes_per_s = 40 * MIB;
+    ret->move = pvh_nics;
     ret->has_forecast = world.has_forecast;
     ret->forecast.total_ns = 9000 * MS;
     ret->forecast.downtime_ns = 300 * MS;
@@ -141,6 +145,8 @@ static void warnings_are_said_and_it_goes_on(void **state)
     assert_non_null(strstr(printed[1], "tsc: it differs"));
     assert_null(strstr(printed[1], "state"));
     assert_int_equal(session.link_bytes_per_s, 40 * MIB);
+    assert_int_equal(session.move.kind, DOMAIN_PVH);
+    assert_true(session.move.has_nics);
     assert_int_equal(session.report.forecast.total_ns, 9000 * MS);
     assert_int_equal(session.report.forecast.downtime_ns, 300 * MS);
     assert_int_equal(session.report.forecast.bytes, 130 * MIB);
@@ -253,6 +259,7 @@ static void has_moved(void)
     struct report *report = &session.report;
 
     session.link_bytes_per_s = 50 * MIB;
+    session.move = pvh_nics;
     report->setup_ns = 1000 * MS;
     report->total_ns = 10000 * MS;
     report->downtime_ns = 700 * MS;
@@ -267,7 +274,7 @@ static void has_moved(void)
 
 static void learnt(struct forecast_costs *ret_costs)
 {
-    forecast_costs_load(scratch_dir, "host2", DOMAIN_PVH, ret_costs);
+    forecast_costs_load(scratch_dir, "host2", &pvh_nics, ret_costs);
 }
 
 static void each_move_is_learnt_from(void **state)
@@ -304,6 +311,11 @@ static void what_is_not_known_teaches_nothing(void **state)
     struct forecast_costs costs;
 
     (void)state;
+    has_moved();
+    session.link_bytes_per_s = 0; /* nor what kind of move it was */
+    send_check_learn(&session);
+    learnt(&costs);
+    assert_int_equal(costs.nr_seen, 0);
     for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++) {
         has_moved();
         memcpy((char *)&session.report + holes[i].offset, &holes[i].value,
@@ -332,7 +344,7 @@ static int forget(void **state)
     char path[128];
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/costs.pvh.host2", scratch_dir);
+    snprintf(path, sizeof(path), "%s/costs.pvh-nics.host2", scratch_dir);
     unlink(path);
     return 0;
 }

@@ -133,7 +133,7 @@ static const struct key {
 };
 
 static bool make_path(char path[PATH_MAX], const char *dir, const char *host,
-                      enum domain_kind kind)
+                      const struct forecast_move *move)
 {
     static const char *const kinds[] = {"pv", "pvh", "hvm"};
     char clean[HOST_BYTES + 1];
@@ -149,7 +149,10 @@ static bool make_path(char path[PATH_MAX], const char *dir, const char *host,
                     *c))
             *c = '_';
     }
-    used = snprintf(path, PATH_MAX, "%s/costs.%s.%s", dir, kinds[kind], clean);
+    used =
+        snprintf(path, PATH_MAX, "%s/costs.%s%s%s%s.%s", dir, kinds[move->kind],
+                 move->has_disks ? "-disks" : "", move->has_nics ? "-nics" : "",
+                 move->is_stock ? "-stock" : "", clean);
     return used > 0 && used < PATH_MAX;
 }
 
@@ -193,15 +196,15 @@ static bool take_line(struct forecast_costs *costs, const char *line)
 }
 
 void forecast_costs_load(const char *dir, const char *host,
-                         enum domain_kind kind,
+                         const struct forecast_move *move,
                          struct forecast_costs *ret_costs)
 {
     struct forecast_costs costs;
     char path[PATH_MAX], text[FILE_BYTES];
 
-    forecast_costs_default(kind, ret_costs);
+    forecast_costs_default(move->kind, ret_costs);
     costs = *ret_costs;
-    if (!make_path(path, dir, host, kind) || !read_file(path, text))
+    if (!make_path(path, dir, host, move) || !read_file(path, text))
         return;
     for (const char *line = text; *line;) {
         if (!take_line(&costs, line))
@@ -228,14 +231,14 @@ static void put_text(char text[FILE_BYTES], const struct forecast_costs *costs)
 
 /* A crash leaves the old file or the new one; losing either does no harm. */
 int forecast_costs_save(const char *dir, const char *host,
-                        enum domain_kind kind,
+                        const struct forecast_move *move,
                         const struct forecast_costs *costs, struct xcx_err *err)
 {
     char path[PATH_MAX], next[PATH_MAX + 8], text[FILE_BYTES];
     ssize_t n = -1;
     int fd;
 
-    if (!make_path(path, dir, host, kind))
+    if (!make_path(path, dir, host, move))
         return xcx_err_set(err, XCX_ERR_IO, ENAMETOOLONG, "%.60s", dir);
     snprintf(next, sizeof(next), "%s.new", path);
     put_text(text, costs);

@@ -11,7 +11,7 @@
  *
  * These differ from host to host by far more than from run to run. So the
  * outcome of each migration is kept (forecast_learn), a file a target and kind
- * of guest, and the next forecast begins with it.
+ * of move, and the next forecast of such a move begins with it.
  */
 #ifndef XL_MIGRATE_FORECAST_H
 #define XL_MIGRATE_FORECAST_H
@@ -22,6 +22,13 @@
 #include "domain.h"
 #include "probe.h"
 #include "xcext.h"
+
+/* Moves that cost alike: while the guest waits, scripts run at the target. */
+struct forecast_move {
+    enum domain_kind kind;
+    bool has_disks, has_nics;
+    bool is_stock; /* the target */
+};
 
 struct forecast_costs {
     unsigned nr_seen;    /* migrations it was learnt from; 0: guesses */
@@ -73,15 +80,16 @@ void forecast_learn(struct forecast_costs *costs,
                     const struct forecast_outcome *outcome);
 
 /*
- * In DIR/costs.KIND.HOST, the host's name cleaned of all that a file name
- * should not have. A file that is absent, broken or not root's own gives the
- * defaults. Saving is atomic; errors: IO.
+ * In DIR/costs.MOVE.HOST, the host's name cleaned of all that a file name
+ * should not have; MOVE is like "pv" or "hvm-disks-nics-stock". A file that is
+ * absent, broken or not root's own gives the defaults. Saving is atomic;
+ * errors: IO.
  */
 void forecast_costs_load(const char *dir, const char *host,
-                         enum domain_kind kind,
+                         const struct forecast_move *move,
                          struct forecast_costs *ret_costs);
 int forecast_costs_save(const char *dir, const char *host,
-                        enum domain_kind kind,
+                        const struct forecast_move *move,
                         const struct forecast_costs *costs,
                         struct xcx_err *err);
 

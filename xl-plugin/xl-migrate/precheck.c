@@ -101,6 +101,22 @@ static int probe_the_guest(const struct precheck_params *params,
     return 0;
 }
 
+static void find_costs(const struct precheck_params *params,
+                       struct precheck *precheck)
+{
+    precheck->move = (struct forecast_move){
+        .kind = params->domain->kind,
+        .has_disks = precheck->guest.nr_disks > 0,
+        .has_nics = precheck->guest.nr_nics > 0,
+        .is_stock = !precheck->there.version[0],
+    };
+    if (params->costs_dir)
+        forecast_costs_load(params->costs_dir, params->ask.host,
+                            &precheck->move, &precheck->costs);
+    else
+        forecast_costs_default(params->domain->kind, &precheck->costs);
+}
+
 static void make_forecast(const struct precheck_params *params,
                           struct precheck *precheck)
 {
@@ -129,6 +145,7 @@ static int run_probes(const struct precheck_params *params,
     if (probe_the_link(params, precheck, err) ||
         probe_the_guest(params, precheck, err))
         return -1;
+    find_costs(params, precheck);
     if (precheck->has_link && precheck->has_probe)
         make_forecast(params, precheck);
     return 0;
@@ -138,11 +155,6 @@ int precheck_run(const struct precheck_params *params, struct precheck *ret,
                  struct xcx_err *err)
 {
     memset(ret, 0, sizeof(*ret));
-    if (params->costs_dir)
-        forecast_costs_load(params->costs_dir, params->ask.host,
-                            params->domain->kind, &ret->costs);
-    else
-        forecast_costs_default(params->domain->kind, &ret->costs);
     if (facts_guest_gather(params->host, params->domain, &ret->guest, err))
         return -1;
     facts_query_of(&ret->guest, &ret->query);

@@ -49,6 +49,7 @@ struct precheck {
     bool has_probe, has_link, has_forecast;
     struct xcx_probe probe;
     struct probe_link link;
+    struct forecast_move move; /* as the forecast took it */
     struct forecast_costs costs;
     struct forecast forecast;
 };

@@ -92,6 +92,7 @@ int send_check(struct send_session *session, struct xcx_err *ret_refusal,
     } else if (!(rc = tell(session, precheck, err))) {
         if (check_worst(&precheck->check) == CHECK_BLOCKER)
             refuse(&precheck->check, ret_refusal);
+        session->move = precheck->move;
         session->link_bytes_per_s =
             precheck->has_link ? precheck->link.bytes_per_s : 0;
         if (precheck->has_forecast)
@@ -118,7 +119,7 @@ void send_check_learn(struct send_session *session)
     struct forecast_costs costs;
     struct xcx_err why = XCX_ERR_INIT;
 
-    if (report->setup_ns == REPORT_UNKNOWN ||
+    if (!session->link_bytes_per_s || report->setup_ns == REPORT_UNKNOWN ||
         report->total_ns == REPORT_UNKNOWN ||
         report->downtime_ns == REPORT_UNKNOWN)
         return;
@@ -130,9 +131,9 @@ void send_check_learn(struct send_session *session)
     outcome.finish_ns =
         report->total_ns - report->setup_ns - live_ns - report->downtime_ns;
     forecast_costs_load(session->config.journal_dir, session->options->host,
-                        session->domain.kind, &costs);
+                        &session->move, &costs);
     forecast_learn(&costs, &outcome);
     if (forecast_costs_save(session->config.journal_dir, session->options->host,
-                            session->domain.kind, &costs, &why))
+                            &session->move, &costs, &why))
         xcx_log(&session->log, XCX_LOG_INFO, "not learnt from: %s", why.msg);
 }

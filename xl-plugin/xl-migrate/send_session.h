@@ -17,6 +17,7 @@
 #include "common/record.h"
 #include "control.h"
 #include "domain.h"
+#include "forecast.h"
 #include "host.h"
 #include "journal.h"
 #include "peer.h"
@@ -52,6 +53,7 @@ struct send_session {
     uint64_t recorded_ns;
     bool record_failed; /* warned already */
     uint64_t start_ns, ready_ns, starting_ns;
+    struct forecast_move move; /* of a link that was probed */
     uint64_t link_bytes_per_s; /* as probed; 0: it was not */
     struct report report;
 };
