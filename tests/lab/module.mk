@@ -29,7 +29,8 @@ LAB_TESTS += tests/lab/test-lab tests/lab/test-stock-migrate \
 # All workloads on all kinds of guests take long.
 SLOW_TESTS += tests/lab/test-helper-workloads tests/lab/test-helper-repeat \
               tests/lab/test-send tests/lab/test-handover tests/lab/test-check \
-              tests/lab/test-control
+              tests/lab/test-control tests/lab/test-send-matrix \
+              tests/lab/test-forecast
 
 .PHONY: bench-lab
 bench-lab: deps-lab
