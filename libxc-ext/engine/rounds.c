@@ -326,9 +326,7 @@ static int drain(struct xcx_rounds *rounds, struct xcx_err *err)
         return -1;
     if (!rounds->memory->guest->ops->types_change && rounds->sender->nr_no_data)
         xcx_memory_doubt(rounds->memory, true);
-    if (rounds->final)
-        return 0;
-    if (rounds->ops->drain)
+    if (!rounds->final && rounds->ops->drain)
         rounds->ops->drain(rounds->ops->opaque);
     /* As xcext.h says of ops->drain, for what is the nearest. */
     return xcx_out_drain(rounds->out, XCX_OUT_LITTLE_BYTES, err);
