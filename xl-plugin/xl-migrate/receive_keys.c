@@ -85,6 +85,9 @@ int receive_key(struct receive *receive, const struct message *message,
     const char *path;
     int rc = -1;
 
+    /* Those that were on their way when the copy was given up. */
+    if (receive->has_case && receive->journal.entry == HANDOVER_ABORTED)
+        return 0;
     if (!receive->has_case || receive->journal.entry > HANDOVER_READY)
         return channel_unexpected(&receive->channel, message, err);
     if (message_text(message, "path", 1, XENSTORE_MAX_PATH_BYTES, &path, err) ||
