@@ -19,8 +19,11 @@
 
 #define MS(ms) ((ms)*1000000ull)
 
-/* One thing that the target does, in order; ENDS ends the connection. */
-enum does { SILENT, SAYS, SETTLES, ENDS, NONSENSE };
+/*
+ * One thing that the target does, in order; ENDS ends the connection, REPEATS
+ * is a new process's, which knows of no reason.
+ */
+enum does { SILENT, SAYS, REPEATS, SETTLES, ENDS, NONSENSE };
 struct deed {
     enum does does;
     enum handover_word word;
@@ -113,10 +116,13 @@ static int peer_hear(struct peer *peer, uint64_t deadline_ns,
         return xcx_err_set(err, XCX_ERR_PEER, 0, "host2: nonsense");
     if (deed.does == SETTLES)
         ret->news = PEER_SETTLED;
-    if (deed.does == SAYS) {
+    if (deed.does == SAYS || deed.does == REPEATS) {
         ret->news = PEER_WORD;
         ret->word = deed.word;
-        strcpy(ret->text, deed.word == HANDOVER_SAY_ABORTED ? "no memory" : "");
+        strcpy(ret->text,
+               deed.does == SAYS && deed.word == HANDOVER_SAY_ABORTED
+                   ? "no memory"
+                   : "");
     }
     return 0;
 }
@@ -215,6 +221,39 @@ static const struct {
      false,
      false,
      "ABORT",
+     HANDOVER_RESUMED,
+     HANDOVER_RUNNING,
+     HANDOVER_HERE,
+     true,
+     "ABORTED: no memory"},
+    {"target gives up, and is lost: its reason is told",
+     HANDOVER_OFFERED,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{SAYS, HANDOVER_SAY_ABORTED}, {ENDS, 0}},
+     0,
+     false,
+     false,
+     false,
+     "ABORT",
+     HANDOVER_RESUMED,
+     HANDOVER_RUNNING,
+     HANDOVER_HERE,
+     false,
+     "ABORTED: no memory"},
+    {"target gives up, and is found again",
+     HANDOVER_OFFERED,
+     HANDOVER_PAUSED,
+     HANDOVER_LOOK,
+     {{SAYS, HANDOVER_SAY_ABORTED},
+      {ENDS, 0},
+      {REPEATS, HANDOVER_SAY_ABORTED},
+      {SETTLES, 0}},
+     1,
+     false,
+     false,
+     false,
+     "ABORT ABORT ABORT",
      HANDOVER_RESUMED,
      HANDOVER_RUNNING,
      HANDOVER_HERE,
@@ -473,6 +512,7 @@ static void a_resume_is_tried_again_once_the_target_has_given_up(void **state)
     assert_int_equal(world.copy, HANDOVER_RUNNING);
     assert_int_equal(result.place, HANDOVER_HERE);
     assert_true(result.settled);
+    assert_non_null(strstr(result.why.msg, "no memory"));
 }
 
 static void a_resume_that_never_succeeds_needs_recover(void **state)

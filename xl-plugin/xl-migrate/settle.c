@@ -21,6 +21,7 @@ struct settling {
     uint64_t silent_ns;  /* when the last word came, or was said */
     uint64_t failing_ns; /* when an act failed first; 0: none does */
     struct xcx_err why;
+    struct xcx_err reason; /* the target's own, for having given it up */
 };
 
 enum verdict { GO_ON, LEAVE, BROKEN };
@@ -260,6 +261,20 @@ static enum verdict silence(struct settling *settling, struct xcx_err *err)
     return GO_ON;
 }
 
+/* It says it again whenever asked, but a new process does not know why. */
+static void note_refusal(struct settling *settling,
+                         const struct peer_message *message)
+{
+    struct xcx_err *reason = &settling->reason;
+
+    settling->why = XCX_ERR_INIT;
+    xcx_err_set(&settling->why, XCX_ERR_PEER, 0, "the target says %s%s%s",
+                handover_word_name(message->word), message->text[0] ? ": " : "",
+                message->text);
+    if (!xcx_err_is_set(reason) && message->text[0])
+        *reason = settling->why;
+}
+
 static enum verdict take_word(struct settling *settling,
                               const struct peer_message *message,
                               struct xcx_err *err)
@@ -274,12 +289,8 @@ static enum verdict take_word(struct settling *settling,
                     handover_word_name(message->word));
         return LEAVE;
     }
-    if (event == HANDOVER_HEARD_ABORTED || event == HANDOVER_HEARD_FAILED) {
-        settling->why = XCX_ERR_INIT;
-        xcx_err_set(&settling->why, XCX_ERR_PEER, 0, "the target says %s%s%s",
-                    handover_word_name(message->word),
-                    message->text[0] ? ": " : "", message->text);
-    }
+    if (event == HANDOVER_HEARD_ABORTED || event == HANDOVER_HEARD_FAILED)
+        note_refusal(settling, message);
     return step(settling, event, err);
 }
 
@@ -319,6 +330,20 @@ static bool takes_it_back(const struct settling *settling)
         return false;
     return (entry_of(settling) == HANDOVER_OFFERED && settling->lost_ns) ||
            (ops->cancelled && ops->cancelled(ops->opaque));
+}
+
+/*
+ * What came after its reason, a connection lost or locks that it held, says
+ * nothing about why the guest is back, once it is.
+ */
+static const struct xcx_err *why_of(const struct settling *settling)
+{
+    enum handover_entry entry = entry_of(settling);
+
+    return xcx_err_is_set(&settling->reason) && !settling->failing_ns &&
+                   (entry == HANDOVER_RESUMED || entry == HANDOVER_LOST)
+               ? &settling->reason
+               : &settling->why;
 }
 
 /* Over, whether the target need not be asked or has said so. */
@@ -364,7 +389,7 @@ int settle(const struct settle_params *params, struct settle_result *ret,
         .copy = settling.outcome.copy,
         .place = settling.outcome.place,
         .settled = is_settled(&settling),
-        .why = settling.why,
+        .why = *why_of(&settling),
     };
     return ret->settled ? journal_remove(params->journal, err) : 0;
 }
