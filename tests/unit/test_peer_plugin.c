@@ -86,6 +86,42 @@ static void whoever_writes_data_to_it_is_freed(void **state)
     peer_close(&peer);
 }
 
+#define READ_BEGIN                                                             \
+    "while read line; do case $line in *begin*) break;; esac; done; "
+#define LOG "echo '{\"type\":\"log\",\"level\":\"info\",\"text\":\"l\"}'; "
+#define NO                                                                     \
+    "echo "                                                                    \
+    "'{\"type\":\"error\",\"code\":\"begin\",\"text\":\"full\"}'; "
+
+static void who_says_no_to_begin_knows_nothing_of_the_case(void **state)
+{
+    static const struct {
+        const char *target, *why;
+        bool refused;
+    } rows[] = {
+        {"# host2\n" HELLO READ_BEGIN LOG NO, ": full", true},
+        {"# host2\n" HELLO NO, ": full", true},
+        {"# host2\n" HELLO READ_BEGIN, ": exit status 0", false},
+        {"# host2\n" HELLO, ": exit status 0", false},
+    };
+    const struct journal_case about = {.id = "0a"};
+    const struct peer_begin begin = {.about = &about, .source = "host1"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct peer *peer = open_peer(rows[i].target);
+        struct xcx_err err = XCX_ERR_INIT;
+        int fd;
+
+        assert_int_equal(peer->ops->begin(peer, &begin, &fd, &err), -1);
+        assert_int_equal(err.kind, rows[i].refused ? XCX_ERR_PEER : XCX_ERR_IO);
+        if (!strstr(err.msg, rows[i].why))
+            fail_msg("%s", err.msg);
+        assert_int_equal(peer->refused, rows[i].refused);
+        peer_close(&peer);
+    }
+}
+
 /* It has settled the case already when it is told to once more. */
 static void what_it_said_before_it_went_is_heard(void **state)
 {
@@ -140,6 +176,7 @@ int main(void)
         cmocka_unit_test(one_that_goes_silent_is_lost),
         cmocka_unit_test(one_whose_command_leaves_others_is_lost_too),
         cmocka_unit_test(whoever_writes_data_to_it_is_freed),
+        cmocka_unit_test(who_says_no_to_begin_knows_nothing_of_the_case),
         cmocka_unit_test(what_it_said_before_it_went_is_heard),
         cmocka_unit_test(who_is_tried_again_has_not_so_long),
         cmocka_unit_test(one_that_is_alive_may_take_its_time),

@@ -55,7 +55,10 @@ struct peer_message {
 };
 
 struct peer_ops {
-    /* Data written to *ret_data_fd builds the copy; blocking, the peer's. */
+    /*
+     * Data written to *ret_data_fd builds the copy; blocking, the peer's.
+     * Failed, and peer->refused: the target knows nothing of the case.
+     */
     int (*begin)(struct peer *peer, const struct peer_begin *begin,
                  int *ret_data_fd, struct xcx_err *err);
     /*
@@ -90,7 +93,8 @@ struct peer_times {
 /* The first member of each kind of peer. */
 struct peer {
     const struct peer_ops *ops;
-    bool plugin; /* it has the plugin */
+    bool plugin;  /* it has the plugin */
+    bool refused; /* it answered begin with no */
     struct peer_times times;
 };
 

@@ -143,19 +143,38 @@ static int await_message(struct peer_plugin *plugin, uint64_t ms,
                        plugin->address->host, what);
 }
 
-static int send_message(struct peer_plugin *plugin, struct json *json,
-                        struct xcx_err *err)
+/* *ret_gone instead of an error: nobody will read it. */
+static int write_message(struct peer_plugin *plugin, struct json *json,
+                         bool *ret_gone, struct xcx_err *err)
 {
     struct xcx_err why = XCX_ERR_INIT;
     int rc =
         channel_send(&plugin->channel, json, deadline_in_ms(WRITE_MS), &why);
 
     json_done(json);
-    if (!rc)
+    *ret_gone = rc && (why.kind == XCX_ERR_PEER || why.os_errno == EPIPE);
+    if (!rc || *ret_gone)
         return 0;
-    if (why.kind == XCX_ERR_PEER || why.os_errno == EPIPE)
-        return lost(plugin, err);
     return xcx_err_set(err, XCX_ERR_IO, 0, "%s", why.msg);
+}
+
+static int send_message(struct peer_plugin *plugin, struct json *json,
+                        struct xcx_err *err)
+{
+    bool gone;
+
+    if (write_message(plugin, json, &gone, err))
+        return -1;
+    return gone ? lost(plugin, err) : 0;
+}
+
+/* What is answered: by why it went, if it is gone. */
+static int ask(struct peer_plugin *plugin, struct json *json,
+               struct xcx_err *err)
+{
+    bool gone;
+
+    return write_message(plugin, json, &gone, err);
 }
 
 static enum xcx_log_level level_of(const char *text)
@@ -364,7 +383,7 @@ static int say_begin(struct peer_plugin *plugin, const struct peer_begin *begin,
     json_count(&json, "step_ms", begin->announce_step_ms);
     json_count(&json, "max_ms", begin->announce_max_ms);
     json_close_map(&json);
-    return send_message(plugin, &json, err);
+    return ask(plugin, &json, err);
 }
 
 /* Until a message of that type; what it logs meanwhile is logged. */
@@ -380,6 +399,7 @@ static int await_type(struct peer_plugin *plugin, const char *type,
         if (await_message(plugin, ANSWER_MS, what, &message, err))
             return -1;
         found = !strcmp(message.type, type);
+        plugin->peer.refused = !strcmp(message.type, "error");
         rc = found ? 0 : take(plugin, &message, &unused, err);
         message_done(&message);
         if (rc || found)
@@ -440,7 +460,7 @@ static int plugin_reattach(struct peer *peer, const struct journal_case *about,
     if (message_begin(&json, "reattach", err))
         return -1;
     json_text(&json, "id", about->id);
-    if (send_message(plugin, &json, err) ||
+    if (ask(plugin, &json, err) ||
         await_message(plugin, ANSWER_MS, "\"reattach\"", &message, err))
         return -1;
     rc = take_reattached(plugin, &message, ret_known, err);

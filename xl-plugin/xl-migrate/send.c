@@ -185,8 +185,11 @@ static int begin(struct send_session *session, struct xcx_err *err)
     config_apply(config, &session->params);
     send_session_open_control(session);
     session->begun = true;
-    return session->peer->ops->begin(session->peer, &begin,
-                                     &session->params.out_fd, err);
+    if (!session->peer->ops->begin(session->peer, &begin,
+                                   &session->params.out_fd, err))
+        return 0;
+    session->begun = !session->peer->refused;
+    return -1;
 }
 
 /* What stock loses; the guest is suspended, so nothing changes any more. */
@@ -249,6 +252,7 @@ static void explain(struct send_session *session, struct xcx_err *why)
 static int move(struct send_session *session, struct xcx_err *err)
 {
     int rc = run_hooks(session, HOOKS_PRE_SEND, NULL, err);
+    bool recorded = !rc;
 
     if (!rc)
         rc = begin(session, err);
@@ -256,7 +260,7 @@ static int move(struct send_session *session, struct xcx_err *err)
         rc = stream(session, err);
     if (rc)
         explain(session, err);
-    if (session->begun)
+    if (recorded)
         send_session_end_record(session, err);
     return rc;
 }

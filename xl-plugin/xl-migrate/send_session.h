@@ -42,7 +42,7 @@ struct send_session {
     char ssh[2 * CONFIG_TEXT_BYTES];
     struct peer_address address;
     struct peer *peer;   /* owned */
-    bool begun;          /* the target was asked to */
+    bool begun;          /* the target was asked to, and did not say no */
     struct xcx_err told; /* why the target gave up, as it said itself */
     uint64_t heard_ns;   /* when it was last listened to */
     struct control control;
