@@ -89,6 +89,10 @@ SETTLE_SRC := $(call migrate_src,settle.c) $(HANDOVER_RUN_SRC)
 test_settle_SRC := $(SETTLE_SRC) tests/unit/case_sample.c
 test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
     remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
+test_send_session_SRC := $(CONTROL_SRC) $(HANDOVER_RUN_SRC) $(call \
+    migrate_src,cases.c drain.c lines.c progress.c report.c send_session.c \
+    spawn.c transport_ssh.c) $(call common_src,cancel.c record.c)
+test_send_session_LIBS = $(COMMON_LIBS)
 test_drain_SRC := $(call migrate_src,drain.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \

@@ -235,20 +235,6 @@ static int stream(struct send_session *session, struct xcx_err *err)
     return send_keys(session, err);
 }
 
-/* The words of who knows best why it failed. */
-static void explain(struct send_session *session, struct xcx_err *why)
-{
-    const char *reason = cancel_reason(&session->cancel);
-
-    /* Data that cannot be written is how the loss is noticed first. */
-    if (why->kind == XCX_ERR_IO && session->begun && session->peer)
-        send_session_hear(session);
-    if (xcx_err_is_set(&session->told))
-        *why = session->told;
-    else if (why->kind == XCX_ERR_CANCELLED && reason)
-        xcx_err_prefix(why, "%s", reason);
-}
-
 static int move(struct send_session *session, struct xcx_err *err)
 {
     int rc = run_hooks(session, HOOKS_PRE_SEND, NULL, err);
@@ -259,7 +245,7 @@ static int move(struct send_session *session, struct xcx_err *err)
     if (!rc)
         rc = stream(session, err);
     if (rc)
-        explain(session, err);
+        send_session_explain(session, err);
     if (recorded)
         send_session_end_record(session, err);
     return rc;
@@ -510,7 +496,7 @@ static enum exit_status run(struct send_session *session)
 
     if (find(session, &err) || meet(session, &err) ||
         send_check(session, &refusal, &err)) {
-        explain(session, &err);
+        send_session_explain(session, &err);
         return tell(session,
                     err.kind == XCX_ERR_USAGE ? EXIT_STATUS_USAGE
                                               : EXIT_STATUS_AT_SOURCE,

@@ -16,6 +16,8 @@
 
 #define NS_PER_S         UINT64_C(1000000000)
 #define HEAR_INTERVAL_NS (NS_PER_S / 5)
+/* By when it says why it takes no more data. */
+#define LAST_WORD_MS 2000
 
 /* ---- log ----------------------------------------------------------------- */
 
@@ -118,7 +120,7 @@ void send_session_told(void *opaque, const struct peer_message *message)
 }
 
 /* Its giving up, and the loss of its connection, end the save. */
-void send_session_hear(struct send_session *session)
+static void hear_until(struct send_session *session, uint64_t deadline_ns)
 {
     struct peer_message message;
     struct xcx_err err = XCX_ERR_INIT;
@@ -127,7 +129,8 @@ void send_session_hear(struct send_session *session)
     do {
         if (xcx_err_is_set(&session->told))
             return;
-        if (session->peer->ops->hear(session->peer, 0, &message, &err)) {
+        if (session->peer->ops->hear(session->peer, deadline_ns, &message,
+                                     &err)) {
             session->told = err;
             cancel_request(&session->cancel);
             return;
@@ -140,6 +143,26 @@ void send_session_hear(struct send_session *session)
             cancel_request(&session->cancel);
         }
     } while (message.news != PEER_NOTHING);
+}
+
+/* What there is to be heard of the target by now; why it ends is in told. */
+static void hear(struct send_session *session)
+{
+    hear_until(session, 0);
+}
+
+void send_session_explain(struct send_session *session, struct xcx_err *why)
+{
+    const char *reason = cancel_reason(&session->cancel);
+
+    /* Data that cannot be written is how its giving up is noticed first. */
+    if (why->kind == XCX_ERR_IO && session->begun && session->peer)
+        hear_until(session,
+                   session->peer->plugin ? deadline_in_ms(LAST_WORD_MS) : 0);
+    if (xcx_err_is_set(&session->told))
+        *why = session->told;
+    else if (why->kind == XCX_ERR_CANCELLED && reason)
+        xcx_err_prefix(why, "%s", reason);
 }
 
 /* ---- what the engine calls ----------------------------------------------- */
@@ -155,7 +178,7 @@ static void on_progress(void *opaque, const char *what, uint64_t done,
     if (now_ns - session->recorded_ns >= NS_PER_S)
         renew_record(session, what, done, total);
     if (now_ns - session->heard_ns >= HEAR_INTERVAL_NS)
-        send_session_hear(session);
+        hear(session);
 }
 
 static void on_stats(void *opaque, const struct xcx_save_stats *stats)
@@ -190,7 +213,7 @@ static void serve(void *opaque)
 
     control_serve(&session->control);
     if (deadline_now_ns() - session->heard_ns >= HEAR_INTERVAL_NS)
-        send_session_hear(session);
+        hear(session);
 }
 
 static void on_drain(void *opaque)

@@ -76,8 +76,11 @@ void send_session_end_record(struct send_session *session,
 /* For send_stream; opaque is the session. */
 extern const struct xcx_save_ops send_session_ops;
 
-/* What there is to be heard of the target by now; why it ends is in told. */
-void send_session_hear(struct send_session *session);
+/*
+ * why it failed, in the words of who knows best: the target's, if it gave up,
+ * for which it is listened to once more; the user's.
+ */
+void send_session_explain(struct send_session *session, struct xcx_err *why);
 
 /* What the target says in passing; also settle_ops.told. */
 void send_session_told(void *opaque, const struct peer_message *message);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What send says of a failure, with a target that the test speaks for. */
+#include "../../xl-plugin/xl-migrate/send_session.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* ---- the target -----------------------------------------------------------
+ */
+
+enum does { NOTHING, LATER, LOGS, GIVES_UP, IS_GONE };
+
+static struct {
+    const enum does *deeds; /* the last one for ever */
+    uint64_t deadline_ns;   /* of the last time that it was listened to */
+} target;
+
+static int on_hear(struct peer *peer, uint64_t deadline_ns,
+                   struct peer_message *ret, struct xcx_err *err)
+{
+    (void)peer;
+    target.deadline_ns = deadline_ns;
+    *ret = (struct peer_message){.news = PEER_NOTHING};
+    /* What comes later is heard by who waits for it. */
+    if (*target.deeds == LATER && deadline_ns)
+        target.deeds++;
+    switch (*target.deeds) {
+    case LOGS:
+        target.deeds++;
+        ret->news = PEER_LOG;
+        strcpy(ret->text, "hook 20-no: not today");
+        return 0;
+    case GIVES_UP:
+        ret->news = PEER_WORD;
+        ret->word = HANDOVER_SAY_ABORTED;
+        strcpy(ret->text, "hook says no");
+        return 0;
+    case IS_GONE:
+        return xcx_err_set(err, XCX_ERR_IO, 0, "host2: exit status 255");
+    default:
+        return 0;
+    }
+}
+
+static void on_close(struct peer *peer)
+{
+    (void)peer;
+}
+
+void host_close(struct host *host)
+{
+    (void)host;
+}
+
+static const struct peer_ops ops = {.hear = on_hear, .close = on_close};
+
+/* ---- fixture ---------------------------------------------------------------
+ */
+
+static const struct send_options options = {
+    .domain = "web", .host = "host2", .quiet = true};
+static struct send_session session;
+static struct peer peer;
+
+static int set_up(void **state)
+{
+    static struct config config;
+
+    (void)state;
+    config_default(&config);
+    peer = (struct peer){.ops = &ops, .plugin = true};
+    if (send_session_init(&session, &options, &config, NULL))
+        return -1;
+    session.peer = &peer;
+    session.begun = true;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    send_session_done(&session);
+    return 0;
+}
+
+/* ---- tests -----------------------------------------------------------------
+ */
+
+static void who_knows_best_says_why(void **state)
+{
+    static const struct {
+        const char *what;
+        enum does deeds[3];
+        enum xcx_err_kind kind; /* of the failure */
+        bool stock, cancelled;
+        const char *why;
+    } rows[] = {
+        {"it has said so",
+         {LOGS, GIVES_UP},
+         XCX_ERR_IO,
+         false,
+         false,
+         "host2 says ABORTED: hook says no"},
+        {"it says so later",
+         {LATER, LOGS, GIVES_UP},
+         XCX_ERR_IO,
+         false,
+         false,
+         "host2 says ABORTED: hook says no"},
+        {"xl says nothing by itself",
+         {LATER, GIVES_UP},
+         XCX_ERR_IO,
+         true,
+         false,
+         "the save: Broken pipe"},
+        {"its connection is lost",
+         {IS_GONE},
+         XCX_ERR_IO,
+         false,
+         false,
+         "host2: exit status 255"},
+        {"it does not say",
+         {NOTHING},
+         XCX_ERR_IO,
+         false,
+         false,
+         "the save: Broken pipe"},
+        {"nothing of it",
+         {GIVES_UP},
+         XCX_ERR_GUEST,
+         false,
+         false,
+         "the save: Broken pipe"},
+        {"the user",
+         {NOTHING},
+         XCX_ERR_CANCELLED,
+         false,
+         true,
+         "stopped on request: the save: Broken pipe"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct xcx_err why = XCX_ERR_INIT;
+
+        assert_int_equal(set_up(state), 0);
+        target.deeds = rows[i].deeds;
+        peer.plugin = !rows[i].stock;
+        if (rows[i].cancelled)
+            cancel_request(&session.cancel);
+        xcx_err_set(&why, rows[i].kind, EPIPE, "the save");
+        send_session_explain(&session, &why);
+        if (strcmp(why.msg, rows[i].why) != 0)
+            fail_msg("%s: \"%s\"", rows[i].what, why.msg);
+        tear_down(state);
+    }
+}
+
+static void one_that_was_never_begun_is_not_listened_to(void **state)
+{
+    static const enum does deeds[] = {GIVES_UP};
+    struct xcx_err why = XCX_ERR_INIT;
+
+    (void)state;
+    target.deeds = deeds;
+    session.begun = false;
+    xcx_err_set(&why, XCX_ERR_IO, 0, "host2: no route");
+    send_session_explain(&session, &why);
+    assert_string_equal(why.msg, "host2: no route");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_knows_best_says_why),
+        cmocka_unit_test_setup_teardown(
+            one_that_was_never_begun_is_not_listened_to, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
