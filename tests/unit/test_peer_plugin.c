@@ -5,12 +5,14 @@
  */
 #include "../../xl-plugin/xl-migrate/peer.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -22,6 +24,16 @@
 #define ALIVE     "echo '{\"type\":\"alive\",\"within_s\":1}'; "
 #define LISTENING "echo '{\"type\":\"listening\"}'; "
 #define WAIT_MS   30000
+#define HOLD_NS   (UINT64_C(9) * 1000000000)
+
+/* Counts how often a silent one was reported. */
+static int gone_fd = -1;
+
+static void on_gone(void *opaque)
+{
+    assert_ptr_equal(opaque, &gone_fd);
+    assert_int_equal(eventfd_write(gone_fd, 1), 0);
+}
 
 static struct peer *open_peer(const char *host)
 {
@@ -30,7 +42,13 @@ static struct peer *open_peer(const char *host)
     struct peer *peer = NULL;
     bool absent = true;
 
-    address = (struct peer_address){.host = host, .ssh = "", .timeout_s = 1};
+    address = (struct peer_address){
+        .host = host,
+        .ssh = "",
+        .timeout_s = 1,
+        .gone = gone_fd < 0 ? NULL : on_gone,
+        .opaque = &gone_fd,
+    };
     if (peer_plugin_open(&address, &peer, &absent, &err))
         fail_msg("%s", err.msg);
     assert_false(absent);
@@ -55,15 +73,44 @@ static void one_that_goes_silent_is_lost(void **state)
 /* What holds the pipe is not what was started, and outlives it. */
 static void one_whose_command_leaves_others_is_lost_too(void **state)
 {
+    uint64_t start_ns = deadline_now_ns();
     struct peer *peer = open_peer("# host2\n" HELLO ALIVE "sleep 10; true");
     struct xcx_err err = XCX_ERR_INIT;
     struct peer_message message;
 
     (void)state;
+    /* Not with the pipe's end, which comes in between. */
     assert_int_equal(
-        peer->ops->hear(peer, deadline_in_ms(5000), &message, &err), -1);
+        peer->ops->hear(peer, deadline_in_ms(WAIT_MS), &message, &err), -1);
+    assert_true(deadline_now_ns() < HOLD_NS + start_ns);
     assert_non_null(strstr(err.msg, ": no sign of life for 1 s"));
     peer_close(&peer);
+}
+
+/* What is between here and ssh does not read either, and is not ended. */
+static void whoever_writes_data_to_it_behind_others_is_told(void **state)
+{
+    const struct journal_case about = {.id = "0a"};
+    const struct peer_begin begin = {.about = &about, .source = "host1"};
+    struct pollfd gone = {.events = POLLIN};
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+    struct peer *peer;
+    int fd;
+
+    (void)state;
+    gone.fd = gone_fd = eventfd(0, EFD_CLOEXEC);
+    peer = open_peer(
+        "# host2\ncase $XL_MIGRATE_REMOTE_COMMAND in *--data*) sleep 10; "
+        "exit;; esac; " HELLO ALIVE LISTENING "sleep 10; true");
+    if (peer->ops->begin(peer, &begin, &fd, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(poll(&gone, 1, WAIT_MS), 1);
+    assert_int_equal(peer->ops->hear(peer, 0, &message, &err), -1);
+    assert_non_null(strstr(err.msg, ": no sign of life for 1 s"));
+    peer_close(&peer);
+    close(gone_fd);
+    gone_fd = -1;
 }
 
 /* Nobody hears words meanwhile: only the thread can end it. */
@@ -176,6 +223,7 @@ int main(void)
         cmocka_unit_test(one_that_goes_silent_is_lost),
         cmocka_unit_test(one_whose_command_leaves_others_is_lost_too),
         cmocka_unit_test(whoever_writes_data_to_it_is_freed),
+        cmocka_unit_test(whoever_writes_data_to_it_behind_others_is_told),
         cmocka_unit_test(who_says_no_to_begin_knows_nothing_of_the_case),
         cmocka_unit_test(what_it_said_before_it_went_is_heard),
         cmocka_unit_test(who_is_tried_again_has_not_so_long),

@@ -160,6 +160,25 @@ static void who_knows_best_says_why(void **state)
     }
 }
 
+/* Its loss ends the writing of data, and nothing behind that. */
+static void one_that_goes_silent_ends_the_copying(void **state)
+{
+    static const enum does deeds[] = {IS_GONE};
+    struct xcx_err why = XCX_ERR_INIT;
+
+    (void)state;
+    target.deeds = deeds;
+    session.address.gone(session.address.opaque);
+    assert_null(cancel_reason(&session.cancel));
+    send_session_set_copying(&session, true);
+    session.address.gone(session.address.opaque);
+    session.address.gone(session.address.opaque);
+    assert_non_null(cancel_reason(&session.cancel));
+    assert_int_equal(xcx_err_set(&why, XCX_ERR_CANCELLED, 0, "cancelled"), -1);
+    send_session_explain(&session, &why);
+    assert_string_equal(why.msg, "host2: exit status 255");
+}
+
 static void one_that_was_never_begun_is_not_listened_to(void **state)
 {
     static const enum does deeds[] = {GIVES_UP};
@@ -177,6 +196,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_knows_best_says_why),
+        cmocka_unit_test_setup_teardown(one_that_goes_silent_ends_the_copying,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             one_that_was_never_begun_is_not_listened_to, set_up, tear_down),
     };

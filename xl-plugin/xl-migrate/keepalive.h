@@ -9,7 +9,8 @@
  *          ◀── the same ───────────────────────────────────
  *
  * Who is silent for longer than it has promised is gone: receive's loop ends;
- * at the source, which may be blocked on the data, this thread calls gone().
+ * at the source, which may be blocked on the data, this thread calls gone(),
+ * which makes fds readable that every wait there looks at.
  * One that never promised is never taken for gone.
  *
  * Time that this host itself stood still does not count: a wait counts as what

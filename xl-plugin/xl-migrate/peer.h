@@ -120,6 +120,13 @@ struct peer_address {
     unsigned timeout_s;        /* how long it may be silent; 1 or more */
     bool again;                /* nobody has to type a passphrase any more */
     const struct xcx_log *log; /* what ssh and the target say; or NULL */
+    /*
+     * In another thread, again and again: it is silent for longer than it has
+     * promised. Whoever writes data must not wait any more then: whatever is
+     * between here and ssh may hold the pipe. Optional.
+     */
+    void (*gone)(void *opaque);
+    void *opaque; /* given back as is */
 };
 
 /*

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "channel.h"
 #include "handover_run.h"
@@ -19,7 +21,7 @@
 #define GRACE_MS   2000
 #define HOST_BYTES 256
 
-enum { FD_IN, FD_OUT, FD_SAID, FD_DATA_SAID, NR_FDS };
+enum { FD_IN, FD_OUT, FD_SAID, FD_DATA_SAID, FD_GONE, NR_FDS };
 
 struct peer_plugin {
     struct peer peer;
@@ -27,7 +29,7 @@ struct peer_plugin {
     struct transport_ssh control, data;
     struct channel channel;
     struct keepalive keepalive;
-    bool gone;                 /* silent for too long; its thread says so */
+    int gone_fd;               /* readable: silent for too long; owned */
     struct peer_message first; /* heard while reattaching */
     bool has_first;
 };
@@ -39,17 +41,26 @@ static struct peer_plugin *plugin_of(struct peer *peer)
 
 /* ---- messages ------------------------------------------------------------ */
 
+static bool is_readable(int fd)
+{
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+    return poll(&pollfd, 1, 0) == 1;
+}
+
 /*
- * In a thread of its own. Without its connections nobody waits for it any
- * more, neither for words nor to be rid of data.
+ * In a thread of its own. Nobody waits for it any more, neither for words nor
+ * to be rid of data, whether its connections' processes end all of it or not.
  */
 static void end_connections(void *opaque)
 {
-    struct peer_plugin *plugin = opaque;
+    const struct peer_plugin *plugin = opaque;
 
-    __atomic_store_n(&plugin->gone, true, __ATOMIC_RELAXED);
+    eventfd_write(plugin->gone_fd, 1);
     spawn_signal(&plugin->data.child, SIGKILL);
     spawn_signal(&plugin->control.child, SIGKILL);
+    if (plugin->address->gone)
+        plugin->address->gone(plugin->address->opaque);
 }
 
 /* The control connection has ended: why, in the words of who knows best. */
@@ -57,7 +68,7 @@ static int lost(struct peer_plugin *plugin, struct xcx_err *err)
 {
     char why[TRANSPORT_SSH_LINE_BYTES + 64];
 
-    if (__atomic_load_n(&plugin->gone, __ATOMIC_RELAXED))
+    if (is_readable(plugin->gone_fd))
         return xcx_err_set(
             err, XCX_ERR_IO, 0, "%.60s: no sign of life for %u s",
             plugin->address->host,
@@ -82,6 +93,7 @@ static void poll_all(struct peer_plugin *plugin, uint64_t deadline_ns)
                     .events = POLLOUT},
         [FD_SAID] = {.fd = plugin->control.said.fd, .events = POLLIN},
         [FD_DATA_SAID] = {.fd = plugin->data.said.fd, .events = POLLIN},
+        [FD_GONE] = {.fd = plugin->gone_fd, .events = POLLIN},
     };
 
     if (plugin->control.said.ended)
@@ -96,13 +108,6 @@ static void poll_all(struct peer_plugin *plugin, uint64_t deadline_ns)
         transport_ssh_hear(&plugin->data, log);
 }
 
-static bool is_readable(int fd)
-{
-    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-
-    return poll(&pollfd, 1, 0) == 1;
-}
-
 /* 1 and a message; 0: the deadline has passed. IO: the connection is lost. */
 static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
                         struct message *ret, struct xcx_err *err)
@@ -115,8 +120,7 @@ static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
         if (rc)
             return rc;
         /* Its pipe may be held by what was not ended. */
-        if (channel->in.ended ||
-            __atomic_load_n(&plugin->gone, __ATOMIC_RELAXED))
+        if (channel->in.ended || is_readable(plugin->gone_fd))
             return lost(plugin, err);
         if (last)
             return 0;
@@ -486,6 +490,8 @@ static void plugin_close(struct peer *peer)
     channel_done(&plugin->channel);
     transport_ssh_done(&plugin->data, GRACE_MS);
     transport_ssh_done(&plugin->control, GRACE_MS);
+    if (plugin->gone_fd >= 0)
+        close(plugin->gone_fd);
     free(plugin);
 }
 
@@ -559,7 +565,10 @@ int peer_plugin_open(const struct peer_address *address, struct peer **ret,
     plugin->control = plugin->data = TRANSPORT_SSH_INIT;
     plugin->channel = CHANNEL_INIT;
     plugin->keepalive = KEEPALIVE_INIT;
-    if (transport_ssh_start(&plugin->control, address->ssh, address->host,
+    plugin->gone_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if ((plugin->gone_fd < 0 &&
+         xcx_err_set(err, XCX_ERR_RESOURCE, errno, "connection")) ||
+        transport_ssh_start(&plugin->control, address->ssh, address->host,
                             "xl-migrate receive", err) ||
         channel_init(&plugin->channel, plugin->control.from_fd,
                      plugin->control.to_fd, address->host, err) ||

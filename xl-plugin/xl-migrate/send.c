@@ -217,6 +217,7 @@ static int send_keys(struct send_session *session, struct xcx_err *err)
 static int stream(struct send_session *session, struct xcx_err *err)
 {
     struct xcx_save_ops ops = send_session_ops;
+    int rc;
 
     ops.opaque = session;
     session->stream = (struct send_stream){
@@ -228,7 +229,10 @@ static int stream(struct send_session *session, struct xcx_err *err)
         .suspend_timeout_s = (unsigned)session->config.suspend_timeout_s,
     };
     progress_phase(&session->progress, "copying memory", deadline_now_ns());
-    if (send_stream_run(&session->stream, err))
+    send_session_set_copying(session, true);
+    rc = send_stream_run(&session->stream, err);
+    send_session_set_copying(session, false);
+    if (rc)
         return -1;
     session->peer->ops->end_data(session->peer);
     progress_phase(&session->progress, "handing over", deadline_now_ns());

@@ -145,6 +145,23 @@ static void hear_until(struct send_session *session, uint64_t deadline_ns)
     } while (message.news != PEER_NOTHING);
 }
 
+void send_session_set_copying(struct send_session *session, bool copying)
+{
+    __atomic_store_n(&session->copying, copying, __ATOMIC_RELAXED);
+}
+
+/*
+ * In another thread. Nobody hears words while data is written; later a loss is
+ * no reason to want back what may have been let go.
+ */
+static void on_gone(void *opaque)
+{
+    const struct send_session *session = opaque;
+
+    if (__atomic_load_n(&session->copying, __ATOMIC_RELAXED))
+        cancel_request(&session->cancel);
+}
+
 /* What there is to be heard of the target by now; why it ends is in told. */
 static void hear(struct send_session *session)
 {
@@ -154,11 +171,14 @@ static void hear(struct send_session *session)
 void send_session_explain(struct send_session *session, struct xcx_err *why)
 {
     const char *reason = cancel_reason(&session->cancel);
+    bool listens = session->begun && session->peer;
 
     /* Data that cannot be written is how its giving up is noticed first. */
-    if (why->kind == XCX_ERR_IO && session->begun && session->peer)
-        hear_until(session,
-                   session->peer->plugin ? deadline_in_ms(LAST_WORD_MS) : 0);
+    if (listens && why->kind == XCX_ERR_IO && session->peer->plugin)
+        hear_until(session, deadline_in_ms(LAST_WORD_MS));
+    else if (listens &&
+             (why->kind == XCX_ERR_IO || why->kind == XCX_ERR_CANCELLED))
+        hear(session);
     if (xcx_err_is_set(&session->told))
         *why = session->told;
     else if (why->kind == XCX_ERR_CANCELLED && reason)
@@ -272,6 +292,8 @@ int send_session_init(struct send_session *session,
         .kind = options->kind,
         .timeout_s = (unsigned)session->config.peer_timeout_s,
         .log = &session->log,
+        .gone = on_gone,
+        .opaque = session,
     };
     progress_init(&session->progress, stderr,
                   "xl-migrate send: ", isatty(STDERR_FILENO), options->quiet,

@@ -49,6 +49,7 @@ struct send_session {
     struct control_ops control_ops;
     struct xcx_save_params params;
     struct send_stream stream;
+    bool copying; /* atomic: data is being written */
     struct record record;
     uint64_t recorded_ns;
     bool record_failed; /* warned already */
@@ -72,6 +73,9 @@ void send_session_open_control(struct send_session *session);
 /* Closes the record; outcome: how the save ended. */
 void send_session_end_record(struct send_session *session,
                              const struct xcx_err *outcome);
+
+/* As long as that is so, a target that goes silent ends the save. */
+void send_session_set_copying(struct send_session *session, bool copying);
 
 /* For send_stream; opaque is the session. */
 extern const struct xcx_save_ops send_session_ops;
