@@ -21,9 +21,10 @@
 
 /*
  * One thing that the target does, in order; ENDS ends the connection, REPEATS
- * is a new process's, which knows of no reason.
+ * is a new process's, which knows of no reason, IS_SLOW is silent for longer
+ * than answer_ns.
  */
-enum does { SILENT, SAYS, REPEATS, SETTLES, ENDS, NONSENSE };
+enum does { SILENT, IS_SLOW, SAYS, REPEATS, SETTLES, ENDS, NONSENSE };
 struct deed {
     enum does does;
     enum handover_word word;
@@ -36,6 +37,7 @@ struct world {
     int nr_connections; /* that can still be made */
     bool forgets;       /* knows nothing of the case when asked again */
     bool cancelled;
+    bool watched; /* hear() fails once the target is gone */
     const struct deed *deeds;
     char said[128]; /* by the source */
     char told[PEER_TEXT_BYTES];
@@ -110,6 +112,8 @@ static int peer_hear(struct peer *peer, uint64_t deadline_ns,
     *ret = (struct peer_message){.news = PEER_NOTHING};
     if (deed.does != SILENT)
         the_world->deeds++;
+    if (deed.does == IS_SLOW)
+        usleep(2000);
     if (deed.does == ENDS)
         return xcx_err_set(err, XCX_ERR_IO, 0, "host2: gone");
     if (deed.does == NONSENSE)
@@ -119,10 +123,9 @@ static int peer_hear(struct peer *peer, uint64_t deadline_ns,
     if (deed.does == SAYS || deed.does == REPEATS) {
         ret->news = PEER_WORD;
         ret->word = deed.word;
-        strcpy(ret->text,
-               deed.does == SAYS && deed.word == HANDOVER_SAY_ABORTED
-                   ? "no memory"
-                   : "");
+        strcpy(ret->text, deed.does == SAYS && deed.word == HANDOVER_SAY_ABORTED
+                              ? "no memory"
+                              : "");
     }
     return 0;
 }
@@ -142,7 +145,14 @@ static void peer_end(struct peer *peer)
     (void)peer;
 }
 
+static bool peer_is_watched(struct peer *peer)
+{
+    (void)peer;
+    return the_world->watched;
+}
+
 static const struct peer_ops peer_ops = {
+    .is_watched = peer_is_watched,
     .reattach = peer_reattach,
     .say = peer_say,
     .hear = peer_hear,
@@ -181,14 +191,16 @@ static int run(struct world *world, enum handover_event first,
     return settle(&params, ret, err);
 }
 
+/* Of the target; of the user for CANCELLED. */
+enum { FOUND = 1, FORGETS = 2, STOCK = 4, CANCELLED = 8 };
+
 static const struct {
     const char *what;
     enum handover_entry entry;
     enum handover_copy copy;
     enum handover_event first;
     struct deed deeds[4];
-    int nr_connections;
-    bool forgets, cancelled, stock;
+    unsigned is;
     const char *said;
     enum handover_entry after;
     enum handover_copy copy_after;
@@ -202,9 +214,6 @@ static const struct {
      HANDOVER_LOOK,
      {{SAYS, HANDOVER_SAY_READY}, {SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
      0,
-     false,
-     false,
-     false,
      "GO DONE",
      HANDOVER_DONE,
      HANDOVER_ABSENT,
@@ -217,9 +226,6 @@ static const struct {
      HANDOVER_LOOK,
      {{SAYS, HANDOVER_SAY_ABORTED}, {SETTLES, 0}},
      0,
-     false,
-     false,
-     false,
      "ABORT",
      HANDOVER_RESUMED,
      HANDOVER_RUNNING,
@@ -232,9 +238,6 @@ static const struct {
      HANDOVER_LOOK,
      {{SAYS, HANDOVER_SAY_ABORTED}, {ENDS, 0}},
      0,
-     false,
-     false,
-     false,
      "ABORT",
      HANDOVER_RESUMED,
      HANDOVER_RUNNING,
@@ -249,10 +252,7 @@ static const struct {
       {ENDS, 0},
       {REPEATS, HANDOVER_SAY_ABORTED},
       {SETTLES, 0}},
-     1,
-     false,
-     false,
-     false,
+     FOUND,
      "ABORT ABORT ABORT",
      HANDOVER_RESUMED,
      HANDOVER_RUNNING,
@@ -265,9 +265,6 @@ static const struct {
      HANDOVER_LOOK,
      {{SAYS, HANDOVER_SAY_FAILED}, {SAYS, HANDOVER_SAY_ABORTED}, {SETTLES, 0}},
      0,
-     false,
-     false,
-     false,
      "GO ABORT ABORT",
      HANDOVER_RESUMED,
      HANDOVER_RUNNING,
@@ -280,9 +277,6 @@ static const struct {
      HANDOVER_LOOK,
      {{ENDS, 0}},
      0,
-     false,
-     false,
-     false,
      "",
      HANDOVER_RESUMED,
      HANDOVER_RUNNING,
@@ -295,9 +289,6 @@ static const struct {
      HANDOVER_LOOK,
      {{SILENT, 0}},
      0,
-     false,
-     false,
-     false,
      "",
      HANDOVER_RESUMED,
      HANDOVER_RUNNING,
@@ -310,9 +301,6 @@ static const struct {
      HANDOVER_LOOK,
      {{ENDS, 0}},
      0,
-     false,
-     false,
-     false,
      "GO",
      HANDOVER_GO,
      HANDOVER_PAUSED,
@@ -324,10 +312,7 @@ static const struct {
      HANDOVER_PAUSED,
      HANDOVER_LOOK,
      {{ENDS, 0}, {SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
-     1,
-     false,
-     false,
-     false,
+     FOUND,
      "GO GO DONE",
      HANDOVER_DONE,
      HANDOVER_ABSENT,
@@ -339,10 +324,7 @@ static const struct {
      HANDOVER_PAUSED,
      HANDOVER_LOOK,
      {{ENDS, 0}},
-     1,
-     true,
-     false,
-     false,
+     FOUND | FORGETS,
      "GO",
      HANDOVER_GO,
      HANDOVER_PAUSED,
@@ -354,10 +336,7 @@ static const struct {
      HANDOVER_PAUSED,
      HANDOVER_LOOK,
      {{ENDS, 0}},
-     1,
-     true,
-     false,
-     false,
+     FOUND | FORGETS,
      "DONE",
      HANDOVER_DONE,
      HANDOVER_ABSENT,
@@ -369,10 +348,7 @@ static const struct {
      HANDOVER_RUNNING,
      HANDOVER_LOOK,
      {{SAYS, HANDOVER_SAY_ABORTED}, {SETTLES, 0}},
-     0,
-     false,
-     true,
-     false,
+     CANCELLED,
      "ABORT ABORT",
      HANDOVER_RESUMED,
      HANDOVER_RUNNING,
@@ -384,10 +360,7 @@ static const struct {
      HANDOVER_PAUSED,
      HANDOVER_LOOK,
      {{SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
-     0,
-     false,
-     true,
-     false,
+     CANCELLED,
      "GO ABORT DONE",
      HANDOVER_DONE,
      HANDOVER_ABSENT,
@@ -399,10 +372,7 @@ static const struct {
      HANDOVER_PAUSED,
      HANDOVER_LOOK,
      {{SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
-     0,
-     false,
-     true,
-     true,
+     CANCELLED | STOCK,
      "GO DONE",
      HANDOVER_DONE,
      HANDOVER_ABSENT,
@@ -415,9 +385,6 @@ static const struct {
      HANDOVER_FENCE,
      {{ENDS, 0}},
      0,
-     false,
-     false,
-     false,
      "ABORT",
      HANDOVER_FENCED,
      HANDOVER_RUNNING,
@@ -430,9 +397,6 @@ static const struct {
      HANDOVER_WITHDRAW,
      {{SAYS, HANDOVER_SAY_READY}, {SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
      0,
-     false,
-     false,
-     false,
      "GO DONE",
      HANDOVER_DONE,
      HANDOVER_ABSENT,
@@ -445,9 +409,6 @@ static const struct {
      HANDOVER_WITHDRAW,
      {{SAYS, HANDOVER_SAY_ABORTED}, {SETTLES, 0}},
      0,
-     false,
-     false,
-     false,
      "ABORT",
      HANDOVER_LOST,
      HANDOVER_ABSENT,
@@ -469,15 +430,15 @@ static void each_case_ends_as_it_must(void **state)
         struct world world = {
             .copy = cases[i].copy,
             .deeds = cases[i].deeds,
-            .nr_connections = cases[i].nr_connections,
-            .forgets = cases[i].forgets,
-            .cancelled = cases[i].cancelled,
+            .nr_connections = cases[i].is & FOUND ? 1 : 0,
+            .forgets = cases[i].is & FORGETS,
+            .cancelled = cases[i].is & CANCELLED,
         };
         struct settle_result result;
         struct xcx_err err = XCX_ERR_INIT;
 
         begin(&world, cases[i].entry);
-        world.peer.plugin = !cases[i].stock;
+        world.peer.plugin = !(cases[i].is & STOCK);
         if (run(&world, cases[i].first, &result, &err))
             fail_msg("%s: %s", cases[i].what, err.msg);
         if (strcmp(world.said, cases[i].said) != 0 ||
@@ -553,6 +514,33 @@ static void a_copy_left_over_does_not_hide_where_the_guest_is(void **state)
     journal_remove(&world.journal, NULL);
 }
 
+/* Its hooks may take as long as its administrator lets them. */
+static void one_that_is_alive_may_be_slow(void **state)
+{
+    static const struct deed deeds[] = {{IS_SLOW, 0},
+                                        {IS_SLOW, 0},
+                                        {SAYS, HANDOVER_SAY_READY},
+                                        {IS_SLOW, 0},
+                                        {SAYS, HANDOVER_SAY_STARTING},
+                                        {SETTLES, 0}};
+
+    (void)state;
+    for (int watched = 0; watched < 2; watched++) {
+        struct world world = {
+            .copy = HANDOVER_PAUSED, .deeds = deeds, .watched = watched};
+        struct settle_result result;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        begin(&world, HANDOVER_OFFERED);
+        assert_int_equal(run(&world, HANDOVER_LOOK, &result, &err), 0);
+        assert_int_equal(result.place,
+                         watched ? HANDOVER_THERE : HANDOVER_HERE);
+        assert_int_equal(result.settled, watched);
+        if (!watched)
+            journal_remove(&world.journal, NULL);
+    }
+}
+
 static void a_loss_is_told_before_it_is_waited_for(void **state)
 {
     static const struct deed deeds[] = {{ENDS, 0}};
@@ -592,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_resume_is_tried_again_once_the_target_has_given_up),
         cmocka_unit_test(a_resume_that_never_succeeds_needs_recover),
         cmocka_unit_test(a_copy_left_over_does_not_hide_where_the_guest_is),
+        cmocka_unit_test(one_that_is_alive_may_be_slow),
         cmocka_unit_test(a_loss_is_told_before_it_is_waited_for),
         cmocka_unit_test(a_contradiction_stops_everything),
     };

@@ -74,6 +74,11 @@ struct peer_ops {
     /* Until deadline_ns of xcx_clock_ns(), 0: only what is there already. */
     int (*hear)(struct peer *peer, uint64_t deadline_ns,
                 struct peer_message *ret, struct xcx_err *err);
+    /*
+     * Whether hear() itself fails once the peer is gone, so that a word may
+     * take as long as it likes. Optional: it does not.
+     */
+    bool (*is_watched)(struct peer *peer);
     /* Of the data, what has not left this host yet, as far as is known. */
     uint64_t (*queued_bytes)(struct peer *peer);
     /* All is written: the data's end. Then begin's fd is no more. Optional. */

@@ -301,6 +301,12 @@ static int plugin_hear(struct peer *peer, uint64_t deadline_ns,
     return rc;
 }
 
+/* It has promised to be heard of again. */
+static bool plugin_is_watched(struct peer *peer)
+{
+    return channel_promise_ns(&plugin_of(peer)->channel) != 0;
+}
+
 /* ---- what is asked of it ------------------------------------------------- */
 
 static int plugin_say(struct peer *peer, enum handover_word word,
@@ -501,6 +507,7 @@ static const struct peer_ops plugin_ops = {
     .put_entry = plugin_put_entry,
     .say = plugin_say,
     .hear = plugin_hear,
+    .is_watched = plugin_is_watched,
     .queued_bytes = plugin_queued_bytes,
     .end_data = plugin_end_data,
     .close = plugin_close,

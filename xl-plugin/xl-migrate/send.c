@@ -17,7 +17,10 @@
 #include "xenstore.h"
 
 #define NS_PER_S UINT64_C(1000000000)
-/* Connected, and without a word: its device model and hotplug scripts. */
+/*
+ * A target that does not say that it is alive, and no word from it: its device
+ * model and hotplug scripts.
+ */
 #define ANSWER_NS   (120 * NS_PER_S)
 #define NR_OWN_KEYS 3
 

@@ -250,10 +250,13 @@ static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
 
 static enum verdict silence(struct settling *settling, struct xcx_err *err)
 {
+    struct peer *peer = peer_of(settling);
     struct xcx_err why = XCX_ERR_INIT;
 
     if (settling->failing_ns)
         return step(settling, HANDOVER_LOOK, err);
+    if (peer->ops->is_watched && peer->ops->is_watched(peer))
+        return GO_ON;
     if (now_ns() - settling->silent_ns < settling->params->answer_ns)
         return GO_ON;
     xcx_err_set(&why, XCX_ERR_IO, 0, "the target does not answer");

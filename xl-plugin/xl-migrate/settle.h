@@ -51,7 +51,7 @@ struct settle_params {
     enum handover_event first;
     bool begun;            /* the target was asked to begin, as far as known */
     uint64_t reconnect_ns; /* without a connection, at most */
-    uint64_t answer_ns;    /* connected, without a word, at most */
+    uint64_t answer_ns;    /* connected, not watched, without a word, at most */
 };
 
 struct settle_result {
