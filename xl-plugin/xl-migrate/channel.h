@@ -36,6 +36,15 @@
 #define CHANNEL_SKIPPED_LINES 64
 #define CHANNEL_OUT_BYTES     (4U * CHANNEL_LINE_BYTES)
 #define CHANNEL_MAX_PROMISE_S 3600
+/*
+ * A case that is asked for on a new connection ("reattach"), from within:
+ *   RECEIVE_STOP_MS, three times   the process that has it stops its xl
+ *   CHANNEL_YIELD_MS               the new one waits for the old one's end
+ *   CHANNEL_REATTACH_MS            the source waits for the new one's answer,
+ *                                  and must not ask a third one meanwhile
+ */
+#define CHANNEL_YIELD_MS    40000
+#define CHANNEL_REATTACH_MS (CHANNEL_YIELD_MS + 20000)
 
 struct channel {
     const char *peer; /* for messages of errors; the caller's */

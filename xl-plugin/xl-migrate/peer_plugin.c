@@ -409,8 +409,8 @@ static int plugin_reattach(struct peer *peer, const struct journal_case *about,
     if (message_begin(&json, "reattach", err))
         return -1;
     json_text(&json, "id", about->id);
-    if (ask(plugin, &json, err) ||
-        await_message(plugin, ANSWER_MS, "\"reattach\"", &message, err))
+    if (ask(plugin, &json, err) || await_message(plugin, CHANNEL_REATTACH_MS,
+                                                 "\"reattach\"", &message, err))
         return -1;
     rc = take_reattached(plugin, &message, ret_known, err);
     message_done(&message);

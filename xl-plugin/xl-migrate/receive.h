@@ -39,6 +39,7 @@
 #define RECEIVE_SEND_MS 30000
 /* Three times, for an xl that has to give up. */
 #define RECEIVE_STOP_MS 10000
+_Static_assert(3 * RECEIVE_STOP_MS < CHANNEL_YIELD_MS, "see channel.h");
 
 struct receive {
     const struct config *config;

@@ -11,9 +11,6 @@
 #include "domain.h"
 #include "hooks.h"
 
-/* Another process may have to stop an xl before it lets go of the case. */
-#define YIELD_MS (4 * RECEIVE_STOP_MS)
-
 /* ---- the seam ----------------------------------------------------------- */
 
 static int look(void *opaque, enum handover_copy *ret_copy, uint32_t *ret_domid,
@@ -476,8 +473,8 @@ static int open_journal(struct receive *receive, const char *id,
         return 0;
     /* The one that has it may be waiting on a connection that is dead. */
     if (first.kind == XCX_ERR_RESOURCE &&
-        !rendezvous_ask_yield(config->run_dir, id, deadline_in_ms(YIELD_MS),
-                              &unasked))
+        !rendezvous_ask_yield(config->run_dir, id,
+                              deadline_in_ms(CHANNEL_YIELD_MS), &unasked))
         return journal_open(&receive->journal, config->journal_dir, id,
                             JOURNAL_TARGET, err);
     return xcx_err_set(err, first.kind, 0, "%s", first.msg);
