@@ -5,6 +5,7 @@
  */
 #include "../../xl-plugin/xl-migrate/peer.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -33,6 +35,22 @@ static void on_gone(void *opaque)
 {
     assert_ptr_equal(opaque, &gone_fd);
     assert_int_equal(eventfd_write(gone_fd, 1), 0);
+}
+
+/* Of what is written into pipes; 0: it is written. */
+static int write_errno;
+
+ssize_t __real_write(int fd, const void *bytes, size_t nr_bytes);
+ssize_t __wrap_write(int fd, const void *bytes, size_t nr_bytes);
+ssize_t __wrap_write(int fd, const void *bytes, size_t nr_bytes)
+{
+    struct stat st;
+
+    if (write_errno && !fstat(fd, &st) && S_ISFIFO(st.st_mode)) {
+        errno = write_errno;
+        return -1;
+    }
+    return __real_write(fd, bytes, nr_bytes);
 }
 
 static struct peer *open_peer(const char *host)
@@ -189,6 +207,25 @@ static void what_it_said_before_it_went_is_heard(void **state)
     peer_close(&peer);
 }
 
+static void one_that_cannot_be_written_to_is_lost(void **state)
+{
+    struct peer *peer = open_peer("# host2\n" HELLO "exec sleep 1000");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+
+    (void)state;
+    write_errno = EIO;
+    assert_int_equal(peer->ops->say(peer, HANDOVER_SAY_GO, &err), -1);
+    err = XCX_ERR_INIT;
+    assert_int_equal(
+        peer->ops->hear(peer, deadline_in_ms(1000), &message, &err), -1);
+    write_errno = 0;
+    assert_int_equal(err.kind, XCX_ERR_IO);
+    assert_non_null(strstr(err.msg, "# host2"));
+    assert_non_null(strstr(err.msg, ": Input/output error"));
+    peer_close(&peer);
+}
+
 static void who_is_tried_again_has_not_so_long(void **state)
 {
     const struct peer_address address = {
@@ -226,6 +263,7 @@ int main(void)
         cmocka_unit_test(whoever_writes_data_to_it_behind_others_is_told),
         cmocka_unit_test(who_says_no_to_begin_knows_nothing_of_the_case),
         cmocka_unit_test(what_it_said_before_it_went_is_heard),
+        cmocka_unit_test(one_that_cannot_be_written_to_is_lost),
         cmocka_unit_test(who_is_tried_again_has_not_so_long),
         cmocka_unit_test(one_that_is_alive_may_take_its_time),
     };

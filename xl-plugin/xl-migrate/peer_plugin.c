@@ -109,6 +109,17 @@ static void poll_all(struct peer_plugin *plugin, uint64_t deadline_ns)
         transport_ssh_hear(&plugin->data, log);
 }
 
+/* What it said before it went is still to be heard. */
+static int write_rest(struct peer_plugin *plugin, struct xcx_err *err)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (!plugin->channel.out_bytes || !channel_flush(&plugin->channel, &why) ||
+        why.kind == XCX_ERR_PEER)
+        return 0;
+    return xcx_err_set(err, XCX_ERR_IO, 0, "%s", why.msg);
+}
+
 /* 1 and a message; 0: the deadline has passed. IO: the connection is lost. */
 static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
                         struct message *ret, struct xcx_err *err)
@@ -127,10 +138,8 @@ static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
             return 0;
         poll_all(plugin, deadline_ns);
         last = deadline_left_ms(deadline_ns) == 0;
-        /* What it said before it went is still to be heard. */
-        if (channel->out_bytes)
-            (void)channel_flush(channel, NULL);
-        if (is_readable(channel->in.fd) && channel_fill(channel, err))
+        if (is_readable(channel->in.fd) ? channel_fill(channel, err)
+                                        : write_rest(plugin, err))
             return -1;
     }
 }
