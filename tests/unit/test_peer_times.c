@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When the guest began to run at the target, by the clock here. */
+/* When the guest began to run at the target, and how long its hello may take.
+ */
 #include "../../xl-plugin/xl-migrate/peer.h"
 
 #include <setjmp.h>
@@ -49,10 +50,31 @@ static void the_way_is_as_long_there_as_back(void **state)
     }
 }
 
+static void a_hello_has_its_time(void **state)
+{
+    static const struct {
+        unsigned timeout_s;
+        bool again;
+        uint64_t ms;
+    } rows[] = {
+        {4, false, 60000}, {3600, false, 60000}, {4, true, 15000},
+        {15, true, 15000}, {20, true, 20000},    {3600, true, 3600000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct peer_address address = {.timeout_s = rows[i].timeout_s,
+                                             .again = rows[i].again};
+
+        assert_int_equal(peer_hello_ms(&address), rows[i].ms);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_way_is_as_long_there_as_back),
+        cmocka_unit_test(a_hello_has_its_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

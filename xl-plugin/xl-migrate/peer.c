@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "peer.h"
 
+#define HELLO_MS       60000
+#define HELLO_AGAIN_MS 15000
+
+uint64_t peer_hello_ms(const struct peer_address *address)
+{
+    uint64_t silence_ms = (uint64_t)address->timeout_s * 1000;
+
+    if (!address->again)
+        return HELLO_MS;
+    return silence_ms > HELLO_AGAIN_MS ? silence_ms : HELLO_AGAIN_MS;
+}
+
 int peer_open(const struct peer_address *address, struct peer **ret,
               struct xcx_err *err)
 {

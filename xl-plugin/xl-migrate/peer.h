@@ -135,6 +135,12 @@ struct peer_address {
 };
 
 /*
+ * How long its hello may take: a passphrase the first time, later only what a
+ * busy host needs for a login, however soon its silence counts.
+ */
+uint64_t peer_hello_ms(const struct peer_address *address);
+
+/*
  * Connects. PEER_FIND_OUT: a target whose shell does not know xl-migrate is a
  * stock one. The address must outlive the peer. Errors: IO, it cannot be
  * reached, or does not answer; PEER: its hello is none; RESOURCE. *ret is the

@@ -16,7 +16,6 @@
 #include "peer_compose.h"
 #include "transport_ssh.h"
 
-#define HELLO_MS   60000 /* somebody may have to type a passphrase */
 #define ANSWER_MS  30000
 #define WRITE_MS   30000
 #define GRACE_MS   2000
@@ -491,10 +490,8 @@ static int greet(struct peer_plugin *plugin, bool *ret_absent,
 {
     struct message message = MESSAGE_INIT;
     struct xcx_err why = XCX_ERR_INIT;
-    const struct peer_address *address = plugin->address;
-    int rc = await_message(
-        plugin, address->again ? address->timeout_s * 1000 : HELLO_MS,
-        "a connection", &message, &why);
+    int rc = await_message(plugin, peer_hello_ms(plugin->address),
+                           "a connection", &message, &why);
 
     if (rc) {
         *ret_absent = plugin->control.child.ended &&
