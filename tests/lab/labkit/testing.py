@@ -135,8 +135,9 @@ class Run:
 
     def check_clean(self, name):
         """Has every page verified; fails unless nothing was ever wrong."""
-        checked = self.ask(name, "check", 120)
-        report = self.ask(name, "report")
+        here = self.where(name)
+        checked = guest.ask(here, name, "check", 120)
+        report = guest.ask(here, name, "report")
         if checked["errors"] or not report["clean"]:
             raise LabError(f"guest '{name}' is not clean: "
                            f"{json.dumps(report, indent=1)}")
@@ -148,10 +149,11 @@ class Run:
     def check_connection(self, name):
         """Fails unless the guest's one TCP connection is there still and
         carries what is sent from now on, all bytes right; its figures."""
-        sent_bytes = self.ask(name, "report")["stream"]["sent_bytes"]
+        here = self.where(name)
+        sent_bytes = guest.ask(here, name, "report")["stream"]["sent_bytes"]
         deadline = time.monotonic() + CONNECTION_LIMIT_S
         while True:
-            stream = self.ask(name, "report")["stream"]
+            stream = guest.ask(here, name, "report")["stream"]
             if stream["broken"] or stream["wrong_bytes"]:
                 raise LabError(f"guest '{name}': its connection: {stream}")
             if stream["connected"] and stream["sent_bytes"] > sent_bytes and \
