@@ -32,7 +32,8 @@ static struct forecast_params idle_guest(void)
                   .finish_ns = 1 * S,
                   .suspend_ns = 20 * MS,
                   .cpu_state_ns = 5 * MS,
-                  .rate_permille = 500},
+                  .save_bytes_per_s = 50u << 20,
+                  .link_bytes_per_s = 100u << 20},
     };
 
     xcx_policy_limits_default(&params.limits);
@@ -58,6 +59,32 @@ static void test_sum(void **state)
     params.link.bytes_per_s = 0;
     assert_int_equal(forecast(&params, &got, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_USAGE);
+}
+
+/* What of 50 MiB/s that saves got is believed, as the probe differs. */
+static void test_rate(void **state)
+{
+    static const struct {
+        uint64_t link_mib, save_mib; /* per second; save: as forecast */
+        bool learnt;
+    } cases[] = {{100, 50, true}, {51, 50, true},    {199, 50, true},
+                 {25, 25, true},  {1000, 250, true}, {1000, 900, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct forecast_params params = idle_guest();
+        struct xcx_err err = XCX_ERR_INIT;
+        struct forecast got;
+        uint64_t live_ns = 128 * S / cases[i].save_mib;
+
+        params.link.bytes_per_s = cases[i].link_mib << 20;
+        if (!cases[i].learnt)
+            params.costs.save_bytes_per_s = 0;
+        assert_int_equal(forecast(&params, &got, &err), 0);
+        live_ns += 3000 * MS + got.downtime_ns;
+        assert_in_range(got.total_ns, live_ns - live_ns / 50,
+                        live_ns + live_ns / 50);
+    }
 }
 
 static struct forecast_outcome outcome(void)
@@ -92,7 +119,8 @@ static void test_learning(void **state)
     assert_int_equal(costs.finish_ns, 3 * S);
     assert_int_equal(costs.suspend_ns, 40 * MS);
     assert_int_equal(costs.cpu_state_ns, 15 * MS);
-    assert_int_equal(costs.rate_permille, 500);
+    assert_int_equal(costs.save_bytes_per_s, 100);
+    assert_int_equal(costs.link_bytes_per_s, 200);
 
     odd.setup_ns = 2 * S;
     odd.resume_ns = UINT64_MAX; /* not known */
@@ -101,7 +129,11 @@ static void test_learning(void **state)
     assert_int_equal(costs.nr_seen, 2);
     assert_int_equal(costs.setup_ns, 3 * S);
     assert_int_equal(costs.resume_ns, 500 * MS);
-    assert_int_equal(costs.rate_permille, 500);
+    assert_int_equal(costs.save_bytes_per_s, 100);
+    odd.link_bytes_per_s = 100;
+    forecast_learn(&costs, &odd);
+    assert_int_equal(costs.save_bytes_per_s, 100);
+    assert_int_equal(costs.link_bytes_per_s, 150);
 }
 
 /* ---- kept --------------------------------------------------------------- */
@@ -169,7 +201,7 @@ static void test_broken_files(void **state)
         "",
         "setup_ns 1\n", /* seen never */
         "nr_seen 3",    /* cut */
-        "nr_seen 3\nrate_permille 0\n",
+        "nr_seen 3\nsave_bytes_per_s 1125899906842625\n",
         "nr_seen 3\nsetup_ns 99999999999999999999\n",
         "nr_seen 3\nsetup_ns -1\n",
         "nr_seen 3\nother 1\n",
@@ -200,9 +232,8 @@ static void test_broken_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sum),
-        cmocka_unit_test(test_learning),
-        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_sum),          cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_learning),     cmocka_unit_test(test_kept),
         cmocka_unit_test(test_broken_files),
     };
 

@@ -57,6 +57,22 @@ static void test_keeps_the_limit(void **state)
     assert_true(link.bytes <= (800u << 10) + (512u << 10));
 }
 
+/* A target that takes its time to end, however long it was sent to. */
+static void test_does_not_count_the_end(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct probe_link link;
+    struct probe_link_params params =
+        to("read x; echo xl-migrate-probe; read x; "
+           "echo xl-migrate-probe-begins; cat >/dev/null; sleep 1");
+
+    (void)state;
+    params.duration_ns = 200 * MS;
+    params.limit_bytes_per_s = 8u << 20;
+    assert_int_equal(probe_link(&params, &link, &err), 0);
+    assert_in_range(link.bytes_per_s, 5u << 20, 24u << 20);
+}
+
 static void test_failures(void **state)
 {
     static const struct {
@@ -110,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_measures),
         cmocka_unit_test(test_keeps_the_limit),
+        cmocka_unit_test(test_does_not_count_the_end),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_cancel),
     };

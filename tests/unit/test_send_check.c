@@ -292,7 +292,8 @@ static void each_move_is_learnt_from(void **state)
     assert_int_equal(costs.finish_ns, 2500 * MS);
     assert_int_equal(costs.suspend_ns, 50 * MS);
     assert_int_equal(costs.cpu_state_ns, 30 * MS);
-    assert_int_equal(costs.rate_permille, 500);
+    assert_int_equal(costs.save_bytes_per_s, 25 * MIB);
+    assert_int_equal(costs.link_bytes_per_s, 50 * MIB);
     assert_string_equal(logged, "");
 }
 

@@ -15,15 +15,14 @@
 #define NS_PER_S  UINT64_C(1000000000)
 
 /* What a learnt cost can be; beyond it, something else was measured. */
-#define MAX_COST_NS  (600 * NS_PER_S)
-#define MIN_PERMILLE 10
-#define MAX_PERMILLE 10000
-#define MAX_SEEN     1000000
+#define MAX_COST_NS     (600 * NS_PER_S)
+#define MAX_BYTES_PER_S (UINT64_C(1) << 50)
+#define MAX_SEEN        1000000
 
-#define FILE_BYTES   4096
-#define HOST_BYTES   100
+#define FILE_BYTES      4096
+#define HOST_BYTES      100
 
-#define NR(array)    (sizeof(array) / sizeof((array)[0]))
+#define NR(array)       (sizeof(array) / sizeof((array)[0]))
 
 void forecast_costs_default(enum domain_kind kind,
                             struct forecast_costs *ret_costs)
@@ -33,8 +32,29 @@ void forecast_costs_default(enum domain_kind kind,
         /* An HVM guest's device model starts after its memory is there. */
         .resume_ns = (kind == DOMAIN_HVM ? 1000 : 400) * NS_PER_MS,
         .finish_ns = 1000 * NS_PER_MS,
-        .rate_permille = 900,
     };
+}
+
+/* How far a probe is off at most, as long as the link is the same. */
+#define PROBE_FACTOR 2.0
+/* Of a link that no save has used yet. */
+#define GUESSED_SHARE 0.9
+
+static uint64_t rate_of(const struct forecast_params *params)
+{
+    const struct forecast_costs *costs = &params->costs;
+    double probed = (double)params->link.bytes_per_s, ratio;
+
+    if (!costs->save_bytes_per_s || !costs->link_bytes_per_s)
+        return (uint64_t)(probed * GUESSED_SHARE);
+    ratio = probed / (double)costs->link_bytes_per_s;
+    if (ratio > PROBE_FACTOR)
+        ratio /= PROBE_FACTOR;
+    else if (ratio * PROBE_FACTOR < 1)
+        ratio *= PROBE_FACTOR;
+    else
+        ratio = 1;
+    return (uint64_t)((double)costs->save_bytes_per_s * ratio);
 }
 
 int forecast(const struct forecast_params *params,
@@ -44,8 +64,7 @@ int forecast(const struct forecast_params *params,
     const struct xcx_forecast_params memory_params = {
         .probe = params->probe,
         .limits = params->limits,
-        .bytes_per_s = (uint64_t)((double)params->link.bytes_per_s *
-                                  (double)costs->rate_permille / 1000),
+        .bytes_per_s = rate_of(params),
         .suspend_ns = costs->suspend_ns,
         .cpu_state_ns = costs->cpu_state_ns,
     };
@@ -70,8 +89,6 @@ int forecast(const struct forecast_params *params,
 
 static void learn_one(uint64_t *cost, uint64_t seen, bool is_first)
 {
-    if (seen > MAX_COST_NS)
-        return;
     *cost = is_first || *cost == 0 ? seen : (*cost + seen) / 2;
 }
 
@@ -80,7 +97,8 @@ static void learn_rate(struct forecast_costs *costs,
                        const struct forecast_outcome *outcome)
 {
     const struct xcx_save_stats *stats = &outcome->stats;
-    uint64_t bytes = 0, ns = 0, permille;
+    bool is_first = costs->save_bytes_per_s == 0;
+    uint64_t bytes = 0, ns = 0;
     double rate;
 
     for (unsigned i = 0; i < stats->nr_rounds; i++) {
@@ -92,11 +110,17 @@ static void learn_rate(struct forecast_costs *costs,
     if (bytes == 0 || ns == 0 || outcome->link_bytes_per_s == 0)
         return;
     rate = (double)bytes * (double)NS_PER_S / (double)ns;
-    rate = rate * 1000 / (double)outcome->link_bytes_per_s;
-    if (rate < MIN_PERMILLE || rate > MAX_PERMILLE)
+    if (rate < 1 || rate > (double)MAX_BYTES_PER_S ||
+        outcome->link_bytes_per_s > MAX_BYTES_PER_S)
         return;
-    permille = (uint64_t)rate;
-    learn_one(&costs->rate_permille, permille, costs->nr_seen == 0);
+    learn_one(&costs->save_bytes_per_s, (uint64_t)rate, is_first);
+    learn_one(&costs->link_bytes_per_s, outcome->link_bytes_per_s, is_first);
+}
+
+static void learn_cost(uint64_t *cost, uint64_t seen_ns, bool is_first)
+{
+    if (seen_ns <= MAX_COST_NS)
+        learn_one(cost, seen_ns, is_first);
 }
 
 void forecast_learn(struct forecast_costs *costs,
@@ -104,11 +128,11 @@ void forecast_learn(struct forecast_costs *costs,
 {
     bool is_first = costs->nr_seen == 0;
 
-    learn_one(&costs->setup_ns, outcome->setup_ns, is_first);
-    learn_one(&costs->resume_ns, outcome->resume_ns, is_first);
-    learn_one(&costs->finish_ns, outcome->finish_ns, is_first);
-    learn_one(&costs->suspend_ns, outcome->stats.suspend_ns, is_first);
-    learn_one(&costs->cpu_state_ns, outcome->stats.cpu_state_ns, is_first);
+    learn_cost(&costs->setup_ns, outcome->setup_ns, is_first);
+    learn_cost(&costs->resume_ns, outcome->resume_ns, is_first);
+    learn_cost(&costs->finish_ns, outcome->finish_ns, is_first);
+    learn_cost(&costs->suspend_ns, outcome->stats.suspend_ns, is_first);
+    learn_cost(&costs->cpu_state_ns, outcome->stats.cpu_state_ns, is_first);
     learn_rate(costs, outcome);
     if (costs->nr_seen < MAX_SEEN)
         costs->nr_seen++;
@@ -127,8 +151,10 @@ static const struct key {
     {"suspend_ns", offsetof(struct forecast_costs, suspend_ns), 0, MAX_COST_NS},
     {"cpu_state_ns", offsetof(struct forecast_costs, cpu_state_ns), 0,
      MAX_COST_NS},
-    {"rate_permille", offsetof(struct forecast_costs, rate_permille),
-     MIN_PERMILLE, MAX_PERMILLE},
+    {"save_bytes_per_s", offsetof(struct forecast_costs, save_bytes_per_s), 0,
+     MAX_BYTES_PER_S},
+    {"link_bytes_per_s", offsetof(struct forecast_costs, link_bytes_per_s), 0,
+     MAX_BYTES_PER_S},
     {"nr_seen", offsetof(struct forecast_costs, nr_seen), 1, MAX_SEEN},
 };
 

@@ -12,6 +12,10 @@
  * These differ from host to host by far more than from run to run. So the
  * outcome of each migration is kept (forecast_learn), a file a target and kind
  * of move, and the next forecast of such a move begins with it.
+ *
+ * That is so of the rate as well: a short probe says less of it than the saves
+ * before, as long as it says about the same as the probes before those, give or
+ * take a factor of two. By what it is beyond that, the link is another one.
  */
 #ifndef XL_MIGRATE_FORECAST_H
 #define XL_MIGRATE_FORECAST_H
@@ -37,8 +41,8 @@ struct forecast_costs {
     uint64_t finish_ns;  /* from then until all is settled */
     uint64_t suspend_ns; /* of the blackout as the engine sees it */
     uint64_t cpu_state_ns;
-    /* Of the probed link's rate, that a save made use of; in 1/1000. */
-    uint64_t rate_permille;
+    /* What saves got, and what their probes had said of it; 0: not known. */
+    uint64_t save_bytes_per_s, link_bytes_per_s;
 };
 
 /* What to begin with, where nothing was learnt. */

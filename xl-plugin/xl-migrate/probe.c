@@ -219,25 +219,62 @@ static int wait_for_end(struct probing *probing, struct xcx_err *err)
     return 0;
 }
 
+/* A moment of the sending. */
+struct mark {
+    uint64_t at_ns, bytes;
+};
+
+static double rate_between(const struct mark *from, const struct mark *to)
+{
+    return to->at_ns > from->at_ns
+               ? (double)(to->bytes - from->bytes) * (double)NS_PER_S /
+                     (double)(to->at_ns - from->at_ns)
+               : 0;
+}
+
+/*
+ * In the first half the buffers on the way are filled, and behind the last
+ * byte the command there ends: the second half, with neither, says most. It is
+ * kept between the rates that the others give, which are too high and too low.
+ */
+static uint64_t rate_of(const struct mark *start, const struct mark *half,
+                        const struct mark *sent, const struct mark *end)
+{
+    double rate = rate_between(half, sent);
+    double most = rate_between(start, sent), least = rate_between(start, end);
+
+    if (rate > most)
+        rate = most;
+    return (uint64_t)(rate < least ? least : rate);
+}
+
+static struct mark mark_of(const struct probing *probing)
+{
+    return (struct mark){deadline_now_ns(), probing->link.bytes};
+}
+
 static int measure(struct probing *probing, const void *buffer,
                    struct xcx_err *err)
 {
     uint64_t duration_ns = probing->params->duration_ns;
-    uint64_t start_ns = deadline_now_ns(), took_ns;
+    struct mark start = mark_of(probing), half = start, sent, end;
 
     if (duration_ns == 0)
         duration_ns = NS_PER_S;
-    while (deadline_now_ns() - start_ns < duration_ns) {
-        if (push(probing, buffer, ahead_ms(probing, start_ns), err))
+    do {
+        if (push(probing, buffer, ahead_ms(probing, start.at_ns), err))
             return -1;
-    }
+        sent = mark_of(probing);
+        if (half.at_ns == start.at_ns &&
+            sent.at_ns - start.at_ns >= duration_ns / 2)
+            half = sent;
+    } while (sent.at_ns - start.at_ns < duration_ns);
     if (wait_for_end(probing, err))
         return -1;
-    took_ns = deadline_now_ns() - start_ns;
-    if (took_ns > 2 * probing->link.round_trip_ns) /* the end's own way */
-        took_ns -= probing->link.round_trip_ns;
-    probing->link.bytes_per_s = (uint64_t)((double)probing->link.bytes *
-                                           (double)NS_PER_S / (double)took_ns);
+    end = mark_of(probing);
+    if (end.at_ns - start.at_ns > 2 * probing->link.round_trip_ns)
+        end.at_ns -= probing->link.round_trip_ns; /* the end's own way */
+    probing->link.bytes_per_s = rate_of(&start, &half, &sent, &end);
     if (probing->link.bytes_per_s == 0)
         return lost(probing, err);
     return 0;
