@@ -481,26 +481,20 @@ static int open_journal(struct receive *receive, const char *id,
 }
 
 /*
- * Nobody builds any more where there is no entry: either all was done but the
- * entry, or the copy never gets whole.
+ * Nobody builds any more where there is no entry. The copy may be whole even
+ * so, but the guest's own keys, and which hooks have run, died with whoever
+ * received them; and without READY the source cannot have let its own copy go.
  */
 static int take_up(struct receive *receive, struct xcx_err *err)
 {
     static const struct xcx_err broken = {
         .kind = XCX_ERR_PEER,
-        .msg = "the connection was lost before the guest was whole here",
+        .msg = "the connection was lost before the guest was ready here",
     };
     struct handover_outcome outcome;
-    enum handover_copy copy;
-    uint32_t domid;
 
-    if (receive->journal.entry)
-        return run(receive, HANDOVER_LOOK, &outcome, err);
-    if (look(receive, &copy, &domid, err))
-        return -1;
-    if (copy == HANDOVER_PAUSED)
-        return run(receive, HANDOVER_COMPLETE, &outcome, err);
-    return give_up(receive, &broken, err);
+    return receive->journal.entry ? run(receive, HANDOVER_LOOK, &outcome, err)
+                                  : give_up(receive, &broken, err);
 }
 
 int receive_reattach(struct receive *receive, const struct message *message,
