@@ -35,6 +35,7 @@ static struct {
     bool settle_fails;
     enum handover_word answer; /* of the target to GO and to ABORT */
     enum handover_word heard;  /* the last that the source said */
+    enum peer_kind kind;       /* as which it was connected to */
     char done[512];
 } fake;
 
@@ -192,6 +193,7 @@ int peer_open(const struct peer_address *address, struct peer **ret,
 
     (void)err;
     assert_string_equal(address->host, "host2");
+    fake.kind = address->kind;
     *ret = &peer;
     return 0;
 }
@@ -203,7 +205,7 @@ struct situation {
     enum journal_side side;
     enum handover_entry entry;
     const char *boot;
-    bool stay_paused;
+    bool stay_paused, stock;
     enum handover_copy copy;
     uint32_t domid; /* the journal's is 7 */
     bool settle_fails;
@@ -222,7 +224,8 @@ static void leave_case(const struct situation *at)
                                  .uuid = UUID,
                                  .name = "g1",
                                  .peer = "host2",
-                                 .stay_paused = at->stay_paused};
+                                 .stay_paused = at->stay_paused,
+                                 .stock = at->stock};
     struct journal journal;
     struct xcx_err err = XCX_ERR_INIT;
 
@@ -254,9 +257,9 @@ static void check_case(const struct situation *at)
 }
 
 /* What is printed by it, errors too. */
-static enum exit_status run(char *said)
+static enum exit_status run(enum peer_kind kind, char *said)
 {
-    const struct recover_options options = {.what = NULL};
+    const struct recover_options options = {.what = NULL, .kind = kind};
     struct config config = {.lock_dir = "/locks", .reconnect_timeout_s = 5};
     int fd = memfd_create("said", MFD_CLOEXEC), status;
     int out = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO);
@@ -292,7 +295,7 @@ static void check(const struct situation *all, size_t nr)
         fake.settle_fails = at->settle_fails;
         fake.answer = at->answer;
         leave_case(at);
-        status = run(said);
+        status = run(PEER_FIND_OUT, said);
         assert_string_equal(fake.done, at->done);
         if (!strstr(said, at->said))
             fail_msg("%s", said);
@@ -440,6 +443,33 @@ static void a_source_that_was_off_has_no_copy_any_more(void **state)
     check(all, sizeof(all) / sizeof(all[0]));
 }
 
+static void the_target_is_of_the_kind_that_it_was_sent_to(void **state)
+{
+    static const struct {
+        bool stock; /* in the journal */
+        enum peer_kind asked, kind;
+    } all[] = {
+        {true, PEER_FIND_OUT, PEER_STOCK},
+        {false, PEER_FIND_OUT, PEER_FIND_OUT},
+        {false, PEER_STOCK, PEER_STOCK}, /* an older journal */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        const struct situation at = {AT_SOURCE(GO, PAUSED, 7),
+                                     .stock = all[i].stock};
+        char said[TEXT_BYTES];
+
+        memset(&fake, 0, sizeof(fake));
+        fake.copy = at.copy;
+        fake.domid = at.domid;
+        fake.answer = HANDOVER_SAY_STARTING;
+        leave_case(&at);
+        assert_int_equal(run(all[i].asked, said), EXIT_STATUS_DONE);
+        assert_int_equal(fake.kind, all[i].kind);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +478,7 @@ int main(void)
         cmocka_unit_test(the_source_lifts_what_a_dead_save_has_left),
         cmocka_unit_test(after_go_the_source_goes_by_the_target_s_word),
         cmocka_unit_test(a_source_that_was_off_has_no_copy_any_more),
+        cmocka_unit_test(the_target_is_of_the_kind_that_it_was_sent_to),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

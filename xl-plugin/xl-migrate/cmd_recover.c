@@ -19,16 +19,18 @@ static const struct option long_options[] = {
 
 static void help(void)
 {
-    printf("usage: xl-migrate recover [OPTIONS] [ID|DOMAIN]\n\n"
-           "Finishes what a broken migration left behind, on either host; "
-           "without an\nargument all of it.\n\n"
-           "  -s COMMAND           instead of ssh; empty: HOST is the command\n"
-           "  --stock              the target has no xl-migrate\n"
-           "  --target-is-fenced   the target is switched off for good: the "
-           "guest goes on\n                       here; if that is not so, it "
-           "may run twice\n\n"
-           "Exit status: 0 all is settled, 2 wrong arguments, 6 not yet, 7 a "
-           "guest runs\nnowhere and is to be started from its disks.\n");
+    printf(
+        "usage: xl-migrate recover [OPTIONS] [ID|DOMAIN]\n\n"
+        "Finishes what a broken migration left behind, on either host; "
+        "without an\nargument all of it.\n\n"
+        "  -s COMMAND           instead of ssh; empty: HOST is the command\n"
+        "  --stock              the target has no xl-migrate; a case that "
+        "was begun\n                       by this version tells it by itself\n"
+        "  --target-is-fenced   the target is switched off for good: the "
+        "guest goes on\n                       here; if that is not so, it "
+        "may run twice\n\n"
+        "Exit status: 0 all is settled, 2 wrong arguments, 6 not yet, 7 a "
+        "guest runs\nnowhere and is to be started from its disks.\n");
 }
 
 /* 0: go on; else the program ends with *ret_status. */

@@ -7,7 +7,7 @@
  * DIR/ID.source.journal or DIR/ID.target.journal, a JSON object a line:
  *
  *   {"version":1,"id":ID,"side":"source","uuid":...,"name":...,"peer":...,
- *    "boot":...}
+ *    "boot":...,"stock":true}
  *   {"entry":"OFFERED","domid":5,"time_s":1767225600}
  *   {"entry":"GO","domid":5,"time_s":1767225601}
  *
@@ -17,6 +17,8 @@
  *   What a dead process wrote and nobody synced is therefore never acted upon.
  * - Bytes behind the last newline are an append cut short: never acted upon
  *   either, and cut off by journal_open().
+ * - What a reader does not know in a line it ignores; a flag that is not there
+ *   is false.
  * - An fd that is open holds the lock (flock): one process a case and end.
  * - Entries only go forward (enum handover_entry's order).
  * - The disk has room for all of a journal before anything is begun: it is
@@ -52,6 +54,8 @@ struct journal_case {
     char boot[JOURNAL_UUID_BYTES];
     /* Not started at the end (xl-migrate send -p). */
     bool stay_paused;
+    /* The source's: to a target without the plugin, or as if it had none. */
+    bool stock;
 };
 
 struct journal {

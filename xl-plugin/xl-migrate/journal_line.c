@@ -27,6 +27,17 @@ static const struct {
 
 #define NR_CASE_TEXTS (sizeof(case_texts) / sizeof(case_texts[0]))
 
+/* Written only where they are set. */
+static const struct {
+    const char *key;
+    size_t offset;
+} case_flags[] = {
+    {"stay_paused", offsetof(struct journal_case, stay_paused)},
+    {"stock", offsetof(struct journal_case, stock)},
+};
+
+#define NR_CASE_FLAGS (sizeof(case_flags) / sizeof(case_flags[0]))
+
 const char *journal_side_name(enum journal_side side)
 {
     return side_names[side];
@@ -100,9 +111,11 @@ int journal_line_of_case(const struct journal_case *about, char *ret_line,
     for (size_t i = 0; i < NR_CASE_TEXTS; i++)
         ok = ok && put_pair(gen, case_texts[i].key,
                             (const char *)about + case_texts[i].offset);
-    if (about->stay_paused)
-        ok = ok && put_text(gen, "stay_paused") &&
-             yajl_gen_bool(gen, 1) == yajl_gen_status_ok;
+    for (size_t i = 0; i < NR_CASE_FLAGS; i++) {
+        if (*(const bool *)((const char *)about + case_flags[i].offset))
+            ok = ok && put_text(gen, case_flags[i].key) &&
+                 yajl_gen_bool(gen, 1) == yajl_gen_status_ok;
+    }
     return close_line(gen, ok, ret_line, ret_nr_bytes, err);
 }
 
@@ -127,6 +140,13 @@ static const char *text_of(yajl_val root, const char *key)
     const char *path[] = {key, NULL};
 
     return YAJL_GET_STRING(yajl_tree_get(root, path, yajl_t_string));
+}
+
+static bool flag_of(yajl_val root, const char *key)
+{
+    const char *path[] = {key, NULL};
+
+    return YAJL_IS_TRUE(yajl_tree_get(root, path, yajl_t_any));
 }
 
 static bool number_of(yajl_val root, const char *key, long long *ret)
@@ -174,8 +194,9 @@ static int take_case(struct journal_case *about, yajl_val root,
                                case_texts[i].key);
         strcpy((char *)&taken + case_texts[i].offset, text);
     }
-    taken.stay_paused = YAJL_IS_TRUE(
-        yajl_tree_get(root, (const char *[]){"stay_paused", NULL}, yajl_t_any));
+    for (size_t i = 0; i < NR_CASE_FLAGS; i++)
+        *(bool *)((char *)&taken + case_flags[i].offset) =
+            flag_of(root, case_flags[i].key);
     *about = taken;
     return 0;
 }

@@ -82,6 +82,8 @@ test_handover_SRC := $(call migrate_src,handover.c)
 test_handover_world_SRC := $(call migrate_src,handover.c)
 test_journal_SRC := $(call migrate_src,journal.c journal_line.c handover.c)
 test_journal_LIBS := -Wl,--wrap=fsync -Wl,--wrap=fallocate64
+test_journal_line_SRC := $(call migrate_src,journal.c journal_line.c \
+    handover.c) tests/unit/case_sample.c
 HANDOVER_RUN_SRC := $(call migrate_src,handover_run.c handover.c journal.c \
     journal_line.c)
 test_handover_run_SRC := $(HANDOVER_RUN_SRC) tests/unit/case_sample.c

@@ -297,6 +297,7 @@ static void recover_source(struct recover *recover)
         return;
     }
     recover->address.host = about.peer;
+    recover->address.kind = about.stock ? PEER_STOCK : recover->options->kind;
     recover->address.again = false;
     if (recover->options->target_is_fenced)
         fprintf(stderr,
@@ -451,7 +452,6 @@ int recover_run(const struct recover_options *options,
                           sizeof(recover.ssh));
     recover.address = (struct peer_address){
         .ssh = recover.ssh,
-        .kind = options->kind,
         .timeout_s = (unsigned)config->peer_timeout_s,
         .log = &recover.log,
     };

@@ -20,9 +20,9 @@
 #include "peer.h"
 
 struct recover_options {
-    const char *what; /* ID, name or UUID; NULL: all */
-    const char *ssh;  /* -s; NULL: as configured */
-    enum peer_kind kind;
+    const char *what;    /* ID, name or UUID; NULL: all */
+    const char *ssh;     /* -s; NULL: as configured */
+    enum peer_kind kind; /* where the journal does not tell it */
     bool target_is_fenced;
 };
 

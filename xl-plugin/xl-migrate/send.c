@@ -128,6 +128,7 @@ static int fill_case(const struct send_session *session,
     *about = (struct journal_case){
         .side = JOURNAL_SOURCE,
         .stay_paused = session->options->pause,
+        .stock = !session->peer->plugin,
     };
     snprintf(about->uuid, sizeof(about->uuid), "%s", session->domain.uuid);
     snprintf(about->name, sizeof(about->name), "%s", session->domain.name);
