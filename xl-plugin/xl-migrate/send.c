@@ -96,8 +96,8 @@ static int find(struct send_session *session, struct xcx_err *err)
     if (check_state(&session->domain, err))
         return -1;
     return send_config_json(&session->host, &session->domain,
-                            options->config_file, options->keep_domid,
-                            &session->config_json, err);
+                            options->config_file, SEND_CONFIG_XL_MS,
+                            options->keep_domid, &session->config_json, err);
 }
 
 static int meet(struct send_session *session, struct xcx_err *err)

@@ -5,6 +5,9 @@
 #include <fcntl.h>
 #include <libxl.h>
 #include <libxl_utils.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,30 +17,28 @@
 #include "lines.h"
 #include "spawn.h"
 
-#define XL_MS          30000
 #define LINE_BYTES     256
 #define MAX_JSON_BYTES (1U << 20)
 
-/* Until the end of what xl prints; malloc'ed. */
-static int read_all(int fd, char **ret, struct xcx_err *err)
+/* Until the end of what xl prints, into text; false: not in time. */
+static bool read_all(int fd, uint64_t deadline_ns, char *text)
 {
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
     size_t used = 0;
-    char *text = malloc(MAX_JSON_BYTES + 1);
+    ssize_t n = 1;
 
-    if (!text)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "configuration");
-    for (;;) {
-        ssize_t n = read(fd, text + used, MAX_JSON_BYTES - used);
+    while (n > 0) {
+        int nr = poll(&readable, 1, deadline_left_ms(deadline_ns));
 
-        if (n < 0 && errno == EINTR)
+        if (nr == 0)
+            return false;
+        if (nr < 0)
             continue;
-        if (n <= 0)
-            break;
-        used += (size_t)n;
+        n = read(fd, text + used, MAX_JSON_BYTES - used);
+        used += n > 0 ? (size_t)n : 0;
     }
     text[used] = 0;
-    *ret = text;
-    return 0;
+    return true;
 }
 
 /* With the first line that xl had to say, which is the one that tells. */
@@ -54,46 +55,71 @@ static int complain(const char *file, int said_fd, struct xcx_err *err)
                        said[0] ? ": " : "", said);
 }
 
-/* What xl makes of the file, without creating anything. */
-static int run_xl(const char *file, int said_fd, char **ret,
+/* Prints what xl makes of the file, without creating anything. */
+static int start_xl(const char *file, int out_fd, int said_fd,
+                    struct spawned *child, struct xcx_err *err)
+{
+    char path[PATH_MAX];
+    const char *const argv[] = {"xl", "create", "-n", "-q", path, NULL};
+    const struct spawn_order order = {.argv = argv,
+                                      .fds = {-1, out_fd, said_fd}};
+
+    /* To xl it would be an option. */
+    if (snprintf(path, sizeof(path), "%s%s", file[0] == '-' ? "./" : "",
+                 file) >= (int)sizeof(path))
+        return xcx_err_set(err, XCX_ERR_USAGE, ENAMETOOLONG, "%.150s", file);
+    return spawn_start(child, &order, err);
+}
+
+static int run_xl(const char *file, unsigned xl_ms, int said_fd, char *text,
                   struct xcx_err *err)
 {
-    const char *const argv[] = {"xl", "create", "-n", "-q", file, NULL};
+    uint64_t deadline_ns = deadline_in_ms(xl_ms);
     struct spawned child = SPAWNED_INIT;
+    bool in_time = false;
     int fds[2], rc;
 
     if (pipe2(fds, O_CLOEXEC))
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "pipe");
-
-    const struct spawn_order order = {.argv = argv,
-                                      .fds = {-1, fds[1], said_fd}};
-
-    rc = spawn_start(&child, &order, err);
+    rc = start_xl(file, fds[1], said_fd, &child, err);
     close(fds[1]);
     if (!rc)
-        rc = read_all(fds[0], ret, err);
+        in_time = read_all(fds[0], deadline_ns, text);
     close(fds[0]);
     if (rc)
         return -1;
-    spawn_wait(&child, deadline_in_ms(XL_MS));
+    in_time = in_time && spawn_wait(&child, deadline_ns);
     rc = spawn_exit_status(&child);
     spawn_kill(&child, 0);
     spawn_done(&child);
-    if (rc == 0)
-        return 0;
-    free(*ret);
-    return complain(file, said_fd, err);
+    if (!in_time)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                           "%.150s: xl has not read this configuration within "
+                           "%u ms",
+                           file, xl_ms);
+    return rc ? complain(file, said_fd, err) : 0;
 }
 
-static int parse_by_xl(const char *file, char **ret, struct xcx_err *err)
+/* *ret is malloc'ed. */
+static int parse_by_xl(const char *file, unsigned xl_ms, char **ret,
+                       struct xcx_err *err)
 {
-    int said_fd = memfd_create("xl", MFD_CLOEXEC);
-    int rc;
+    char *text = malloc(MAX_JSON_BYTES + 1);
+    int said_fd, rc;
 
-    if (said_fd < 0)
+    if (!text)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "configuration");
+    said_fd = memfd_create("xl", MFD_CLOEXEC);
+    if (said_fd < 0) {
+        free(text);
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "memfd");
-    rc = run_xl(file, said_fd, ret, err);
+    }
+    rc = run_xl(file, xl_ms, said_fd, text, err);
     close(said_fd);
+    if (rc)
+        free(text);
+    else
+        *ret = text;
     return rc;
 }
 
@@ -123,8 +149,8 @@ static int fit(struct host *host, const struct domain *domain, bool keep_domid,
 }
 
 int send_config_json(struct host *host, const struct domain *domain,
-                     const char *file, bool keep_domid, char **ret_json,
-                     struct xcx_err *err)
+                     const char *file, unsigned xl_ms, bool keep_domid,
+                     char **ret_json, struct xcx_err *err)
 {
     char *json = NULL;
 
@@ -133,7 +159,7 @@ int send_config_json(struct host *host, const struct domain *domain,
                                   err);
     if (access(file, R_OK))
         return xcx_err_set(err, XCX_ERR_USAGE, errno, "%.150s", file);
-    if (parse_by_xl(file, &json, err) ||
+    if (parse_by_xl(file, xl_ms, &json, err) ||
         fit(host, domain, keep_domid, &json, err))
         return -1;
     *ret_json = json;
