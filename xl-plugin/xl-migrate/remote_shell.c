@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "deadline.h"
@@ -20,6 +19,7 @@ int remote_shell_start(struct remote_shell *shell, const char *ssh,
     shell->lines = LINES_INIT;
     shell->host = host;
     shell->log = log;
+    shell->nr_asked = 0;
     if (transport_ssh_start(&shell->transport, ssh, host, "sh", err) ||
         lines_init(&shell->lines, shell->transport.from_fd, 4096, true, err)) {
         remote_shell_done(shell);
@@ -52,7 +52,8 @@ static int ask(struct remote_shell *shell, const char *command,
 {
     char text[4096];
     int nr_bytes = snprintf(text, sizeof(text),
-                            "(%s) </dev/null 2>&1; echo " MARK "$?\n", command);
+                            "(%s) </dev/null 2>&1; echo " MARK "%u $?\n",
+                            command, ++shell->nr_asked);
 
     if (nr_bytes >= (int)sizeof(text))
         return xcx_err_set(err, XCX_ERR_BUG, 0, "too long for a command");
@@ -82,6 +83,19 @@ static int wait_for_lines(struct remote_shell *shell, uint64_t deadline_ns,
     return fds[0].revents ? lines_fill(&shell->lines, err) : 0;
 }
 
+/* The mark of the command asked last: then status is set. */
+static bool take_mark(struct remote_shell *shell, const char *line)
+{
+    unsigned number;
+    int status;
+
+    if (sscanf(line + strlen(MARK), "%u %d", &number, &status) != 2 ||
+        number != shell->nr_asked)
+        return false;
+    shell->status = status;
+    return true;
+}
+
 int remote_shell_run(struct remote_shell *shell, const char *command,
                      uint64_t deadline_ns, struct xcx_err *err)
 {
@@ -104,8 +118,12 @@ int remote_shell_run(struct remote_shell *shell, const char *command,
             continue;
         }
         if (!strncmp(line, MARK, strlen(MARK))) {
-            shell->status = atoi(line + strlen(MARK));
-            return 0;
+            if (take_mark(shell, line))
+                return 0;
+            /* All until now was said of an earlier command. */
+            used_bytes = 0;
+            shell->answer[0] = 0;
+            continue;
         }
         if (used_bytes + nr_bytes + 2 <= sizeof(shell->answer)) {
             memcpy(shell->answer + used_bytes, line, nr_bytes);

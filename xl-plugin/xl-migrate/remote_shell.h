@@ -3,10 +3,12 @@
  * remote_shell: one shell on a target without the plugin, kept open, so that
  * a command costs one round trip and no new connection:
  *
- *   "(COMMAND) </dev/null 2>&1; echo MARK STATUS\n" ──▶ ssh HOST sh
- *                   lines, then "MARK STATUS"       ◀──
+ *   "(COMMAND) </dev/null 2>&1; echo MARK N STATUS\n" ──▶ ssh HOST sh
+ *                   lines, then "MARK N STATUS"       ◀──
  *
- * What it answers is bounded, and so is the time that it takes.
+ * N counts the commands: the answer of one that was not waited for is not
+ * taken for that of the next. What it answers is bounded, and so is the time
+ * that it takes.
  * Threads: one at a time.
  */
 #ifndef XL_MIGRATE_REMOTE_SHELL_H
@@ -26,6 +28,7 @@ struct remote_shell {
     struct lines lines;
     const char *host; /* the caller's; for messages */
     const struct xcx_log *log;
+    unsigned nr_asked;
     char answer[REMOTE_SHELL_ANSWER_BYTES]; /* of the last command */
     int status;                             /* its exit status */
 };
@@ -37,8 +40,9 @@ int remote_shell_start(struct remote_shell *shell, const char *ssh,
 
 /*
  * Runs it and waits for its end: answer, of which the last bytes are left out
- * if it is too long, and status are set. Errors: IO, the connection is lost or
- * silent; the shell is of no more use then.
+ * if it is too long, and status are set. Errors: IO, the connection is lost
+ * and the shell of no more use, or (ETIMEDOUT) silent until the deadline; then
+ * the next command waits for this one's end.
  */
 int remote_shell_run(struct remote_shell *shell, const char *command,
                      uint64_t deadline_ns, struct xcx_err *err);
