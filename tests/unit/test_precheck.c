@@ -147,8 +147,9 @@ static void test_all_is_well(void **state)
     run();
     assert_true(precheck.has_there && precheck.has_link && precheck.has_probe &&
                 precheck.has_forecast);
-    assert_int_equal(level_of("connection", "host2 answers over ssh"),
-                     CHECK_OK);
+    assert_int_equal(
+        level_of("connection", "the target answers over \"ssh host2\""),
+        CHECK_OK);
     assert_int_equal(level_of("link", "100 MiB/s"), CHECK_OK);
     assert_false(precheck.forecast.aborts);
     /* 1 GiB at 50 MiB/s, and the fixed costs. */
@@ -207,9 +208,43 @@ static void test_silent_target(void **state)
     assert_false(precheck.has_there);
     assert_int_equal(level_of("connection", "made up"), CHECK_BLOCKER);
     assert_string_equal(precheck.check.findings[0].fix,
-                        "ssh host2 xl info must work without a password");
+                        "\"ssh host2 xl info\" must work without a password");
     assert_int_equal(level_of("state", "web"), CHECK_OK);
     assert_int_equal(world.nr_links + world.nr_probes, 0);
+}
+
+/* As it is run, so that it can be copied. */
+static void test_connection_command(void **state)
+{
+    char long_ssh[400], fix[400];
+    const struct {
+        const char *ssh, *text, *fix;
+    } rows[] = {
+        {"sudo ssh -o ConnectTimeout=10",
+         "\"sudo ssh -o ConnectTimeout=10 host2\"",
+         "\"sudo ssh -o ConnectTimeout=10 host2 xl info\" must work without a "
+         "password"},
+        {"", "\"host2\"",
+         "\"host2\" must reach the target: see -s in xl-migrate(8)"},
+        {long_ssh, "xxx...\"", fix},
+    };
+
+    (void)state;
+    memset(long_ssh, 'x', sizeof(long_ssh));
+    long_ssh[sizeof(long_ssh) - 1] = 0;
+    snprintf(fix, sizeof(fix), "\"%.252s...\" must work without a password",
+             long_ssh);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        set_up(NULL);
+        params.ask.ssh = rows[i].ssh;
+        run();
+        assert_int_equal(level_of("connection", rows[i].text), CHECK_OK);
+        set_up(NULL);
+        params.ask.ssh = rows[i].ssh;
+        fails(&world.target, XCX_ERR_IO);
+        run();
+        assert_string_equal(precheck.check.findings[0].fix, rows[i].fix);
+    }
 }
 
 static void test_probes_that_fail(void **state)
@@ -319,6 +354,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_was_learnt, set_up),
         cmocka_unit_test_setup(test_no_probes, set_up),
         cmocka_unit_test_setup(test_silent_target, set_up),
+        cmocka_unit_test_setup(test_connection_command, set_up),
         cmocka_unit_test_setup(test_probes_that_fail, set_up),
         cmocka_unit_test_setup(test_cancelled, set_up),
         cmocka_unit_test_setup(test_guest_gone, set_up),

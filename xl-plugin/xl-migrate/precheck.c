@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "precheck.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "facts_gather.h"
+
+#define COMMAND_BYTES 256
 
 /* A failure that only means that something is not known. */
 static int shrug(struct check *check, const char *id, const char *what,
@@ -17,23 +20,36 @@ static int shrug(struct check *check, const char *id, const char *what,
     return 0;
 }
 
+/* As a shell is given it; a long one loses its end. what: run there. */
+static void print_command(const struct facts_ask_params *ask, const char *what,
+                          char *ret, size_t bytes)
+{
+    int nr_bytes =
+        ask->ssh[0] ? snprintf(ret, bytes, "%s %s%s", ask->ssh, ask->host, what)
+                    : snprintf(ret, bytes, "%s", ask->host);
+
+    if (nr_bytes >= (int)bytes)
+        strcpy(ret + bytes - sizeof("..."), "...");
+}
+
 static void add_connection(const struct precheck_params *params,
                            struct precheck *precheck, const struct xcx_err *why)
 {
     const struct facts_ask_params *ask = &params->ask;
-    char fix[CHECK_TEXT_BYTES] = "see -s in xl-migrate(8)";
+    char command[COMMAND_BYTES], fix[CHECK_TEXT_BYTES];
 
-    if (ask->ssh[0])
-        snprintf(fix, sizeof(fix),
-                 "%.100s %.150s xl info must work without a password", ask->ssh,
-                 ask->host);
-    if (precheck->has_there)
+    if (precheck->has_there) {
+        print_command(ask, "", command, sizeof(command));
         check_add(&precheck->check, "connection", CHECK_OK, "",
-                  "%s answers over %s", params->wishes.target,
-                  ask->ssh[0] ? ask->ssh : "the command given");
-    else
-        check_add(&precheck->check, "connection", CHECK_BLOCKER, fix,
-                  "the target cannot be asked: %s", why->msg);
+                  "the target answers over \"%s\"", command);
+        return;
+    }
+    print_command(ask, " xl info", command, sizeof(command));
+    snprintf(fix, sizeof(fix), "\"%s\" must %s", command,
+             ask->ssh[0] ? "work without a password"
+                         : "reach the target: see -s in xl-migrate(8)");
+    check_add(&precheck->check, "connection", CHECK_BLOCKER, fix,
+              "the target cannot be asked: %s", why->msg);
 }
 
 static int ask_target(const struct precheck_params *params,
