@@ -104,11 +104,21 @@ static void lost_after_ready_it_is_left_for_the_next(void **state)
     expect_journal("STARTED");
     reattach(&source);
     hear_word(&source, "STARTING");
+    say(&source, KEY WORD("GO"));
+    hear_word(&source, "STARTING");
     say(&source, WORD("DONE"));
     message_done((struct message[]){hear(&source, "settled")});
     expect_end(&source, 0, -1);
     expect_journal(NULL);
     expect_file("domain", "running 7\n");
+    /* Its keys are written before it runs, and never again. */
+    expect_file("log", "xl migrate-receive -p helper=/our/helper\n"
+                       "hook pre-start target guest\n"
+                       "key 7 data/x 1 \"v\" 2\n"
+                       "unpause 7\n"
+                       "announce br0 1 rounds 5\n"
+                       "announce-self 7 step 100\n"
+                       "hook post-start target guest\n");
 }
 
 static void one_that_is_to_stay_paused_does_after_a_loss(void **state)

@@ -35,6 +35,7 @@ static struct {
     bool settle_fails;
     enum handover_word answer; /* of the target to GO and to ABORT */
     enum handover_word heard;  /* the last that the source said */
+    unsigned nr_lost;          /* connections, while keys are sent */
     enum peer_kind kind;       /* as which it was connected to */
     char done[512];
 } fake;
@@ -144,6 +145,28 @@ int __wrap_xcx_settle(uint32_t domid, const char *lock_dir,
                : 0;
 }
 
+/* ---- its keys ------------------------------------------------------------ */
+
+int xenstore_read(struct xs_handle *xs, uint32_t domid,
+                  const char *const *subtrees, unsigned nr_subtrees,
+                  struct xenstore_tree *ret, struct xcx_err *err)
+{
+    static struct xenstore_entry entry = {.path = (char *)"data/x"};
+
+    (void)xs, (void)err;
+    assert_int_equal(domid, fake.domid);
+    assert_int_equal(nr_subtrees, 4);
+    assert_string_equal(subtrees[0], "data");
+    assert_string_equal(subtrees[3], "mine");
+    *ret = (struct xenstore_tree){.entries = &entry, .nr_entries = 1};
+    return 0;
+}
+
+void xenstore_tree_done(struct xenstore_tree *tree)
+{
+    (void)tree;
+}
+
 /* ---- the target, as the source sees it ----------------------------------- */
 
 static int on_reattach(struct peer *peer, const struct journal_case *about,
@@ -152,6 +175,16 @@ static int on_reattach(struct peer *peer, const struct journal_case *about,
     (void)peer, (void)about, (void)err;
     *ret_known = true;
     return 0;
+}
+
+static int on_put_entry(struct peer *peer, const struct xenstore_entry *entry,
+                        struct xcx_err *err)
+{
+    (void)peer;
+    note("%s, ", entry->path);
+    return fake.nr_lost && fake.nr_lost--
+               ? xcx_err_set(err, XCX_ERR_IO, 0, "host2: gone")
+               : 0;
 }
 
 static int on_say(struct peer *peer, enum handover_word word,
@@ -186,6 +219,7 @@ int peer_open(const struct peer_address *address, struct peer **ret,
               struct xcx_err *err)
 {
     static const struct peer_ops ops = {.reattach = on_reattach,
+                                        .put_entry = on_put_entry,
                                         .say = on_say,
                                         .hear = on_hear,
                                         .close = on_close};
@@ -210,6 +244,7 @@ struct situation {
     uint32_t domid; /* the journal's is 7 */
     bool settle_fails;
     enum handover_word answer;
+    unsigned nr_lost;
     /* What then happens. */
     const char *done, *said;
     enum exit_status status;
@@ -260,7 +295,9 @@ static void check_case(const struct situation *at)
 static enum exit_status run(enum peer_kind kind, char *said)
 {
     const struct recover_options options = {.what = NULL, .kind = kind};
-    struct config config = {.lock_dir = "/locks", .reconnect_timeout_s = 5};
+    struct config config = {.lock_dir = "/locks",
+                            .reconnect_timeout_s = 5,
+                            .xenstore_keys = {.nr = 1, .key = {"mine"}}};
     int fd = memfd_create("said", MFD_CLOEXEC), status;
     int out = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO);
     ssize_t nr_bytes;
@@ -294,6 +331,7 @@ static void check(const struct situation *all, size_t nr)
         fake.domid = at->domid;
         fake.settle_fails = at->settle_fails;
         fake.answer = at->answer;
+        fake.nr_lost = at->nr_lost;
         leave_case(at);
         status = run(PEER_FIND_OUT, said);
         assert_string_equal(fake.done, at->done);
@@ -400,10 +438,14 @@ static void after_go_the_source_goes_by_the_target_s_word(void **state)
 {
     static const struct situation all[] = {
         {"it has started", AT_SOURCE(GO, PAUSED, 7),
-         .answer = HANDOVER_SAY_STARTING, .done = "GO, destroy 7, DONE, ",
+         .answer = HANDOVER_SAY_STARTING,
+         .done = "data/x, GO, destroy 7, DONE, ", .said = "g1 is at host2"},
+        {"the same, lost before GO could be said", AT_SOURCE(GO, PAUSED, 7),
+         .answer = HANDOVER_SAY_STARTING, .nr_lost = 1,
+         .done = "data/x, data/x, GO, destroy 7, DONE, ",
          .said = "g1 is at host2"},
         {"it has not", AT_SOURCE(GO, PAUSED, 7), .answer = HANDOVER_SAY_ABORTED,
-         .done = "GO, settle 7, resume 7, watch 7, ABORT, watch 7, ",
+         .done = "data/x, GO, settle 7, resume 7, watch 7, ABORT, watch 7, ",
          .said = "g1 runs here"},
         {"it has not, and this is another domain", AT_SOURCE(GO, PAUSED, 9),
          .answer = HANDOVER_SAY_ABORTED, .done = "GO, ABORT, ",

@@ -78,6 +78,16 @@ static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
     return 0;
 }
 
+static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
+{
+    struct world *world = opaque;
+
+    (void)err;
+    assert_ptr_equal(peer, &world->peer);
+    strcat(world->said, " (keys)");
+    return 0;
+}
+
 static void on_told(void *opaque, const struct peer_message *message)
 {
     struct world *world = opaque;
@@ -175,6 +185,7 @@ static int run(struct world *world, enum handover_event first,
                                    .look = on_look,
                                    .act = on_act,
                                    .connect = on_connect,
+                                   .let_go = on_let_go,
                                    .told = on_told,
                                    .cancelled = on_cancelled};
     struct peer *peer = &world->peer;
@@ -313,7 +324,7 @@ static const struct {
      HANDOVER_LOOK,
      {{ENDS, 0}, {SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0}},
      FOUND,
-     "GO GO DONE",
+     "GO (keys) GO DONE",
      HANDOVER_DONE,
      HANDOVER_ABSENT,
      HANDOVER_THERE,

@@ -101,7 +101,8 @@ test_remote_shell_SRC := $(call migrate_src,lines.c remote_shell.c spawn.c \
 test_drain_SRC := $(call migrate_src,drain.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
-    rendezvous.c source_domain.c spawn.c target_domain.c transport_ssh.c) \
+    rendezvous.c source_domain.c source_keys.c spawn.c target_domain.c \
+    transport_ssh.c) \
     $(call common_src,directory.c)
 test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_report_SRC := $(call migrate_src,report.c json.c)

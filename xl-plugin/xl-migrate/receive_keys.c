@@ -85,11 +85,14 @@ int receive_key(struct receive *receive, const struct message *message,
     const char *path;
     int rc = -1;
 
-    /* Those that were on their way when the copy was given up. */
-    if (receive->has_case && receive->journal.entry == HANDOVER_ABORTED)
-        return 0;
-    if (!receive->has_case || receive->journal.entry > HANDOVER_READY)
+    if (!receive->has_case)
         return channel_unexpected(&receive->channel, message, err);
+    /*
+     * On their way while the copy was given up, or from a source that comes
+     * again and does not know yet that it has been let go.
+     */
+    if (receive->journal.entry > HANDOVER_READY)
+        return 0;
     if (message_text(message, "path", 1, XENSTORE_MAX_PATH_BYTES, &path, err) ||
         take_value(message, &entry, err) || take_perms(message, &entry, err))
         goto out;

@@ -16,6 +16,7 @@
 #include "rendezvous.h"
 #include "settle.h"
 #include "source_domain.h"
+#include "source_keys.h"
 #include "target_domain.h"
 #include "transport_ssh.h"
 
@@ -219,6 +220,14 @@ static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
     return rc;
 }
 
+static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
+{
+    const struct recover *recover = opaque;
+
+    return source_keys_send(&recover->source, &recover->config->xenstore_keys,
+                            peer, err);
+}
+
 static void on_told(void *opaque, const struct peer_message *message)
 {
     const struct recover *recover = opaque;
@@ -242,6 +251,7 @@ static int settle_source(struct recover *recover, struct settle_result *ret,
                                    .look = on_look,
                                    .act = on_act,
                                    .connect = on_connect,
+                                   .let_go = on_let_go,
                                    .told = on_told};
     struct peer *peer = NULL;
     const struct settle_params params = {

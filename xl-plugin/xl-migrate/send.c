@@ -14,15 +14,14 @@
 #include "send_config.h"
 #include "send_session.h"
 #include "settle.h"
-#include "xenstore.h"
+#include "source_keys.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 /*
  * A target that does not say that it is alive, and no word from it: its device
  * model and hotplug scripts.
  */
-#define ANSWER_NS   (120 * NS_PER_S)
-#define NR_OWN_KEYS 3
+#define ANSWER_NS (120 * NS_PER_S)
 
 /* ---- hooks --------------------------------------------------------------- */
 
@@ -196,28 +195,6 @@ static int begin(struct send_session *session, struct xcx_err *err)
     return -1;
 }
 
-/* What stock loses; the guest is suspended, so nothing changes any more. */
-static int send_keys(struct send_session *session, struct xcx_err *err)
-{
-    const struct config_xenstore_keys *more = &session->config.xenstore_keys;
-    const char *keys[NR_OWN_KEYS + CONFIG_MAX_XENSTORE_KEYS] = {"data", "attr",
-                                                                "vm-data"};
-    struct xenstore_tree tree = {0};
-    int rc;
-
-    if (!session->peer->ops->put_entry)
-        return 0;
-    for (unsigned i = 0; i < more->nr; i++)
-        keys[NR_OWN_KEYS + i] = more->key[i];
-    rc = xenstore_read(session->host.xs, session->domain.domid, keys,
-                       NR_OWN_KEYS + more->nr, &tree, err);
-    for (unsigned i = 0; i < tree.nr_entries && !rc; i++)
-        rc =
-            session->peer->ops->put_entry(session->peer, &tree.entries[i], err);
-    xenstore_tree_done(&tree);
-    return rc;
-}
-
 static int stream(struct send_session *session, struct xcx_err *err)
 {
     struct xcx_save_ops ops = send_session_ops;
@@ -240,7 +217,8 @@ static int stream(struct send_session *session, struct xcx_err *err)
         return -1;
     session->peer->ops->end_data(session->peer);
     progress_phase(&session->progress, "handing over", deadline_now_ns());
-    return send_keys(session, err);
+    return source_keys_send(&session->source, &session->config.xenstore_keys,
+                            session->peer, err);
 }
 
 static int move(struct send_session *session, struct xcx_err *err)
@@ -300,6 +278,14 @@ static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
     return peer_open(&session->address, ret, err);
 }
 
+static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
+{
+    const struct send_session *session = opaque;
+
+    return source_keys_send(&session->source, &session->config.xenstore_keys,
+                            peer, err);
+}
+
 static void on_reached(void *opaque, enum handover_entry entry)
 {
     struct send_session *session = opaque;
@@ -331,6 +317,7 @@ static int hand_over(struct send_session *session, bool failed,
         .look = on_look,
         .act = on_act,
         .connect = on_connect,
+        .let_go = on_let_go,
         .told = send_session_told,
         .reached = on_reached,
         .cancelled = on_cancelled,

@@ -207,6 +207,15 @@ static enum verdict forgotten(struct settling *settling, struct xcx_err *err)
     return LEAVE;
 }
 
+static int let_go_again(const struct settling *settling, struct xcx_err *err)
+{
+    const struct settle_ops *ops = settling->params->ops;
+
+    return entry_of(settling) == HANDOVER_GO && ops->let_go
+               ? ops->let_go(ops->opaque, peer_of(settling), err)
+               : 0;
+}
+
 static enum verdict reattach(struct settling *settling, struct xcx_err *err)
 {
     const struct settle_params *params = settling->params;
@@ -216,6 +225,10 @@ static enum verdict reattach(struct settling *settling, struct xcx_err *err)
     if (params->ops->connect(params->ops->opaque, params->peer, &why) ||
         peer_of(settling)->ops->reattach(
             peer_of(settling), &params->journal->about, &known, &why)) {
+        lose(settling, &why);
+        return GO_ON;
+    }
+    if (known && let_go_again(settling, &why)) {
         lose(settling, &why);
         return GO_ON;
     }

@@ -36,6 +36,11 @@ struct settle_ops {
     int (*act)(void *opaque, enum handover_act act, struct xcx_err *err);
     /* A target that was lost, or that there is none of yet. */
     int (*connect)(void *opaque, struct peer **ret, struct xcx_err *err);
+    /*
+     * GO is about to be said again on a new connection: what it needs to know
+     * before. Optional; a failure counts as another loss of the connection.
+     */
+    int (*let_go)(void *opaque, struct peer *peer, struct xcx_err *err);
     /* Not a word: log. Optional. */
     void (*told)(void *opaque, const struct peer_message *message);
     /* A step was made; for the report's times. Optional. */

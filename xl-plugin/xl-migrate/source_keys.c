@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "source_keys.h"
+
+#include "xenstore.h"
+
+#define NR_OWN_KEYS 3
+
+static int send_tree(const struct xenstore_tree *tree, struct peer *peer,
+                     struct xcx_err *err)
+{
+    for (unsigned i = 0; i < tree->nr_entries; i++) {
+        if (peer->ops->put_entry(peer, &tree->entries[i], err))
+            return -1;
+    }
+    return 0;
+}
+
+int source_keys_send(const struct source_domain *source,
+                     const struct config_xenstore_keys *more, struct peer *peer,
+                     struct xcx_err *err)
+{
+    const char *keys[NR_OWN_KEYS + CONFIG_MAX_XENSTORE_KEYS] = {"data", "attr",
+                                                                "vm-data"};
+    struct xenstore_tree tree = {0};
+    enum handover_copy copy;
+    uint32_t domid;
+    int rc;
+
+    if (!peer->ops->put_entry)
+        return 0;
+    /* Another domain may have its domid by now. */
+    if (source_domain_look((void *)source, &copy, &domid, err))
+        return -1;
+    if (copy != HANDOVER_PAUSED)
+        return 0;
+    for (unsigned i = 0; i < more->nr; i++)
+        keys[NR_OWN_KEYS + i] = more->key[i];
+    rc = xenstore_read(source->host->xs, domid, keys, NR_OWN_KEYS + more->nr,
+                       &tree, err);
+    if (!rc)
+        rc = send_tree(&tree, peer, err);
+    xenstore_tree_done(&tree);
+    return rc;
+}

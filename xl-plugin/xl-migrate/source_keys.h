@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * source_keys: what is the guest's own in xenstore and what stock loses: data,
+ * attr, vm-data, and what the configuration lists; read at the source, once
+ * the guest is suspended, and sent to a target that can take it.
+ *
+ * A target keeps them in memory until GO. Whoever says GO on a new connection
+ * sends them again before it.
+ *
+ * Blocking: as xenstored and the peer do. Threads: the host's.
+ */
+#ifndef XL_MIGRATE_SOURCE_KEYS_H
+#define XL_MIGRATE_SOURCE_KEYS_H
+
+#include "common/config.h"
+#include "peer.h"
+#include "source_domain.h"
+#include "xcext.h"
+
+/* more: besides the three. Errors: xenstore_read()'s and put_entry()'s. */
+int source_keys_send(const struct source_domain *source,
+                     const struct config_xenstore_keys *more, struct peer *peer,
+                     struct xcx_err *err);
+
+#endif
