@@ -236,6 +236,50 @@ static void who_holds_the_case_gives_it_to_the_next(void **state)
     expect_file("domain", "absent 7\n");
 }
 
+/*
+ * Nobody but the source asks for a case, over a line that it has given up. If
+ * somebody did, the source would only have to come again.
+ */
+static void one_taken_from_a_living_line_is_had_back(void **state)
+{
+    struct source living, other;
+
+    (void)state;
+    until_ready(&living, BEGIN);
+    say(&living, ALIVE("60"));
+    reattach(&other);
+    hear_word(&other, "READY");
+    expect_end(&living, 0, 0);
+    reattach(&living);
+    hear_word(&living, "READY");
+    expect_end(&other, 0, -1);
+    say(&living, KEY WORD("GO"));
+    hear_word(&living, "STARTING");
+    reattach(&other);
+    hear_word(&other, "STARTING");
+    expect_end(&living, 0, -1);
+    expect_end(&other, 0, -1);
+    expect_file("domain", "running 7\n");
+    expect_journal("STARTED");
+}
+
+/* Nothing was promised yet, and the source's copy goes on. */
+static void one_taken_from_a_living_line_before_ready_is_given_up(void **state)
+{
+    struct source living, other;
+
+    (void)state;
+    begin(&living, BEGIN);
+    say(&living, ALIVE("60"));
+    say_data(&living, "ok\n");
+    until_domain_is("building 7\n");
+    reattach(&other);
+    hear_aborted(&other, "none");
+    expect_end(&living, 0, 0);
+    expect_end(&other, 0, -1);
+    expect_given_up("none");
+}
+
 static void killed_before_ready_the_next_gives_up(void **state)
 {
     struct source source;
@@ -333,6 +377,8 @@ int main(int argc, char **argv)
         TEST(lost_after_ready_it_is_left_for_the_next),
         TEST(one_that_is_to_stay_paused_does_after_a_loss),
         TEST(who_holds_the_case_gives_it_to_the_next),
+        TEST(one_taken_from_a_living_line_is_had_back),
+        TEST(one_taken_from_a_living_line_before_ready_is_given_up),
         TEST(killed_before_ready_the_next_gives_up),
         TEST(killed_behind_xl_s_work_the_next_gives_up),
         TEST(an_unpause_that_fails_is_tried_again_by_the_next),

@@ -471,7 +471,11 @@ static int open_journal(struct receive *receive, const char *id,
     if (!journal_open(&receive->journal, config->journal_dir, id,
                       JOURNAL_TARGET, &first))
         return 0;
-    /* The one that has it may be waiting on a connection that is dead. */
+    /*
+     * The one that has it may be waiting on a connection that is dead. Only
+     * the source asks, which has given that connection up, dead or not; had it
+     * not, it would ask for the case again as we do.
+     */
     if (first.kind == XCX_ERR_RESOURCE &&
         !rendezvous_ask_yield(config->run_dir, id,
                               deadline_in_ms(CHANNEL_YIELD_MS), &unasked))
