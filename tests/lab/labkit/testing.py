@@ -133,9 +133,10 @@ class Run:
         """One command to a guest's witness, wherever it is."""
         return guest.ask(self.where(name), name, command, limit_s)
 
-    def check_clean(self, name):
-        """Has every page verified; fails unless nothing was ever wrong."""
-        here = self.where(name)
+    def check_clean(self, name, here=None):
+        """Has every page verified; fails unless nothing was ever wrong.
+        here: the host it is on, if that is known: looking takes time."""
+        here = here or self.where(name)
         checked = guest.ask(here, name, "check", 120)
         report = guest.ask(here, name, "report")
         if checked["errors"] or not report["clean"]:
@@ -146,10 +147,10 @@ class Run:
             raise LabError(f"guest '{name}': its disk: {json.dumps(disk)}")
         return report
 
-    def check_connection(self, name):
+    def check_connection(self, name, here=None):
         """Fails unless the guest's one TCP connection is there still and
         carries what is sent from now on, all bytes right; its figures."""
-        here = self.where(name)
+        here = here or self.where(name)
         sent_bytes = guest.ask(here, name, "report")["stream"]["sent_bytes"]
         deadline = time.monotonic() + CONNECTION_LIMIT_S
         while True:
@@ -231,11 +232,11 @@ class Run:
                 raise LabError(f"{name}: Xen had {before} KiB free before, "
                                f"now {now} KiB")
 
-    def send(self, name, options=""):
+    def send(self, name, options="", source=None):
         """Moves a guest to the other host by xl-migrate send; its report, with
         the witness's own downtime_ms and the bytes on the link. Fails unless
-        the guest is there and clean."""
-        source = self.where(name)
+        the guest is there alone and clean. source: as here of check_clean."""
+        source = source or self.where(name)
         target = other_host(source.name)
         shell = self.shells["--stock" not in options]
         guest.ask(source, name, "mark moving")
@@ -250,7 +251,7 @@ class Run:
         if here.name != target or report["result"] != "done":
             raise LabError(f"guest '{name}' is on {here.name}:\n{said}")
         ended = guest.ask(here, name, "mark after")["ended"]
-        self.check_clean(name)
+        self.check_clean(name, here)
         return dict(report, downtime_ms=ended["longest_stall_ms"],
                     link_bytes=nr_bytes)
 
