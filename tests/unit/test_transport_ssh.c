@@ -133,6 +133,13 @@ static void ssh_is_told_to_notice_a_host_that_is_gone(void **state)
     } rows[] = {
         {"ssh", "ssh" OPTIONS},
         {"/usr/bin/ssh -p 7", "/usr/bin/ssh -p 7" OPTIONS},
+        {"ssh -4vp 7  -i key", "ssh -4vp 7  -i key" OPTIONS},
+        {"ssh -p7 -oUser=x -v", "ssh -p7 -oUser=x -v" OPTIONS},
+        {"ssh -i ssh -p", "ssh -i ssh -p" OPTIONS},
+        {"ssh gate ssh", "ssh gate ssh"},
+        {"ssh -p 7 gate connect", "ssh -p 7 gate connect"},
+        {"ssh -p7 gate", "ssh -p7 gate"},
+        {"ssh -o 'User x'", "ssh -o 'User x'"},
         {"", ""},
         {"nossh", "nossh"},
         {"sh", "sh"},

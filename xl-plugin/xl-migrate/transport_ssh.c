@@ -35,12 +35,42 @@ static bool is_openssh(const char *ssh)
            (nr_bytes == 3 || ssh[nr_bytes - 4] == '/');
 }
 
+/* Whether this word is of ssh's options, whose value is the next one. */
+static bool wants_value(const char *word, size_t nr_bytes)
+{
+    size_t at = 1;
+
+    while (at < nr_bytes && !strchr("BbcDEeFIiJLlmOopQRSWw", word[at]))
+        at++;
+    return at + 1 == nr_bytes;
+}
+
+/*
+ * A host, or a command to run there: what comes behind it is not for ssh. A
+ * value in quotes with blanks in it is taken for one, too.
+ */
+static bool names_host(const char *ssh)
+{
+    bool is_value = true; /* the first word is ssh itself */
+
+    while (*ssh) {
+        size_t nr_bytes = strcspn(ssh, " ");
+
+        if (nr_bytes && !is_value && *ssh != '-')
+            return true;
+        if (nr_bytes)
+            is_value = !is_value && wants_value(ssh, nr_bytes);
+        ssh += nr_bytes + (ssh[nr_bytes] == ' ');
+    }
+    return false;
+}
+
 void transport_ssh_command(const char *ssh, unsigned timeout_s, char *ret,
                            size_t bytes)
 {
     unsigned interval_s = timeout_s / (ALIVE_COUNT + 1);
 
-    if (!is_openssh(ssh) ||
+    if (!is_openssh(ssh) || names_host(ssh) ||
         snprintf(ret, bytes,
                  "%s -o ServerAliveInterval=%u -o ServerAliveCountMax=%d "
                  "-o ConnectTimeout=%u",

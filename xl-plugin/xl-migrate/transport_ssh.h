@@ -49,7 +49,8 @@ struct transport_ssh {
 /*
  * If ssh is OpenSSH's by its name, the same with options that make it end once
  * the other host has been silent for timeout_s, and not connect for longer;
- * they come last, so that those in ssh count. Another command as it is.
+ * they come last, so that those in ssh count. Another command as it is, and
+ * one that names a host itself, behind which they would not be ssh's.
  */
 void transport_ssh_command(const char *ssh, unsigned timeout_s, char *ret,
                            size_t bytes);
