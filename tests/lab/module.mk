@@ -22,6 +22,8 @@ demo: deps-lab
 	$(Q)$(MAKE) --no-print-directory all-built lab-built
 	$(Q)tests/lab/demo
 
+QUICK_TESTS += tests/lab/test-relay
+
 # The standard suite. Each script brings up a lab of its own and ends it.
 LAB_TESTS += tests/lab/test-lab tests/lab/test-stock-migrate \
              tests/lab/test-helper-migrate
