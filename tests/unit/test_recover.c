@@ -239,7 +239,7 @@ struct situation {
     enum journal_side side;
     enum handover_entry entry;
     const char *boot;
-    bool stay_paused, stock;
+    bool stay_paused, stock, fenced;
     enum handover_copy copy;
     uint32_t domid; /* the journal's is 7 */
     bool settle_fails;
@@ -292,9 +292,10 @@ static void check_case(const struct situation *at)
 }
 
 /* What is printed by it, errors too. */
-static enum exit_status run(enum peer_kind kind, char *said)
+static enum exit_status run(enum peer_kind kind, bool fenced, char *said)
 {
-    const struct recover_options options = {.what = NULL, .kind = kind};
+    const struct recover_options options = {
+        .what = fenced ? "g1" : NULL, .kind = kind, .target_is_fenced = fenced};
     struct config config = {.lock_dir = "/locks",
                             .reconnect_timeout_s = 5,
                             .xenstore_keys = {.nr = 1, .key = {"mine"}}};
@@ -333,7 +334,7 @@ static void check(const struct situation *all, size_t nr)
         fake.answer = at->answer;
         fake.nr_lost = at->nr_lost;
         leave_case(at);
-        status = run(PEER_FIND_OUT, said);
+        status = run(PEER_FIND_OUT, at->fenced, said);
         assert_string_equal(fake.done, at->done);
         if (!strstr(said, at->said))
             fail_msg("%s", said);
@@ -464,6 +465,24 @@ static void after_go_the_source_goes_by_the_target_s_word(void **state)
     check(all, sizeof(all) / sizeof(all[0]));
 }
 
+static void a_target_that_is_fenced_is_not_asked(void **state)
+{
+    static const struct situation all[] = {
+        {"after GO", .side = JOURNAL_SOURCE, .entry = HANDOVER_GO, .boot = BOOT,
+         .copy = HANDOVER_PAUSED, .domid = 7, .fenced = true,
+         .done = "settle 7, resume 7, watch 7, watch 7, ",
+         .said = "g1 runs here; the target was not told yet",
+         .then = HANDOVER_FENCED},
+        {"after GO, and this copy is gone", .side = JOURNAL_SOURCE,
+         .entry = HANDOVER_GO, .boot = BOOT, .fenced = true, .done = "",
+         .said = "g1 ran last here or at host2, which was fenced",
+         .status = EXIT_STATUS_LOST, .then = HANDOVER_FENCED},
+    };
+
+    (void)state;
+    check(all, sizeof(all) / sizeof(all[0]));
+}
+
 static void a_source_that_was_off_has_no_copy_any_more(void **state)
 {
 #define REBOOTED_SOURCE(entry_)                                                \
@@ -507,7 +526,7 @@ static void the_target_is_of_the_kind_that_it_was_sent_to(void **state)
         fake.domid = at.domid;
         fake.answer = HANDOVER_SAY_STARTING;
         leave_case(&at);
-        assert_int_equal(run(all[i].asked, said), EXIT_STATUS_DONE);
+        assert_int_equal(run(all[i].asked, false, said), EXIT_STATUS_DONE);
         assert_int_equal(fake.kind, all[i].kind);
     }
 }
@@ -519,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_target_that_was_off_has_no_copy_any_more),
         cmocka_unit_test(the_source_lifts_what_a_dead_save_has_left),
         cmocka_unit_test(after_go_the_source_goes_by_the_target_s_word),
+        cmocka_unit_test(a_target_that_is_fenced_is_not_asked),
         cmocka_unit_test(a_source_that_was_off_has_no_copy_any_more),
         cmocka_unit_test(the_target_is_of_the_kind_that_it_was_sent_to),
     };

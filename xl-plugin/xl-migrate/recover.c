@@ -119,6 +119,14 @@ static enum handover_place place_now(struct recover *recover,
     return *ret_told ? HANDOVER_HERE : place;
 }
 
+/* With the target fenced, that it was not told is no fault. */
+static bool is_at_fault(const struct recover *recover,
+                        const struct settle_result *result)
+{
+    return !result->settled && (!recover->options->target_is_fenced ||
+                                result->copy != HANDOVER_RUNNING);
+}
+
 static void tell_source(struct recover *recover,
                         const struct journal_case *about,
                         const struct settle_result *result)
@@ -156,7 +164,7 @@ static void tell_source(struct recover *recover,
                about->id, about->name, about->peer);
         return;
     }
-    if (!result->settled)
+    if (is_at_fault(recover, result))
         complain(recover, about->id,
                  result->why.msg[0] ? result->why.msg : "not settled");
 }
