@@ -230,7 +230,7 @@ static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
 
 static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
 {
-    const struct recover *recover = opaque;
+    struct recover *recover = opaque;
 
     return source_keys_send(&recover->source, &recover->config->xenstore_keys,
                             peer, err);

@@ -280,7 +280,7 @@ static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
 
 static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
 {
-    const struct send_session *session = opaque;
+    struct send_session *session = opaque;
 
     return source_keys_send(&session->source, &session->config.xenstore_keys,
                             peer, err);

@@ -15,7 +15,7 @@ static int send_tree(const struct xenstore_tree *tree, struct peer *peer,
     return 0;
 }
 
-int source_keys_send(const struct source_domain *source,
+int source_keys_send(struct source_domain *source,
                      const struct config_xenstore_keys *more, struct peer *peer,
                      struct xcx_err *err)
 {
@@ -29,7 +29,7 @@ int source_keys_send(const struct source_domain *source,
     if (!peer->ops->put_entry)
         return 0;
     /* Another domain may have its domid by now. */
-    if (source_domain_look((void *)source, &copy, &domid, err))
+    if (source_domain_look(source, &copy, &domid, err))
         return -1;
     if (copy != HANDOVER_PAUSED)
         return 0;

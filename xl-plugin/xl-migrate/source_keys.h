@@ -18,7 +18,7 @@
 #include "xcext.h"
 
 /* more: besides the three. Errors: xenstore_read()'s and put_entry()'s. */
-int source_keys_send(const struct source_domain *source,
+int source_keys_send(struct source_domain *source,
                      const struct config_xenstore_keys *more, struct peer *peer,
                      struct xcx_err *err);
 
