@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../../xl-plugin/xl-migrate/deadline.h"
 #include "fake_xenstore.h"
 
 #define CHANNEL "/local/domain/5/device/suspend/event-channel"
@@ -377,6 +378,23 @@ static void test_a_cancel(void **state)
     close(cancel);
 }
 
+/* What cannot be taken back is waited for as long as without a cancel. */
+static void test_a_late_cancel(void **state)
+{
+    struct suspend suspend = SUSPEND_INIT;
+    struct xcx_err err = XCX_ERR_INIT;
+    int cancel = eventfd(1, EFD_CLOEXEC);
+    uint64_t start_ns = deadline_now_ns();
+
+    (void)state;
+    fake_xenstore_set(CHANNEL, "3", 5);
+    suspend.cancel_fd = cancel;
+    assert_int_equal(run(&pv, &suspend, &err), -1);
+    assert_err(&err, XCX_ERR_CANCELLED, "it may still do so");
+    assert_in_range(deadline_now_ns() - start_ns, 1000000000, 3000000000);
+    close(cancel);
+}
+
 static void test_xenstored_fails(void **state)
 {
     struct suspend suspend = SUSPEND_INIT;
@@ -404,6 +422,7 @@ int main(void)
         TEST(test_a_guest_that_is_only_late),
         TEST(test_a_guest_that_never_stops),
         TEST(test_a_cancel),
+        TEST(test_a_late_cancel),
         TEST(test_xenstored_fails),
     };
 

@@ -88,7 +88,9 @@ HANDOVER_RUN_SRC := $(call migrate_src,handover_run.c handover.c journal.c \
     journal_line.c)
 test_handover_run_SRC := $(HANDOVER_RUN_SRC) tests/unit/case_sample.c
 SETTLE_SRC := $(call migrate_src,settle.c) $(HANDOVER_RUN_SRC)
-test_settle_SRC := $(SETTLE_SRC) tests/unit/case_sample.c
+test_settle_SRC := $(SETTLE_SRC) tests/unit/case_sample.c \
+    tests/unit/settle_world.c
+test_settle_waits_SRC := $(test_settle_SRC)
 test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
     remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
 test_send_session_SRC := $(CONTROL_SRC) $(HANDOVER_RUN_SRC) $(call \

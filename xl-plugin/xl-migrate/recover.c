@@ -22,6 +22,8 @@
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define ANSWER_NS (30 * NS_PER_S)
+/* Nobody cancels it where it runs before guests are started. */
+#define WATCHED_NS (300 * NS_PER_S)
 /* Whoever has a case and is not busy lets go of it at once. */
 #define LET_GO_MS 10000
 
@@ -232,8 +234,9 @@ static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
 {
     struct recover *recover = opaque;
 
-    return source_keys_send(&recover->source, &recover->config->xenstore_keys,
-                            peer, err);
+    return source_keys_send_again(&recover->source,
+                                  &recover->config->xenstore_keys, peer,
+                                  &recover->log, err);
 }
 
 static void on_told(void *opaque, const struct peer_message *message)
@@ -270,6 +273,7 @@ static int settle_source(struct recover *recover, struct settle_result *ret,
         .begun = recover->journal.entry != HANDOVER_NONE,
         .reconnect_ns = recover->config->reconnect_timeout_s * NS_PER_S,
         .answer_ns = ANSWER_NS,
+        .watched_ns = WATCHED_NS,
     };
     int rc = settle(&params, ret, err);
 

@@ -22,6 +22,8 @@
  * model and hotplug scripts.
  */
 #define ANSWER_NS (120 * NS_PER_S)
+/* One that says so: hooks take as long as its administrator lets them. */
+#define WATCHED_NS (1800 * NS_PER_S)
 
 /* ---- hooks --------------------------------------------------------------- */
 
@@ -282,8 +284,9 @@ static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
 {
     struct send_session *session = opaque;
 
-    return source_keys_send(&session->source, &session->config.xenstore_keys,
-                            peer, err);
+    return source_keys_send_again(&session->source,
+                                  &session->config.xenstore_keys, peer,
+                                  &session->log, err);
 }
 
 static void on_reached(void *opaque, enum handover_entry entry)
@@ -330,6 +333,7 @@ static int hand_over(struct send_session *session, bool failed,
         .begun = session->begun,
         .reconnect_ns = session->config.reconnect_timeout_s * NS_PER_S,
         .answer_ns = ANSWER_NS,
+        .watched_ns = WATCHED_NS,
     };
 
     return settle(&params, ret, err);

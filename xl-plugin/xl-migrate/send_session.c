@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "send_session.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 
 #define NS_PER_S         UINT64_C(1000000000)
 #define HEAR_INTERVAL_NS (NS_PER_S / 5)
+/* How long what there is already is heard, if there is ever more of it. */
+#define HEAR_NS (NS_PER_S / 10)
 /* By when it says why it takes no more data. */
 #define LAST_WORD_MS 2000
 
@@ -125,6 +128,10 @@ static void hear_until(struct send_session *session, uint64_t deadline_ns)
     struct peer_message message;
     struct xcx_err err = XCX_ERR_INIT;
 
+    uint64_t end_ns = deadline_now_ns() + HEAR_NS;
+
+    if (end_ns < deadline_ns)
+        end_ns = deadline_ns;
     session->heard_ns = deadline_now_ns();
     do {
         if (xcx_err_is_set(&session->told))
@@ -142,7 +149,7 @@ static void hear_until(struct send_session *session, uint64_t deadline_ns)
                         message.text[0] ? ": " : "", message.text);
             cancel_request(&session->cancel);
         }
-    } while (message.news != PEER_NOTHING);
+    } while (message.news != PEER_NOTHING && deadline_now_ns() < end_ns);
 }
 
 void send_session_set_copying(struct send_session *session, bool copying)
@@ -172,9 +179,11 @@ void send_session_explain(struct send_session *session, struct xcx_err *why)
 {
     const char *reason = cancel_reason(&session->cancel);
     bool listens = session->begun && session->peer;
+    bool is_closed = why->kind == XCX_ERR_IO &&
+                     (why->os_errno == EPIPE || why->os_errno == ECONNRESET);
 
     /* Data that cannot be written is how its giving up is noticed first. */
-    if (listens && why->kind == XCX_ERR_IO && session->peer->plugin)
+    if (listens && is_closed && session->peer->plugin)
         hear_until(session, deadline_in_ms(LAST_WORD_MS));
     else if (listens &&
              (why->kind == XCX_ERR_IO || why->kind == XCX_ERR_CANCELLED))

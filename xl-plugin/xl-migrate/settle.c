@@ -243,8 +243,22 @@ static enum verdict reattach(struct settling *settling, struct xcx_err *err)
                 err);
 }
 
+/* A guest that was asked to stop may do so late: then it is to run again. */
+static enum verdict keep_running(struct settling *settling, struct xcx_err *err)
+{
+    enum handover_entry entry = entry_of(settling);
+
+    return entry == HANDOVER_RESUMED || entry == HANDOVER_FENCED
+               ? step(settling, HANDOVER_LOOK, err)
+               : GO_ON;
+}
+
 static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
 {
+    enum verdict verdict = keep_running(settling, err);
+
+    if (verdict != GO_ON)
+        return verdict;
     if (!settling->lost_ns)
         settling->lost_ns = now_ns();
     if (settling->pause_ns) {
@@ -261,16 +275,22 @@ static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
 
 /* ---- hearing ------------------------------------------------------------- */
 
-static enum verdict silence(struct settling *settling, struct xcx_err *err)
+static uint64_t patience_ns(const struct settling *settling)
 {
     struct peer *peer = peer_of(settling);
+
+    return peer->ops->is_watched && peer->ops->is_watched(peer)
+               ? settling->params->watched_ns
+               : settling->params->answer_ns;
+}
+
+static enum verdict silence(struct settling *settling, struct xcx_err *err)
+{
     struct xcx_err why = XCX_ERR_INIT;
 
     if (settling->failing_ns)
         return step(settling, HANDOVER_LOOK, err);
-    if (peer->ops->is_watched && peer->ops->is_watched(peer))
-        return GO_ON;
-    if (now_ns() - settling->silent_ns < settling->params->answer_ns)
+    if (now_ns() - settling->silent_ns < patience_ns(settling))
         return GO_ON;
     xcx_err_set(&why, XCX_ERR_IO, 0, "the target does not answer");
     lose(settling, &why);

@@ -38,7 +38,8 @@ struct settle_ops {
     int (*connect)(void *opaque, struct peer **ret, struct xcx_err *err);
     /*
      * GO is about to be said again on a new connection: what it needs to know
-     * before. Optional; a failure counts as another loss of the connection.
+     * before. Optional; it fails only where the target cannot be told, which
+     * counts as another loss of the connection.
      */
     int (*let_go)(void *opaque, struct peer *peer, struct xcx_err *err);
     /* Not a word: log. Optional. */
@@ -57,6 +58,7 @@ struct settle_params {
     bool begun;            /* the target was asked to begin, as far as known */
     uint64_t reconnect_ns; /* without a connection, at most */
     uint64_t answer_ns;    /* connected, not watched, without a word, at most */
+    uint64_t watched_ns;   /* the same, watched: it lives, but may hang */
 };
 
 struct settle_result {

@@ -15,19 +15,16 @@ static int send_tree(const struct xenstore_tree *tree, struct peer *peer,
     return 0;
 }
 
-int source_keys_send(struct source_domain *source,
-                     const struct config_xenstore_keys *more, struct peer *peer,
-                     struct xcx_err *err)
+/* Nothing, if its copy here has been let go of or runs again. */
+static int read_keys(struct source_domain *source,
+                     const struct config_xenstore_keys *more,
+                     struct xenstore_tree *ret_tree, struct xcx_err *err)
 {
     const char *keys[NR_OWN_KEYS + CONFIG_MAX_XENSTORE_KEYS] = {"data", "attr",
                                                                 "vm-data"};
-    struct xenstore_tree tree = {0};
     enum handover_copy copy;
     uint32_t domid;
-    int rc;
 
-    if (!peer->ops->put_entry)
-        return 0;
     /* Another domain may have its domid by now. */
     if (source_domain_look(source, &copy, &domid, err))
         return -1;
@@ -35,9 +32,42 @@ int source_keys_send(struct source_domain *source,
         return 0;
     for (unsigned i = 0; i < more->nr; i++)
         keys[NR_OWN_KEYS + i] = more->key[i];
-    rc = xenstore_read(source->host->xs, domid, keys, NR_OWN_KEYS + more->nr,
-                       &tree, err);
+    return xenstore_read(source->host->xs, domid, keys, NR_OWN_KEYS + more->nr,
+                         ret_tree, err);
+}
+
+int source_keys_send(struct source_domain *source,
+                     const struct config_xenstore_keys *more, struct peer *peer,
+                     struct xcx_err *err)
+{
+    struct xenstore_tree tree = {0};
+    int rc;
+
+    if (!peer->ops->put_entry)
+        return 0;
+    rc = read_keys(source, more, &tree, err);
     if (!rc)
+        rc = send_tree(&tree, peer, err);
+    xenstore_tree_done(&tree);
+    return rc;
+}
+
+int source_keys_send_again(struct source_domain *source,
+                           const struct config_xenstore_keys *more,
+                           struct peer *peer, const struct xcx_log *log,
+                           struct xcx_err *err)
+{
+    struct xenstore_tree tree = {0};
+    struct xcx_err why = XCX_ERR_INIT;
+    int rc = 0;
+
+    if (!peer->ops->put_entry)
+        return 0;
+    if (read_keys(source, more, &tree, &why))
+        xcx_log(log, XCX_LOG_WARN,
+                "the guest's own keys in xenstore are not sent again: %s",
+                why.msg);
+    else
         rc = send_tree(&tree, peer, err);
     xenstore_tree_done(&tree);
     return rc;

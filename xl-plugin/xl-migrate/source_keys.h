@@ -22,4 +22,14 @@ int source_keys_send(struct source_domain *source,
                      const struct config_xenstore_keys *more, struct peer *peer,
                      struct xcx_err *err);
 
+/*
+ * Before GO is said again. That they cannot be read any more is a warning: the
+ * target may have them, and the handover must not hang on them. Errors:
+ * put_entry()'s.
+ */
+int source_keys_send_again(struct source_domain *source,
+                           const struct config_xenstore_keys *more,
+                           struct peer *peer, const struct xcx_log *log,
+                           struct xcx_err *err);
+
 #endif

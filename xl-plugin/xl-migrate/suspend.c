@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The guest may stop at any moment once it was asked, and then only somebody
- * who knows of it resumes it. So a cancel does not end the waiting at once: a
- * request that can be taken back is, else the guest gets GRACE_NS to follow.
+ * who knows of it resumes it. So a cancel takes the request back where that is
+ * possible, and else does not end the waiting: a guest that stops when nobody
+ * waits any more stays so.
  */
 #include "suspend.h"
 
@@ -18,7 +19,6 @@
 
 #define NS_PER_MS        UINT64_C(1000000)
 #define NS_PER_S         UINT64_C(1000000000)
-#define GRACE_NS         (5 * NS_PER_S)
 
 #define PATH_BYTES       80
 #define REQUEST          "suspend"
@@ -30,7 +30,7 @@ struct wait {
     struct suspend *suspend;
     uint64_t deadline_ns;
     bool taken;     /* xenstore: the guest has taken the request */
-    bool cancelled; /* in the time of grace */
+    bool cancelled; /* too late to take the request back */
 };
 
 static uint64_t now_ns(void)
@@ -279,7 +279,7 @@ static int look_at_request(struct wait *wait, struct xcx_err *err)
         return 0;
     if (request_is_taken(wait->suspend, XBT_NULL, &wait->taken, err) < 0)
         return -1;
-    if (wait->taken && !wait->cancelled)
+    if (wait->taken)
         wait->deadline_ns = now_ns() + wait->suspend->timeout_ns;
     return 0;
 }
@@ -307,7 +307,6 @@ static int timed_out(const struct wait *wait, struct xcx_err *err)
 static int give_up(struct wait *wait, bool cancel, struct xcx_err *err)
 {
     struct suspend *suspend = wait->suspend;
-    bool was_over = wait->cancelled;
 
     if (suspend->method == SUSPEND_XENSTORE && !wait->taken) {
         if (take_back(suspend, &wait->taken, err) < 0)
@@ -325,9 +324,7 @@ static int give_up(struct wait *wait, bool cancel, struct xcx_err *err)
     } else if (!cancel) {
         return timed_out(wait, err);
     }
-    wait->cancelled = was_over || cancel;
-    if (wait->cancelled)
-        wait->deadline_ns = now_ns() + GRACE_NS;
+    wait->cancelled |= cancel;
     return 0;
 }
 

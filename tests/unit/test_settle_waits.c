@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * settle where something takes its time: a resume that fails for a while, a
+ * target that is slow or hangs, a connection that is gone, a guest that stops
+ * when nobody waits for it any more.
+ */
+#include "settle_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "scratch.h"
+
+static void a_resume_is_tried_again_once_the_target_has_given_up(void **state)
+{
+    static const struct settle_deed deeds[] = {{SAYS, HANDOVER_SAY_ABORTED},
+                                               {SETTLES, 0}};
+    struct settle_world world = {
+        .copy = HANDOVER_PAUSED, .deeds = deeds, .nr_failing_acts = 1};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    settle_world_begin(&world, HANDOVER_OFFERED);
+    assert_int_equal(settle_world_run(&world, HANDOVER_WITHDRAW, &result, &err),
+                     0);
+    assert_int_equal(world.copy, HANDOVER_RUNNING);
+    assert_int_equal(result.place, HANDOVER_HERE);
+    assert_true(result.settled);
+    assert_non_null(strstr(result.why.msg, "no memory"));
+}
+
+static void a_resume_that_never_succeeds_needs_recover(void **state)
+{
+    static const struct settle_deed deeds[] = {{SILENT, 0}};
+    struct settle_world world = {
+        .copy = HANDOVER_PAUSED, .deeds = deeds, .nr_failing_acts = 1000000};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    settle_world_begin(&world, HANDOVER_OFFERED);
+    usleep(2000); /* longer than reconnect_ns */
+    assert_int_equal(settle_world_run(&world, HANDOVER_WITHDRAW, &result, &err),
+                     0);
+    assert_int_equal(result.entry, HANDOVER_RESUMED);
+    assert_int_equal(result.place, HANDOVER_UNDECIDED);
+    assert_false(result.settled);
+    assert_non_null(strstr(result.why.msg, "locks are held"));
+    journal_remove(&world.journal, NULL);
+}
+
+static void a_copy_left_over_does_not_hide_where_the_guest_is(void **state)
+{
+    static const struct settle_deed deeds[] = {{SAYS, HANDOVER_SAY_STARTING},
+                                               {SILENT, 0}};
+    struct settle_world world = {
+        .copy = HANDOVER_PAUSED, .deeds = deeds, .nr_failing_acts = 1000000};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    settle_world_begin(&world, HANDOVER_GO);
+    assert_int_equal(settle_world_run(&world, HANDOVER_LOOK, &result, &err), 0);
+    assert_int_equal(result.entry, HANDOVER_DONE);
+    assert_int_equal(result.place, HANDOVER_THERE);
+    assert_false(result.settled);
+    assert_non_null(strstr(result.why.msg, "locks are held"));
+    journal_remove(&world.journal, NULL);
+}
+
+/* Its hooks may take as long as its administrator lets them. */
+static void one_that_is_alive_may_be_slow(void **state)
+{
+    static const struct settle_deed deeds[] = {{IS_SLOW, 0},
+                                               {IS_SLOW, 0},
+                                               {SAYS, HANDOVER_SAY_READY},
+                                               {IS_SLOW, 0},
+                                               {SAYS, HANDOVER_SAY_STARTING},
+                                               {SETTLES, 0}};
+
+    (void)state;
+    for (int watched = 0; watched < 2; watched++) {
+        struct settle_world world = {
+            .copy = HANDOVER_PAUSED, .deeds = deeds, .watched = watched};
+        struct settle_result result;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        settle_world_begin(&world, HANDOVER_OFFERED);
+        assert_int_equal(settle_world_run(&world, HANDOVER_LOOK, &result, &err),
+                         0);
+        assert_int_equal(result.place,
+                         watched ? HANDOVER_THERE : HANDOVER_HERE);
+        assert_int_equal(result.settled, watched);
+        if (!watched)
+            journal_remove(&world.journal, NULL);
+    }
+}
+
+static void a_loss_is_told_before_it_is_waited_for(void **state)
+{
+    static const struct settle_deed deeds[] = {{ENDS, 0}};
+    struct settle_world world = {.copy = HANDOVER_PAUSED, .deeds = deeds};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    settle_world_begin(&world, HANDOVER_GO);
+    assert_int_equal(settle_world_run(&world, HANDOVER_LOOK, &result, &err), 0);
+    assert_string_equal(world.told, "lost: host2: gone; trying it again for up "
+                                    "to 0 s");
+    journal_remove(&world.journal, NULL);
+}
+
+/* It sends signs of life, and nothing else. */
+static void one_that_is_alive_may_not_hang(void **state)
+{
+    static const struct settle_deed deeds[] = {{SILENT, 0}};
+    struct settle_world world = {.copy = HANDOVER_PAUSED,
+                                 .deeds = deeds,
+                                 .watched = true,
+                                 .watched_ns = MS(1)};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    settle_world_begin(&world, HANDOVER_OFFERED);
+    assert_int_equal(settle_world_run(&world, HANDOVER_LOOK, &result, &err), 0);
+    assert_int_equal(result.place, HANDOVER_HERE);
+    assert_int_equal(world.copy, HANDOVER_RUNNING);
+    assert_string_equal(world.told, "lost: the target does not answer; trying "
+                                    "it again for up to 0 s");
+    journal_remove(&world.journal, NULL);
+}
+
+/* It was asked to suspend, and does so once send has given up. */
+static void a_guest_that_stops_late_is_resumed(void **state)
+{
+    static const struct settle_deed deeds[] = {{ENDS, 0}};
+    struct settle_world world = {
+        .copy = HANDOVER_RUNNING, .deeds = deeds, .stops_at_look = 3};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    settle_world_begin(&world, HANDOVER_OFFERED);
+    assert_int_equal(settle_world_run(&world, HANDOVER_WITHDRAW, &result, &err),
+                     0);
+    assert_int_equal(world.stops_at_look, 0);
+    assert_int_equal(world.nr_acts, 1);
+    assert_int_equal(world.copy, HANDOVER_RUNNING);
+    assert_int_equal(result.entry, HANDOVER_RESUMED);
+    journal_remove(&world.journal, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_resume_is_tried_again_once_the_target_has_given_up),
+        cmocka_unit_test(a_resume_that_never_succeeds_needs_recover),
+        cmocka_unit_test(a_copy_left_over_does_not_hide_where_the_guest_is),
+        cmocka_unit_test(one_that_is_alive_may_be_slow),
+        cmocka_unit_test(one_that_is_alive_may_not_hang),
+        cmocka_unit_test(a_loss_is_told_before_it_is_waited_for),
+        cmocka_unit_test(a_guest_that_stops_late_is_resumed),
+    };
+
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove_empty);
+}
