@@ -10,6 +10,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../../xl-plugin/xl-migrate/deadline.h"
+
+/* As long as it is waited for. */
+#define LAST_WORD_NS UINT64_C(2000000000)
+
 /* ---- the target -----------------------------------------------------------
  */
 
@@ -18,6 +23,7 @@ enum does { NOTHING, LATER, LOGS, GIVES_UP, IS_GONE };
 static struct {
     const enum does *deeds; /* the last one for ever */
     uint64_t deadline_ns;   /* of the last time that it was listened to */
+    unsigned nr_heard;
 } target;
 
 static int on_hear(struct peer *peer, uint64_t deadline_ns,
@@ -25,6 +31,7 @@ static int on_hear(struct peer *peer, uint64_t deadline_ns,
 {
     (void)peer;
     target.deadline_ns = deadline_ns;
+    target.nr_heard++;
     *ret = (struct peer_message){.news = PEER_NOTHING};
     /* What comes later is heard by who waits for it. */
     if (*target.deeds == LATER && deadline_ns)
@@ -160,6 +167,48 @@ static void who_knows_best_says_why(void **state)
     }
 }
 
+/* Only what closed the connection is worth a wait, and that has an end. */
+static void its_last_word_is_waited_for_so_long(void **state)
+{
+    static const enum does deeds[] = {NOTHING};
+    static const struct {
+        const char *what;
+        enum xcx_err_kind kind;
+        int os_errno;
+        bool stock;
+        unsigned nr_heard;
+        uint64_t wait_ns; /* 0: only what is there already */
+    } rows[] = {
+        {"the pipe closed", XCX_ERR_IO, EPIPE, false, 1, LAST_WORD_NS},
+        {"the socket closed", XCX_ERR_IO, ECONNRESET, false, 1, LAST_WORD_NS},
+        {"a disk is full", XCX_ERR_IO, ENOSPC, false, 1, 0},
+        {"xl has no last word", XCX_ERR_IO, EPIPE, true, 1, 0},
+        {"the user", XCX_ERR_CANCELLED, 0, false, 1, 0},
+        {"the guest", XCX_ERR_GUEST, EPIPE, false, 0, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t begin_ns = deadline_now_ns();
+        struct xcx_err why = XCX_ERR_INIT;
+
+        print_message("%s\n", rows[i].what);
+        assert_int_equal(set_up(state), 0);
+        target.deeds = deeds;
+        target.nr_heard = 0;
+        target.deadline_ns = 0;
+        peer.plugin = !rows[i].stock;
+        xcx_err_set(&why, rows[i].kind, rows[i].os_errno, "the save");
+        send_session_explain(&session, &why);
+        assert_int_equal(target.nr_heard, rows[i].nr_heard);
+        if (rows[i].wait_ns)
+            assert_in_range(target.deadline_ns, begin_ns + rows[i].wait_ns,
+                            deadline_now_ns() + rows[i].wait_ns);
+        else
+            assert_int_equal(target.deadline_ns, 0);
+        tear_down(state);
+    }
+}
+
 /* Its loss ends the writing of data, and nothing behind that. */
 static void one_that_goes_silent_ends_the_copying(void **state)
 {
@@ -196,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_knows_best_says_why),
+        cmocka_unit_test(its_last_word_is_waited_for_so_long),
         cmocka_unit_test_setup_teardown(one_that_goes_silent_ends_the_copying,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
