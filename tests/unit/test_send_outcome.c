@@ -18,6 +18,7 @@
 
 #include "../../xl-plugin/xl-migrate/cases.h"
 #include "../../xl-plugin/xl-migrate/command.h"
+#include "../../xl-plugin/xl-migrate/handover_run.h"
 #include "../../xl-plugin/xl-migrate/hooks.h"
 #include "../../xl-plugin/xl-migrate/monitor.h"
 #include "../../xl-plugin/xl-migrate/send_check.h"
@@ -28,8 +29,14 @@
 #define BOOT       "0f9b1c1e-1111-4222-8333-444455556666"
 #define TEXT_BYTES 8192
 
-/* What the target does, in order; ENDS ends the connection for good. */
-enum deed { ENDS, SETTLES, READY, STARTING, ABORTED };
+/*
+ * What the target does, in order; ENDS ends the connection for good, LOST only
+ * that one. It knows of the case still when there is another.
+ */
+enum deed { ENDS, LOST, SETTLES, READY, STARTING, ABORTED };
+
+/* How the target answers when it is to receive. */
+enum answer { ACCEPTS, SAYS_NO, FALLS_SILENT };
 
 static struct {
     enum handover_copy copy; /* of the domain that is to move, 7 */
@@ -37,9 +44,19 @@ static struct {
     bool destroy_fails, refused, stock;
     const char *stream_fails; /* why; NULL: it does not */
     enum handover_copy copy_then;
+    enum answer answer;
     const enum deed *deeds;
     bool journal_is_stock;
+    char told[128]; /* what the target was, in order: keys and words */
 } fake;
+
+static void note_told(const char *what)
+{
+    size_t used = strlen(fake.told);
+
+    snprintf(fake.told + used, sizeof(fake.told) - used, "%s%s",
+             used ? " " : "", what);
+}
 
 /* ---- the host and its domains -------------------------------------------- */
 
@@ -135,8 +152,14 @@ int xenstore_read(struct xs_handle *xs, uint32_t domid,
                   const char *const *subtrees, unsigned nr_subtrees,
                   struct xenstore_tree *ret, struct xcx_err *err)
 {
-    (void)xs, (void)subtrees, (void)nr_subtrees, (void)ret, (void)err;
+    static char path[] = "data/key";
+    static struct xenstore_entry entry = {.path = path};
+
+    (void)xs, (void)err;
     assert_int_equal(domid, 7);
+    assert_int_equal(nr_subtrees, 3);
+    assert_string_equal(subtrees[0], "data");
+    *ret = (struct xenstore_tree){.entries = &entry, .nr_entries = 1};
     return 0;
 }
 
@@ -192,16 +215,39 @@ int send_stream_run(struct send_stream *stream, struct xcx_err *err)
 static int on_begin(struct peer *peer, const struct peer_begin *begin,
                     int *ret_data_fd, struct xcx_err *err)
 {
-    (void)peer, (void)err;
     fake.journal_is_stock = begin->about->stock;
     *ret_data_fd = -1;
+    peer->refused = fake.answer == SAYS_NO;
+    if (peer->refused)
+        return xcx_err_set(err, XCX_ERR_PEER, 0, "host2: no memory");
+    if (fake.answer == FALLS_SILENT)
+        return xcx_err_set(err, XCX_ERR_IO, 0, "host2: no answer");
+    return 0;
+}
+
+static int on_reattach(struct peer *peer, const struct journal_case *about,
+                       bool *ret_known, struct xcx_err *err)
+{
+    (void)peer, (void)err;
+    assert_string_equal(about->uuid, UUID);
+    note_told("AGAIN");
+    *ret_known = true;
+    return 0;
+}
+
+static int on_put_entry(struct peer *peer, const struct xenstore_entry *entry,
+                        struct xcx_err *err)
+{
+    (void)peer, (void)err;
+    note_told(entry->path);
     return 0;
 }
 
 static int on_say(struct peer *peer, enum handover_word word,
                   struct xcx_err *err)
 {
-    (void)peer, (void)word, (void)err;
+    (void)peer, (void)err;
+    note_told(handover_word_name(word));
     return 0;
 }
 
@@ -215,7 +261,7 @@ static int on_hear(struct peer *peer, uint64_t deadline_ns,
     };
 
     (void)peer, (void)deadline_ns;
-    if (*fake.deeds == ENDS)
+    if (*fake.deeds == ENDS || *fake.deeds == LOST)
         return xcx_err_set(err, XCX_ERR_IO, 0, "host2: gone");
     if (*fake.deeds == SETTLES)
         *ret = (struct peer_message){.news = PEER_SETTLED};
@@ -234,15 +280,17 @@ static void on_end(struct peer *peer)
 int peer_open(const struct peer_address *address, struct peer **ret,
               struct xcx_err *err)
 {
-    static const struct peer_ops ops = {.begin = on_begin,
-                                        .say = on_say,
-                                        .hear = on_hear,
-                                        .end_data = on_end,
-                                        .close = on_end};
+    static struct peer_ops ops = {.begin = on_begin,
+                                  .reattach = on_reattach,
+                                  .say = on_say,
+                                  .hear = on_hear,
+                                  .end_data = on_end,
+                                  .close = on_end};
     static struct peer peer;
 
-    if (address->again)
+    if (address->again && *fake.deeds++ != LOST)
         return xcx_err_set(err, XCX_ERR_IO, 0, "host2: no route");
+    ops.put_entry = fake.stock ? NULL : on_put_entry;
     peer = (struct peer){.ops = &ops, .plugin = !fake.stock};
     *ret = &peer;
     return 0;
@@ -309,68 +357,88 @@ struct situation {
     const char *stream_fails;
     enum handover_copy anew;
     bool destroy_fails, refused, stock;
-    enum deed deeds[4];
+    enum answer answer;
+    enum deed deeds[6];
     /* What then happens. */
     enum exit_status status;
-    const char *result, *said;
+    const char *result, *said, *told;
     enum handover_entry left;
+};
+
+#define NEVER_TOLD                                                             \
+    "host2 has not been told how it ended: run xl-migrate recover "
+static const struct situation situations[] = {
+    {"done", HANDOVER_PAUSED, .deeds = {READY, STARTING, SETTLES},
+     .status = EXIT_STATUS_DONE, .result = "done", .said = "",
+     .told = "data/key GO DONE"},
+    {"done, to a stock target", HANDOVER_PAUSED, .stock = true,
+     .deeds = {READY, STARTING, SETTLES}, .status = EXIT_STATUS_DONE,
+     .result = "done", .said = "", .told = "GO DONE"},
+    {"lost at GO and found again: the keys are sent again before it",
+     HANDOVER_PAUSED, .deeds = {READY, LOST, STARTING, SETTLES},
+     .status = EXIT_STATUS_DONE, .result = "done", .said = "",
+     .told = "data/key GO AGAIN data/key GO DONE"},
+    {"the same, a stock target: it has no place for keys", HANDOVER_PAUSED,
+     .stock = true, .deeds = {READY, LOST, STARTING, SETTLES},
+     .status = EXIT_STATUS_DONE, .result = "done", .said = "",
+     .told = "GO AGAIN GO DONE"},
+    {"it will not receive: nothing is left to be settled", HANDOVER_RUNNING,
+     .answer = SAYS_NO, .deeds = {ENDS}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source",
+     .said = "xl-migrate send: host2: no memory\n", .told = "ABORT"},
+    {"it may have begun to receive", HANDOVER_RUNNING, .answer = FALLS_SILENT,
+     .deeds = {ENDS}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source", .said = NEVER_TOLD, .told = "ABORT",
+     .left = HANDOVER_RESUMED},
+    {"refused", HANDOVER_RUNNING, .refused = true,
+     .status = EXIT_STATUS_REFUSED, .result = "refused",
+     .said = "xl-migrate send: refused by a check: x\n", .told = ""},
+    {"given up there", HANDOVER_PAUSED, .deeds = {ABORTED, SETTLES},
+     .status = EXIT_STATUS_AT_SOURCE, .result = "failed-guest-at-source",
+     .said = "xl-migrate send: the target says ABORTED\n",
+     .told = "data/key ABORT"},
+    {"given up here", HANDOVER_RUNNING, .stream_fails = "too busy",
+     .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source", .said = "xl-migrate send: too busy\n",
+     .told = "ABORT ABORT"},
+    {"lost once it runs there", HANDOVER_PAUSED,
+     .deeds = {READY, STARTING, ENDS}, .status = EXIT_STATUS_AT_TARGET,
+     .result = "failed-guest-at-target", .said = NEVER_TOLD,
+     .told = "data/key GO DONE", .left = HANDOVER_DONE},
+    {"the same, a stock target", HANDOVER_PAUSED, .stock = true,
+     .deeds = {READY, STARTING, ENDS}, .status = EXIT_STATUS_AT_TARGET,
+     .result = "failed-guest-at-target", .said = NEVER_TOLD, .told = "GO DONE",
+     .left = HANDOVER_DONE},
+    {"its copy here is left over", HANDOVER_PAUSED, .destroy_fails = true,
+     .deeds = {READY, STARTING, ENDS}, .status = EXIT_STATUS_AT_TARGET,
+     .result = "failed-guest-at-target", .said = NEVER_TOLD,
+     .told = "data/key GO", .left = HANDOVER_DONE},
+    {"lost while it is let go", HANDOVER_PAUSED, .deeds = {READY, ENDS},
+     .status = EXIT_STATUS_UNDECIDED, .result = "needs-recover",
+     .said = "g1 is suspended here and may be at host2: run xl-migrate "
+             "recover ",
+     .told = "data/key GO", .left = HANDOVER_GO},
+    {"it has rebooted meanwhile", HANDOVER_ABSENT,
+     .stream_fails = "domain 7 is gone", .anew = HANDOVER_RUNNING,
+     .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source",
+     .said = "g1 is here as domain 9: it was started anew meanwhile\n",
+     .told = "ABORT"},
+    {"it was shut down meanwhile", HANDOVER_ABSENT,
+     .stream_fails = "domain 7 is gone", .deeds = {ABORTED, SETTLES},
+     .status = EXIT_STATUS_LOST, .result = "lost",
+     .said = "g1 runs nowhere: start it from its disks", .told = "ABORT"},
+    {"it comes back from elsewhere meanwhile", HANDOVER_ABSENT,
+     .stream_fails = "domain 7 is gone", .anew = HANDOVER_BUILDING,
+     .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_LOST, .result = "lost",
+     .said = "g1 runs nowhere", .told = "ABORT"},
 };
 
 static void each_end_has_its_status(void **state)
 {
-#define NEVER_TOLD                                                             \
-    "host2 has not been told how it ended: run xl-migrate recover "
-    static const struct situation all[] = {
-        {"done", HANDOVER_PAUSED, .deeds = {READY, STARTING, SETTLES},
-         .status = EXIT_STATUS_DONE, .result = "done", .said = ""},
-        {"done, to a stock target", HANDOVER_PAUSED, .stock = true,
-         .deeds = {READY, STARTING, SETTLES}, .status = EXIT_STATUS_DONE,
-         .result = "done", .said = ""},
-        {"refused", HANDOVER_RUNNING, .refused = true,
-         .status = EXIT_STATUS_REFUSED, .result = "refused",
-         .said = "xl-migrate send: refused by a check: x\n"},
-        {"given up there", HANDOVER_PAUSED, .deeds = {ABORTED, SETTLES},
-         .status = EXIT_STATUS_AT_SOURCE, .result = "failed-guest-at-source",
-         .said = "xl-migrate send: the target says ABORTED\n"},
-        {"given up here", HANDOVER_RUNNING, .stream_fails = "too busy",
-         .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
-         .result = "failed-guest-at-source",
-         .said = "xl-migrate send: too busy\n"},
-        {"lost once it runs there", HANDOVER_PAUSED,
-         .deeds = {READY, STARTING, ENDS}, .status = EXIT_STATUS_AT_TARGET,
-         .result = "failed-guest-at-target", .said = NEVER_TOLD,
-         .left = HANDOVER_DONE},
-        {"the same, a stock target", HANDOVER_PAUSED, .stock = true,
-         .deeds = {READY, STARTING, ENDS}, .status = EXIT_STATUS_AT_TARGET,
-         .result = "failed-guest-at-target", .said = NEVER_TOLD,
-         .left = HANDOVER_DONE},
-        {"its copy here is left over", HANDOVER_PAUSED, .destroy_fails = true,
-         .deeds = {READY, STARTING, ENDS}, .status = EXIT_STATUS_AT_TARGET,
-         .result = "failed-guest-at-target", .said = NEVER_TOLD,
-         .left = HANDOVER_DONE},
-        {"lost while it is let go", HANDOVER_PAUSED, .deeds = {READY, ENDS},
-         .status = EXIT_STATUS_UNDECIDED, .result = "needs-recover",
-         .said = "g1 is suspended here and may be at host2: run xl-migrate "
-                 "recover ",
-         .left = HANDOVER_GO},
-        {"it has rebooted meanwhile", HANDOVER_ABSENT,
-         .stream_fails = "domain 7 is gone", .anew = HANDOVER_RUNNING,
-         .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
-         .result = "failed-guest-at-source",
-         .said = "g1 is here as domain 9: it was started anew meanwhile\n"},
-        {"it was shut down meanwhile", HANDOVER_ABSENT,
-         .stream_fails = "domain 7 is gone", .deeds = {ABORTED, SETTLES},
-         .status = EXIT_STATUS_LOST, .result = "lost",
-         .said = "g1 runs nowhere: start it from its disks"},
-        {"it comes back from elsewhere meanwhile", HANDOVER_ABSENT,
-         .stream_fails = "domain 7 is gone", .anew = HANDOVER_BUILDING,
-         .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_LOST,
-         .result = "lost", .said = "g1 runs nowhere"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        const struct situation *at = &all[i];
+    for (size_t i = 0; i < sizeof(situations) / sizeof(situations[0]); i++) {
+        const struct situation *at = &situations[i];
         char said[TEXT_BYTES], result[64];
         int status;
 
@@ -383,12 +451,14 @@ static void each_end_has_its_status(void **state)
         fake.stock = at->stock;
         fake.stream_fails = at->stream_fails;
         fake.copy_then = at->copy_then;
+        fake.answer = at->answer;
         fake.deeds = at->deeds;
         status = run(said);
         snprintf(result, sizeof(result), "\"result\": \"%s\"", at->result);
         if (status != (int)at->status || !strstr(said, at->said) ||
             !strstr(said, result))
             fail_msg("%d: %s", status, said);
+        assert_string_equal(fake.told, at->told);
         assert_int_equal(fake.journal_is_stock, at->stock);
         assert_int_equal(take_case(), at->left);
     }
