@@ -32,6 +32,7 @@ enum option_id {
     OPT_SIDE,
     OPT_CHECKPOINTS,
     OPT_ONLY,
+    OPT_WIRE,
 };
 
 static const struct option longs[] = {
@@ -58,6 +59,7 @@ static const struct option longs[] = {
     {"side", 1, NULL, OPT_SIDE},
     {"checkpoints", 1, NULL, OPT_CHECKPOINTS},
     {"only", 1, NULL, OPT_ONLY},
+    {"wire", 1, NULL, OPT_WIRE},
     {NULL, 0, NULL, 0},
 };
 
@@ -94,6 +96,49 @@ static char *helper_path(const char *which)
     if (!strcmp(which, "ours"))
         return built("bin/xl-save-helper");
     return strdup(which);
+}
+
+static int set_wire(const char *name, enum sim_wire *ret, struct xcx_err *err)
+{
+    static const char *const names[] = {
+        [SIM_WIRE_PIPE] = "pipe",
+        [SIM_WIRE_SOCKET] = "socket",
+    };
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!strcmp(name, names[i])) {
+            *ret = (enum sim_wire)i;
+            return 0;
+        }
+    }
+    return xcx_err_set(err, XCX_ERR_USAGE, 0, "--wire is pipe or socket");
+}
+
+/* What is expected of the run, and what becomes of it in a sweep. */
+static int set_lab_option(int id, struct simlab *lab, struct xcx_err *err)
+{
+    switch (id) {
+    case OPT_EXPECT_FAILURE:
+        lab->expect = EXPECT_FAILURE;
+        return 0;
+    case OPT_EXPECT_DIFF:
+        lab->expect = EXPECT_DIFF;
+        return 0;
+    case OPT_POINTS:
+        lab->nr_points = (unsigned)atoi(optarg);
+        return 0;
+    case OPT_NAME:
+        lab->name = optarg;
+        return 0;
+    case OPT_SIDE:
+        lab->restore_side = !strcmp(optarg, "restore");
+        return 0;
+    case OPT_ONLY:
+        lab->only = optarg;
+        return 0;
+    default:
+        return xcx_err_set(err, XCX_ERR_USAGE, 0, "see simlab --help");
+    }
 }
 
 static int set_option(int id, struct simlab *lab, struct xcx_err *err)
@@ -147,32 +192,16 @@ static int set_option(int id, struct simlab *lab, struct xcx_err *err)
     case OPT_TIMEOUT:
         options->timeout_s = (unsigned)atoi(optarg);
         return 0;
-    case OPT_EXPECT_FAILURE:
-        lab->expect = EXPECT_FAILURE;
-        return 0;
-    case OPT_EXPECT_DIFF:
-        lab->expect = EXPECT_DIFF;
-        return 0;
-    case OPT_POINTS:
-        lab->nr_points = (unsigned)atoi(optarg);
-        return 0;
-    case OPT_NAME:
-        lab->name = optarg;
-        return 0;
-    case OPT_SIDE:
-        lab->restore_side = !strcmp(optarg, "restore");
-        return 0;
     case OPT_CHECKPOINTS:
         options->nr_checkpoints = (unsigned)atoi(optarg);
         return 0;
-    case OPT_ONLY:
-        lab->only = optarg;
-        return 0;
+    case OPT_WIRE:
+        return set_wire(optarg, &options->wire, err);
     case OPT_ENV:
         putenv(optarg);
         return 0;
     default:
-        return xcx_err_set(err, XCX_ERR_USAGE, 0, "see simlab --help");
+        return set_lab_option(id, lab, err);
     }
 }
 

@@ -84,11 +84,14 @@ static int open_files(struct run *run, struct xcx_err *err)
     return 0;
 }
 
-/* What xl migrate gives its helper; [0] is read, [1] written. */
-static int open_pipe(int ret_fds[2], struct xcx_err *err)
+/* [0] is read, [1] written. */
+static int open_wire(enum sim_wire wire, int ret_fds[2], struct xcx_err *err)
 {
-    if (pipe2(ret_fds, O_CLOEXEC) < 0)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "pipe");
+    int type = SOCK_STREAM | SOCK_CLOEXEC;
+
+    if (wire == SIM_WIRE_SOCKET ? socketpair(AF_UNIX, type, 0, ret_fds) < 0
+                                : pipe2(ret_fds, O_CLOEXEC) < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "the wire");
     return 0;
 }
 
@@ -98,7 +101,7 @@ static int connect_stream(struct run *run, struct xcx_err *err)
     const struct sim_run_options *options = run->options;
     int up[2], down[2] = {-1, -1};
 
-    if (open_pipe(up, err))
+    if (open_wire(options->wire, up, err))
         return -1;
     run->helper[0].io_fd = up[1];
     run->stream_flags_fd = fcntl(up[1], F_DUPFD_CLOEXEC, 0);
@@ -108,7 +111,7 @@ static int connect_stream(struct run *run, struct xcx_err *err)
         run->helper[1].io_fd = up[0];
         return 0;
     }
-    if (options->restore_helper && open_pipe(down, err))
+    if (options->restore_helper && open_wire(options->wire, down, err))
         return -1;
     run->helper[1].io_fd = down[0];
     run->pump = (struct sim_pump){.in = up[0],

@@ -25,8 +25,12 @@
 #define SIM_LINE_BYTES     256
 #define SIM_FINDINGS_BYTES 1024
 
+/* Between the helpers: what xl migrate gives them, or what libvirt does. */
+enum sim_wire { SIM_WIRE_PIPE, SIM_WIRE_SOCKET };
+
 struct sim_run_options {
     struct sim_spec spec;
+    enum sim_wire wire;
     const char *save_helper;
     const char *restore_helper; /* NULL: the stream goes nowhere */
     const char *preload;        /* the simulator's library */

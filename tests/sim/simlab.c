@@ -31,6 +31,7 @@ static const char usage[] =
     "  --checkpoints N      Remus, which ends after so many\n"
     "  --only NAME,...      sweep: these calls alone\n"
     "  --side save|restore  sweep: whose calls fail (save)\n"
+    "  --wire pipe|socket   what carries the stream (pipe)\n"
     "  --stream FILE        keep the stream\n"
     "  --cut BYTES          the receiver vanishes after so many\n"
     "  --sigterm-at N       SIGTERM at the save helper's Nth message\n"
