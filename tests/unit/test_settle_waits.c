@@ -139,6 +139,25 @@ static void one_that_is_alive_may_not_hang(void **state)
     journal_remove(&world.journal, NULL);
 }
 
+/* Nor on a new connection: it is left to recover, or to people. */
+static void one_that_never_answers_is_not_asked_for_ever(void **state)
+{
+    static const struct settle_deed deeds[] = {{SILENT, 0}};
+    struct settle_world world = {
+        .copy = HANDOVER_PAUSED, .deeds = deeds, .nr_connections = 1000};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    settle_world_begin(&world, HANDOVER_GO);
+    assert_int_equal(settle_world_run(&world, HANDOVER_LOOK, &result, &err), 0);
+    assert_int_equal(world.nr_connections, 999);
+    assert_int_equal(result.place, HANDOVER_UNDECIDED);
+    assert_false(result.settled);
+    assert_string_equal(result.why.msg, "the target does not answer");
+    journal_remove(&world.journal, NULL);
+}
+
 /* It was asked to suspend, and does so once send has given up. */
 static void a_guest_that_stops_late_is_resumed(void **state)
 {
@@ -167,6 +186,7 @@ int main(void)
         cmocka_unit_test(a_copy_left_over_does_not_hide_where_the_guest_is),
         cmocka_unit_test(one_that_is_alive_may_be_slow),
         cmocka_unit_test(one_that_is_alive_may_not_hang),
+        cmocka_unit_test(one_that_never_answers_is_not_asked_for_ever),
         cmocka_unit_test(a_loss_is_told_before_it_is_waited_for),
         cmocka_unit_test(a_guest_that_stops_late_is_resumed),
     };

@@ -13,13 +13,14 @@
 struct settling {
     const struct settle_params *params;
     struct handover_outcome outcome;
-    bool act_failed;     /* in this step */
-    bool withdrawn;      /* WITHDRAW was taken: said again when reattached */
-    bool forgotten;      /* the target has settled it */
-    uint64_t lost_ns;    /* when the connection was lost; 0: it was not */
-    uint64_t pause_ns;   /* before the next try */
-    uint64_t silent_ns;  /* when the last word came, or was said */
-    uint64_t failing_ns; /* when an act failed first; 0: none does */
+    bool act_failed;      /* in this step */
+    bool withdrawn;       /* WITHDRAW was taken: said again when reattached */
+    bool forgotten;       /* the target has settled it */
+    uint64_t lost_ns;     /* when the connection was lost; 0: it was not */
+    uint64_t pause_ns;    /* before the next try */
+    uint64_t silent_ns;   /* when the last word came, or was said */
+    uint64_t failing_ns;  /* when an act failed first; 0: none does */
+    unsigned nr_silences; /* connections on which no word came in time */
     struct xcx_err why;
     struct xcx_err reason; /* the target's own, for having given it up */
 };
@@ -293,6 +294,11 @@ static enum verdict silence(struct settling *settling, struct xcx_err *err)
     if (now_ns() - settling->silent_ns < patience_ns(settling))
         return GO_ON;
     xcx_err_set(&why, XCX_ERR_IO, 0, "the target does not answer");
+    /* A new connection has not helped. */
+    if (settling->nr_silences++) {
+        note(settling, &why);
+        return LEAVE;
+    }
     lose(settling, &why);
     return GO_ON;
 }
@@ -345,6 +351,7 @@ static enum verdict hear(struct settling *settling, struct xcx_err *err)
     case PEER_NOTHING:
         return silence(settling, err);
     case PEER_WORD:
+        settling->nr_silences = 0;
         return take_word(settling, &message, err);
     case PEER_SETTLED:
         return forgotten(settling, err);

@@ -14,6 +14,7 @@
 #define SUFFIX        "--incoming"
 
 enum { WORD_NAME, WORD_ID, WORD_MEM, WORD_VCPUS, WORD_STATE };
+enum { STATE_PAUSED = 2, STATE_DYING = 5 };
 
 /* The word that is the UUID, or -1; *ret_nr words in all. */
 static int split(char *line, const char *uuid, char **words)
@@ -54,11 +55,18 @@ static int take(char **words, int uuid_at, enum handover_copy *ret_copy,
                            "xl list there says nothing that can be read of "
                            "the domain");
     *ret_domid = (uint32_t)domid;
-    if (is_incoming(first[WORD_NAME]))
+    /*
+     * It never runs again, though its memory may be held for long; another of
+     * that UUID may stand below.
+     */
+    if (first[WORD_STATE][STATE_DYING] == 'd')
+        *ret_copy = HANDOVER_ABSENT;
+    else if (is_incoming(first[WORD_NAME]))
         *ret_copy = HANDOVER_BUILDING;
+    else if (first[WORD_STATE][STATE_PAUSED] == 'p')
+        *ret_copy = HANDOVER_PAUSED;
     else
-        *ret_copy =
-            first[WORD_STATE][2] == 'p' ? HANDOVER_PAUSED : HANDOVER_RUNNING;
+        *ret_copy = HANDOVER_RUNNING;
     return 0;
 }
 
@@ -80,8 +88,12 @@ int stock_list_find(const char *text, const char *uuid,
         line[nr_bytes] = 0;
         is_list |= !strncmp(line, "Name ", 5) && strstr(line, "UUID");
         uuid_at = is_list ? split(line, uuid, words) : -1;
-        if (uuid_at >= 0)
-            return take(words, uuid_at, ret_copy, ret_domid, err);
+        if (uuid_at < 0)
+            continue;
+        if (take(words, uuid_at, ret_copy, ret_domid, err))
+            return -1;
+        if (*ret_copy != HANDOVER_ABSENT)
+            return 0;
     }
     if (!is_list)
         return xcx_err_set(err, XCX_ERR_PEER, 0,
