@@ -484,6 +484,33 @@ static void a_promise_lets_no_message_wait_but_goes_last(void **state)
     end(&talk);
 }
 
+/* What waited and what comes is not for a file opened there since. */
+static void an_output_that_was_ended_is_not_written_to(void **state)
+{
+    struct talk talk;
+    struct json json;
+    struct xcx_err err = XCX_ERR_INIT;
+    char text[64];
+
+    (void)state;
+    begin(&talk);
+    talk.channel.out[0] = '\n';
+    talk.channel.out_bytes = 1;
+    channel_end_output(&talk.channel);
+    assert_int_equal(channel_flush(&talk.channel, &err), 0);
+    channel_promise(&talk.channel, 7);
+    assert_int_equal(message_begin(&json, "a", &err), 0);
+    assert_int_equal(channel_send(&talk.channel, &json, DEADLINE_NEVER, &err),
+                     -1);
+    json_done(&json);
+    assert_int_equal(err.kind, XCX_ERR_PEER);
+    assert_int_equal(err.os_errno, EPIPE);
+    assert_non_null(strstr(err.msg, "host2: gone"));
+    assert_int_equal(recv(talk.peer, text, sizeof(text), MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+    end(&talk);
+}
+
 static void a_promise_has_bounds(void **state)
 {
     static const char *const wrong[] = {"0", "3601", "-1", "\"x\""};
@@ -523,6 +550,7 @@ int main(void)
         cmocka_unit_test(long_lines_of_a_log_lose_their_end_only),
         cmocka_unit_test(a_promise_is_taken_and_kept),
         cmocka_unit_test(a_promise_lets_no_message_wait_but_goes_last),
+        cmocka_unit_test(an_output_that_was_ended_is_not_written_to),
         cmocka_unit_test(a_promise_has_bounds),
     };
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -207,6 +208,38 @@ static void what_it_said_before_it_went_is_heard(void **state)
     peer_close(&peer);
 }
 
+#define NR_OTHERS 16
+
+/* What was opened since has the closed one's number. */
+static void one_that_is_lost_is_not_written_to(void **state)
+{
+    struct peer *peer = open_peer("# host2\n" HELLO);
+    struct pollfd others[NR_OTHERS];
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+
+    (void)state;
+    assert_int_equal(
+        peer->ops->hear(peer, deadline_in_ms(WAIT_MS), &message, &err), -1);
+    for (int i = 0; i < NR_OTHERS; i += 2) {
+        int fds[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        others[i] = (struct pollfd){.fd = fds[0], .events = POLLIN};
+        others[i + 1] = (struct pollfd){.fd = fds[1], .events = POLLIN};
+    }
+    err = XCX_ERR_INIT;
+    assert_int_equal(peer->ops->say(peer, HANDOVER_SAY_ABORT, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_IO);
+    assert_non_null(strstr(err.msg, "# host2"));
+    assert_non_null(strstr(err.msg, ": exit status 0"));
+    /* The thread's turn comes four times a second. */
+    assert_int_equal(poll(others, NR_OTHERS, 1000), 0);
+    peer_close(&peer);
+    for (int i = 0; i < NR_OTHERS; i++)
+        close(others[i].fd);
+}
+
 static void one_that_cannot_be_written_to_is_lost(void **state)
 {
     struct peer *peer = open_peer("# host2\n" HELLO "exec sleep 1000");
@@ -271,6 +304,7 @@ int main(void)
         cmocka_unit_test(whoever_writes_data_to_it_behind_others_is_told),
         cmocka_unit_test(who_says_no_to_begin_knows_nothing_of_the_case),
         cmocka_unit_test(what_it_said_before_it_went_is_heard),
+        cmocka_unit_test(one_that_is_lost_is_not_written_to),
         cmocka_unit_test(one_that_cannot_be_written_to_is_lost),
         cmocka_unit_test(who_is_tried_again_has_time_for_its_hello),
         cmocka_unit_test(one_that_is_alive_may_take_its_time),

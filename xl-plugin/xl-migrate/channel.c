@@ -171,6 +171,10 @@ static ssize_t write_some(struct channel *channel)
     struct pollfd room = {.fd = channel->out_fd, .events = POLLOUT};
     size_t nr_bytes = channel->out_bytes;
 
+    if (channel->out_fd < 0) {
+        errno = EPIPE;
+        return -1;
+    }
     if (channel->out_is_socket)
         return send(channel->out_fd, channel->out, nr_bytes,
                     MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -210,6 +214,14 @@ int channel_flush(struct channel *channel, struct xcx_err *err)
     rc = flush(channel, err);
     pthread_mutex_unlock(&channel->out_lock);
     return rc;
+}
+
+void channel_end_output(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->out_lock);
+    channel->out_fd = -1;
+    channel->out_bytes = 0;
+    pthread_mutex_unlock(&channel->out_lock);
 }
 
 static int put_text(struct channel *channel, const char *text, size_t nr_bytes,

@@ -49,7 +49,7 @@
 struct channel {
     const char *peer; /* for messages of errors; the caller's */
     struct lines in;
-    int out_fd; /* the caller's */
+    int out_fd; /* the caller's; -1 once it is not to be written to */
     bool out_is_socket;
     bool begun; /* the peer's first message was there */
     unsigned nr_skipped;
@@ -124,6 +124,12 @@ int channel_send(struct channel *channel, struct json *json,
 
 /* Writes what can be written; when out_fd is writable and out_bytes not 0. */
 int channel_flush(struct channel *channel, struct xcx_err *err);
+
+/*
+ * Before out_fd is closed: what waits is dropped, and whatever is said from now
+ * on, by the second thread, too, is said to one that is gone (PEER, EPIPE).
+ */
+void channel_end_output(struct channel *channel);
 
 /* {"type":"error","code":code,"text":text}, plain ASCII. */
 int channel_send_error(struct channel *channel, const char *code,

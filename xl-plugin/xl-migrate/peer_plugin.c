@@ -73,6 +73,8 @@ static int lost(struct peer_plugin *plugin, struct xcx_err *err)
             err, XCX_ERR_IO, 0, "%.60s: no sign of life for %u s",
             plugin->address->host,
             (unsigned)(channel_promise_ns(&plugin->channel) / 1000000000));
+    /* The number may be another file's soon, and the thread still runs. */
+    channel_end_output(&plugin->channel);
     transport_ssh_close_input(&plugin->control);
     if (!transport_ssh_wait(&plugin->control, deadline_in_ms(GRACE_MS),
                             plugin->address->log))
