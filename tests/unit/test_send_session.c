@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "../../xl-plugin/xl-migrate/deadline.h"
@@ -18,7 +19,7 @@
 /* ---- the target -----------------------------------------------------------
  */
 
-enum does { NOTHING, LATER, LOGS, GIVES_UP, IS_GONE };
+enum does { NOTHING, LATER, LOGS, FLOODS, GIVES_UP, IS_GONE };
 
 static struct {
     const enum does *deeds; /* the last one for ever */
@@ -41,6 +42,10 @@ static int on_hear(struct peer *peer, uint64_t deadline_ns,
         target.deeds++;
         ret->news = PEER_LOG;
         strcpy(ret->text, "hook 20-no: not today");
+        return 0;
+    case FLOODS:
+        ret->news = PEER_LOG;
+        strcpy(ret->text, "and another thing");
         return 0;
     case GIVES_UP:
         ret->news = PEER_WORD;
@@ -209,6 +214,20 @@ static void its_last_word_is_waited_for_so_long(void **state)
     }
 }
 
+static void one_that_never_stops_talking_is_not_heard_out(void **state)
+{
+    static const enum does deeds[] = {FLOODS};
+    struct xcx_err why = XCX_ERR_INIT;
+
+    (void)state;
+    target.deeds = deeds;
+    alarm(60); /* else it would be for ever */
+    xcx_err_set(&why, XCX_ERR_IO, ENOSPC, "the save");
+    send_session_explain(&session, &why);
+    assert_string_equal(why.msg, "the save: No space left on device");
+    alarm(0);
+}
+
 /* Its loss ends the writing of data, and nothing behind that. */
 static void one_that_goes_silent_ends_the_copying(void **state)
 {
@@ -246,6 +265,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_knows_best_says_why),
         cmocka_unit_test(its_last_word_is_waited_for_so_long),
+        cmocka_unit_test_setup_teardown(
+            one_that_never_stops_talking_is_not_heard_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_goes_silent_ends_the_copying,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
