@@ -2,6 +2,7 @@
 /* The thread that says that an end is alive, and hears whether the peer is. */
 #include "../../xl-plugin/xl-migrate/keepalive.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -136,16 +137,41 @@ static void who_is_heard_is_not(void **state)
     }
 }
 
-/* So much unread that there is room for no more: nothing can be known. */
-static void who_has_no_room_to_be_heard_is_not(void **state)
+/* What came before the link died stays unread while all are busy. */
+static void who_said_much_and_then_nothing_is_gone(void **state)
 {
+    char text[10001];
+
     (void)state;
     peer_says(ALIVE);
     read_all();
-    while (send(f.peer, ALIVE, strlen(ALIVE), MSG_DONTWAIT) > 0)
+    memset(text, ' ', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    peer_says(text);
+    start(1);
+    assert_true(is_gone_within(WAIT_MS));
+}
+
+/* No room for more: nothing can be known, but that is believed for a while. */
+static void who_has_no_room_to_be_heard_is_given_longer(void **state)
+{
+    int fds[2];
+
+    (void)state;
+    channel_done(&f.channel);
+    assert_int_equal(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
+    assert_int_equal(channel_init(&f.channel, fds[0], f.ours, "host2", NULL),
+                     0);
+    assert_int_equal(write(fds[1], ALIVE, strlen(ALIVE)), strlen(ALIVE));
+    read_all();
+    while (write(fds[1], ALIVE, strlen(ALIVE)) > 0)
         continue;
     start(1);
     assert_false(is_gone_within(1500));
+    assert_true(is_gone_within(WAIT_MS));
+    keepalive_stop(&f.keepalive);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 int main(void)
@@ -156,7 +182,8 @@ int main(void)
         TEST(who_breaks_a_promise_is_gone),
         TEST(who_never_promised_is_not),
         TEST(who_is_heard_is_not),
-        TEST(who_has_no_room_to_be_heard_is_not),
+        TEST(who_said_much_and_then_nothing_is_gone),
+        TEST(who_has_no_room_to_be_heard_is_given_longer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

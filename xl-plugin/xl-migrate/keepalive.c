@@ -10,8 +10,13 @@
 
 #define NS_PER_MS       UINT64_C(1000000)
 #define TIMES_A_PROMISE 4
-/* So much unread is a process that has not read for hours. */
-#define MANY_BYTES 8192
+/*
+ * With so much unread a pipe of 64 KiB may have no room for more: the peer may
+ * be alive, and this process have been busy for long. It is given longer then,
+ * but not for ever: what came before the link died stays there, too.
+ */
+#define MANY_BYTES    32768
+#define MANY_PROMISES 3
 
 /* What there was to be heard at the last look. */
 struct heard {
@@ -28,8 +33,7 @@ static bool has_news(const struct keepalive *keepalive, struct heard *heard)
     bool news;
 
     (void)ioctl(keepalive->channel->in.fd, FIONREAD, &unread_bytes);
-    news = read_ns != heard->read_ns || unread_bytes != heard->unread_bytes ||
-           unread_bytes > MANY_BYTES;
+    news = read_ns != heard->read_ns || unread_bytes != heard->unread_bytes;
     heard->read_ns = read_ns;
     heard->unread_bytes = unread_bytes;
     return news;
@@ -44,6 +48,8 @@ static bool is_gone(const struct keepalive *keepalive, struct heard *heard,
         heard->silent_ns = 0;
     else
         heard->silent_ns += waited_ns;
+    if (heard->unread_bytes > MANY_BYTES)
+        promise_ns *= MANY_PROMISES;
     return promise_ns && heard->silent_ns >= promise_ns;
 }
 
