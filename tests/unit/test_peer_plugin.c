@@ -54,6 +54,31 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t nr_bytes)
     return __real_write(fd, bytes, nr_bytes);
 }
 
+/* So often there is as much to be heard in pipes as is asked for. */
+static int nr_floods;
+
+static bool floods(int fd)
+{
+    struct stat st;
+
+    return nr_floods > 0 && !fstat(fd, &st) && S_ISFIFO(st.st_mode);
+}
+
+ssize_t __real_read(int fd, void *bytes, size_t nr_bytes);
+ssize_t __wrap_read(int fd, void *bytes, size_t nr_bytes);
+ssize_t __wrap_read(int fd, void *bytes, size_t nr_bytes)
+{
+    static const char line[] = "{\"type\":\"report\"}\n";
+    size_t at = 0;
+
+    if (!floods(fd))
+        return __real_read(fd, bytes, nr_bytes);
+    nr_floods--;
+    for (; at + strlen(line) <= nr_bytes; at += strlen(line))
+        memcpy((char *)bytes + at, line, strlen(line));
+    return (ssize_t)at;
+}
+
 static struct peer *open_peer(const char *host)
 {
     static struct peer_address address;
@@ -208,6 +233,54 @@ static void what_it_said_before_it_went_is_heard(void **state)
     peer_close(&peer);
 }
 
+#define NR_FLOODS 200
+#define REPORT    "{\"type\":\"report\"}"
+
+/* What comes in is faster than it can be heard. */
+static void one_that_says_ever_more_holds_nobody(void **state)
+{
+    struct peer *peer =
+        open_peer("# host2\n" HELLO "read line; echo; exec sleep 1000");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+    int rc, nr_before;
+
+    (void)state;
+    nr_floods = NR_FLOODS;
+    do
+        rc = peer->ops->hear(peer, deadline_in_ms(20), &message, &err);
+    while (!rc && nr_floods == NR_FLOODS);
+    assert_int_equal(rc, 0);
+    assert_int_equal(message.news, PEER_NOTHING);
+    assert_true(nr_floods > 0);
+
+    nr_before = nr_floods;
+    rc = peer->ops->hear(peer, 0, &message, &err);
+    assert_int_equal(rc, 0);
+    assert_int_equal(message.news, PEER_NOTHING);
+    assert_int_equal(nr_floods, nr_before - 1);
+    nr_floods = 0;
+    peer_close(&peer);
+}
+
+/* Even if the deadline has passed, and behind what is of no interest. */
+static void what_is_there_already_is_heard(void **state)
+{
+    struct peer *peer = open_peer(
+        "# host2\nprintf '%s\\n' "
+        "'{\"type\":\"hello\",\"protocol\":1,\"host\":\"h\",\"version\":\"1\"}'"
+        " "
+        "'" REPORT "' '" REPORT "' '{\"type\":\"settled\"}'; exec sleep 1000");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+
+    (void)state;
+    if (peer->ops->hear(peer, 0, &message, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(message.news, PEER_SETTLED);
+    peer_close(&peer);
+}
+
 #define NR_OTHERS 16
 
 /* What was opened since has the closed one's number. */
@@ -304,6 +377,8 @@ int main(void)
         cmocka_unit_test(whoever_writes_data_to_it_behind_others_is_told),
         cmocka_unit_test(who_says_no_to_begin_knows_nothing_of_the_case),
         cmocka_unit_test(what_it_said_before_it_went_is_heard),
+        cmocka_unit_test(one_that_says_ever_more_holds_nobody),
+        cmocka_unit_test(what_is_there_already_is_heard),
         cmocka_unit_test(one_that_is_lost_is_not_written_to),
         cmocka_unit_test(one_that_cannot_be_written_to_is_lost),
         cmocka_unit_test(who_is_tried_again_has_time_for_its_hello),

@@ -121,13 +121,18 @@ static int write_rest(struct peer_plugin *plugin, struct xcx_err *err)
     return xcx_err_set(err, XCX_ERR_IO, 0, "%s", why.msg);
 }
 
-/* 1 and a message; 0: the deadline has passed. IO: the connection is lost. */
+/*
+ * 1 and a message; 0: the deadline has passed. IO: the connection is lost.
+ * *last, false at first: the deadline has passed and what there was by then has
+ * been read. Of that all is given out, and nothing more is read, so that one
+ * that says ever more holds nobody who asks again and again.
+ */
 static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
-                        struct message *ret, struct xcx_err *err)
+                        bool *last, struct message *ret, struct xcx_err *err)
 {
     struct channel *channel = &plugin->channel;
 
-    for (bool last = false;;) {
+    for (;;) {
         int rc = channel_next(channel, ret, err);
 
         if (rc)
@@ -135,10 +140,10 @@ static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
         /* Its pipe may be held by what was not ended. */
         if (channel->in.ended || is_readable(plugin->gone_fd))
             return lost(plugin, err);
-        if (last)
+        if (*last)
             return 0;
         poll_all(plugin, deadline_ns);
-        last = deadline_left_ms(deadline_ns) == 0;
+        *last = deadline_left_ms(deadline_ns) == 0;
         if (is_readable(channel->in.fd) ? channel_fill(channel, err)
                                         : write_rest(plugin, err))
             return -1;
@@ -150,7 +155,8 @@ static int await_message(struct peer_plugin *plugin, uint64_t ms,
                          const char *what, struct message *ret,
                          struct xcx_err *err)
 {
-    int rc = next_message(plugin, deadline_in_ms(ms), ret, err);
+    bool last = false;
+    int rc = next_message(plugin, deadline_in_ms(ms), &last, ret, err);
 
     if (rc)
         return rc > 0 ? 0 : -1;
@@ -294,6 +300,7 @@ static int plugin_hear(struct peer *peer, uint64_t deadline_ns,
 {
     struct peer_plugin *plugin = plugin_of(peer);
     struct message message = MESSAGE_INIT;
+    bool last = false;
     int rc;
 
     if (plugin->has_first) {
@@ -303,7 +310,7 @@ static int plugin_hear(struct peer *peer, uint64_t deadline_ns,
     }
     do {
         *ret = (struct peer_message){.news = PEER_NOTHING};
-        rc = next_message(plugin, deadline_ns, &message, err);
+        rc = next_message(plugin, deadline_ns, &last, &message, err);
         if (rc <= 0)
             return rc;
         rc = take(plugin, &message, ret, err);
