@@ -146,8 +146,11 @@ static void ask_domains(struct facts_host *facts,
     if (!list)
         return;
     facts->has_clashes = true;
-    for (int i = 0; i < nr_domains; i++)
-        ask_domain(facts, query, ctx, &list[i]);
+    /* A dying one is in nobody's way; one may stay for long. */
+    for (int i = 0; i < nr_domains; i++) {
+        if (!list[i].dying)
+            ask_domain(facts, query, ctx, &list[i]);
+    }
     libxl_dominfo_list_free(list, nr_domains);
 }
 

@@ -32,6 +32,7 @@
 #define MAX_VERSION 1000
 #define FIRST_LINE  "xl-migrate-facts"
 #define LAST_LINE   "end"
+#define NAMELESS    "(null)" /* as xl prints the name of one that has none */
 
 /* ---- the command -------------------------------------------------------- */
 
@@ -286,6 +287,9 @@ static void on_vm(struct answer *answer, const char *at)
     if (!take_word(&at, clash.uuid, sizeof(clash.uuid)) ||
         !is_uuid(clash.uuid) || !take_number(&at, 10, UINT16_MAX, &domid) ||
         !take_rest(at, clash.name, sizeof(clash.name)))
+        return;
+    /* It is being destroyed, and in nobody's way; it may stay for long. */
+    if (strcmp(clash.name, NAMELESS) == 0)
         return;
     lower(clash.uuid);
     clash.domid = (uint32_t)domid;
