@@ -353,7 +353,7 @@ static void test_stock_answer(void **state)
         "info xen_commandline        : placeholder dom0_mem=1G\n"
         "vm UUID                                  ID    name\n"
         "vm 00000000-0000-0000-0000-000000000000  0    Domain-0   \n"
-        "vm 99999999-2222-3333-4444-55555555555A  2    (null)     \n"
+        "vm " CHECK_SAMPLE_UUID "  2    (null)     \n"
         "vm 99999999-2222-3333-4444-55555555555A  3    web        \n"
         "vm 99999999-2222-3333-4444-555555555553  4    other      \n"
         "pool Name               CPUs   Sched\n"
