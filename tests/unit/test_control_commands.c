@@ -5,6 +5,7 @@
  */
 #include "../../xl-plugin/xl-migrate/command.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -27,6 +28,7 @@
 #define NR(array)  (sizeof(array) / sizeof((array)[0]))
 #define MAX_ARGS   8
 #define TEXT_BYTES 8192
+#define UUID_OF_9  "00000000-0000-0000-0000-000000000009"
 
 static struct {
     char dir[40];
@@ -42,8 +44,32 @@ void guest_name(uint32_t domid, char ret_name[STATUS_TEXT_BYTES],
     ret_name[0] = ret_uuid[0] = 0;
     if (domid == 9) {
         strcpy(ret_name, "db");
-        strcpy(ret_uuid, "00000000-0000-0000-0000-000000000009");
+        strcpy(ret_uuid, UUID_OF_9);
     }
+}
+
+/* As a send says it that has moved its domain. */
+static bool moved(const char *dir)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/moved", dir);
+    return access(path, F_OK) == 0;
+}
+
+static void move(int number)
+{
+    char path[64];
+
+    (void)number;
+    snprintf(path, sizeof(path), "%s/moved", f.dir);
+    _exit(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0);
+}
+
+bool guest_is_gone(uint32_t domid, const char *uuid)
+{
+    assert_string_equal(uuid, domid == 9 ? UUID_OF_9 : "");
+    return domid == 7 && moved(f.dir);
 }
 
 static int set_up(void **state)
@@ -76,6 +102,7 @@ enum act {
     SEND,       /* answers, and ends when it is told to */
     SEND_LATE,  /* says no */
     SEND_BUSY,  /* has its socket, and does not answer */
+    SEND_MOVED, /* the same, and the guest is at the target already */
     SEND_TWICE, /* ends when it was asked for its status twice */
     HELPER,     /* has its record */
     OTHER,      /* the same, of a program that is none of ours */
@@ -138,8 +165,10 @@ static void send_until_told(enum act act, int ready_fd)
     xcx_policy_limits_default(&limits);
     if (control_open(&control, f.dir, 7, &limits, &ops, &err) < 0)
         _exit(2);
+    if (act == SEND_MOVED)
+        signal(SIGTERM, move);
     tell_ready(ready_fd);
-    while (act == SEND_BUSY)
+    while (act == SEND_BUSY || act == SEND_MOVED)
         pause();
     while (!sending.ends) {
         struct pollfd pollfd = {.fd = control.fd, .events = POLLIN};
@@ -297,7 +326,7 @@ static void both_kinds_are_shown(void **state)
                      f.out);
     assert_int_equal(type("status db"), 0);
     assert_int_equal(strncmp(f.out, "db (9)", 6), 0);
-    assert_int_equal(type("status 00000000-0000-0000-0000-000000000009"), 0);
+    assert_int_equal(type("status " UUID_OF_9), 0);
     assert_int_equal(strncmp(f.out, "db (9)", 6), 0);
     expect("status 7", 0, "web (7) to host2: Round 3\n", "");
 }
@@ -450,6 +479,17 @@ static void a_busy_send_is_cancelled_by_a_signal(void **state)
     assert_int_equal(end_of(pid), 100 + SIGTERM);
 }
 
+static void a_send_that_has_moved_its_guest_was_not_stopped(void **state)
+{
+    pid_t pid = start(SEND_MOVED);
+
+    (void)state;
+    expect("cancel 7", 1, "",
+           "xl-migrate cancel: domain 7: could no longer be stopped: it has "
+           "ended, and the domain is not here\n");
+    assert_int_equal(end_of(pid), 0);
+}
+
 static void a_helper_is_cancelled_by_a_signal(void **state)
 {
     pid_t pid = start(HELPER);
@@ -473,6 +513,7 @@ int main(void)
         TEST(a_send_is_cancelled),
         TEST(too_late_is_told),
         TEST(a_busy_send_is_cancelled_by_a_signal),
+        TEST(a_send_that_has_moved_its_guest_was_not_stopped),
         TEST(a_helper_is_cancelled_by_a_signal),
     };
 

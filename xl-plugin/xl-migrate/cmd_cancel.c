@@ -2,7 +2,8 @@
 /*
  * xl-migrate cancel DOMAIN: asks a send over its socket; one that is busy with
  * a link that stands still, and a save that xl runs on xl-save-helper, are
- * told by SIGTERM, which both take for the same.
+ * told by SIGTERM, which both take for the same. A signal asks nobody whether
+ * it is too late: after the end it is seen where the domain is.
  */
 #include "command.h"
 
@@ -14,6 +15,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "guest_name.h"
 #include "json.h"
 #include "running.h"
 
@@ -100,6 +102,15 @@ static int await_end(int pid_fd, struct xcx_err *err)
                        END_MS / 1000);
 }
 
+static int check_here(const struct running *running, struct xcx_err *err)
+{
+    if (!guest_is_gone(running->domid, running->status.uuid))
+        return 0;
+    return xcx_err_set(err, XCX_ERR_PEER, 0,
+                       "could no longer be stopped: it has ended, and the "
+                       "domain is not here");
+}
+
 static int cancel(struct running *running, struct xcx_err *err)
 {
     int pid_fd = pidfd_open(running->pid, 0);
@@ -111,7 +122,7 @@ static int cancel(struct running *running, struct xcx_err *err)
                            (int)running->pid);
     if (ask(running, &told, err) == 0 &&
         (told || tell_by_signal(running, pid_fd, err) == 0))
-        rc = await_end(pid_fd, err);
+        rc = await_end(pid_fd, err) || check_here(running, err) ? -1 : 0;
     close(pid_fd);
     return rc;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guest_name.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <xenstore.h>
 
@@ -36,4 +38,19 @@ void guest_name(uint32_t domid, char ret_name[STATUS_TEXT_BYTES],
     read_key(xs, domid, "name", "", ret_name, STATUS_TEXT_BYTES);
     read_key(xs, domid, "vm", "/vm/", ret_uuid, STATUS_UUID_BYTES);
     xs_close(xs);
+}
+
+bool guest_is_gone(uint32_t domid, const char *uuid)
+{
+    struct xs_handle *xs = xs_open(0);
+    char now[STATUS_UUID_BYTES];
+    bool gone;
+
+    if (!xs)
+        return false;
+    errno = 0;
+    read_key(xs, domid, "vm", "/vm/", now, sizeof(now));
+    gone = now[0] ? uuid[0] && strcasecmp(now, uuid) != 0 : errno == ENOENT;
+    xs_close(xs);
+    return gone;
 }

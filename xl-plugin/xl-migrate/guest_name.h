@@ -6,6 +6,7 @@
 #ifndef XL_MIGRATE_GUEST_NAME_H
 #define XL_MIGRATE_GUEST_NAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "status.h"
@@ -13,5 +14,11 @@
 /* Both "" where it is not known, and xenstored not there. Never fails. */
 void guest_name(uint32_t domid, char ret_name[STATUS_TEXT_BYTES],
                 char ret_uuid[STATUS_UUID_BYTES]);
+
+/*
+ * Whether it is not here, or another one has its domid by now; uuid may be "",
+ * if not known. false where xenstored is not there: nobody knows.
+ */
+bool guest_is_gone(uint32_t domid, const char *uuid);
 
 #endif

@@ -60,6 +60,8 @@ test_control_commands_SRC := $(CONTROL_SRC) $(RUNNING_SRC) \
     $(call common_src,record.c) $(call migrate_src,cmd_cancel.c \
     cmd_status.c cmd_tune.c options.c)
 test_control_commands_LIBS = $(COMMON_LIBS)
+test_guest_name_SRC := $(call migrate_src,guest_name.c) \
+    tests/unit/fake_xenstore.c
 test_hooks_SRC := $(call migrate_src,hooks.c lines.c spawn.c)
 test_xl_header_SRC := $(call migrate_src,xl_header.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
