@@ -172,7 +172,7 @@ static void an_unsettled_case_is_named(void **state)
     journal_close(&target);
     assert_int_equal(cases_check_settled(dir, OTHER, &err), 0);
     assert_int_equal(cases_check_settled(dir, UUID, &err), -1);
-    assert_int_equal(err.kind, XCX_ERR_USAGE);
+    assert_int_equal(err.kind, XCX_ERR_GUEST);
     assert_non_null(strstr(err.msg, "recover 0c"));
     assert_int_equal(journal_open(&journal, dir, "0c", JOURNAL_SOURCE, NULL),
                      0);

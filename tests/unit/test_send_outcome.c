@@ -23,6 +23,7 @@
 #include "../../xl-plugin/xl-migrate/monitor.h"
 #include "../../xl-plugin/xl-migrate/send_check.h"
 #include "../../xl-plugin/xl-migrate/send_config.h"
+#include "case_sample.h"
 #include "scratch.h"
 
 #define UUID       "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001"
@@ -39,10 +40,12 @@ enum deed { ENDS, LOST, SETTLES, READY, STARTING, ABORTED };
 enum answer { ACCEPTS, SAYS_NO, FALLS_SILENT };
 
 static struct {
+    enum domain_state state;
     enum handover_copy copy; /* of the domain that is to move, 7 */
     enum handover_copy anew; /* of one that it has become meanwhile, 9 */
     bool destroy_fails, refused, stock;
-    const char *stream_fails; /* why; NULL: it does not */
+    const char *find_fails;   /* why; NULL: it does not */
+    const char *stream_fails; /* the same */
     enum handover_copy copy_then;
     enum answer answer;
     const enum deed *deeds;
@@ -83,8 +86,11 @@ int domain_get(struct host *host, uint32_t domid, struct domain *ret,
                struct xcx_err *err)
 {
     (void)host, (void)err;
-    *ret = (struct domain){
-        .domid = domid, .uuid = UUID, .name = "g1", .kind = DOMAIN_PVH};
+    *ret = (struct domain){.domid = domid,
+                           .uuid = UUID,
+                           .name = "g1",
+                           .kind = DOMAIN_PVH,
+                           .state = fake.state};
     return 0;
 }
 
@@ -92,6 +98,8 @@ int domain_find(struct host *host, const char *text, struct domain *ret,
                 struct xcx_err *err)
 {
     assert_string_equal(text, "g1");
+    if (fake.find_fails)
+        return xcx_err_set(err, XCX_ERR_USAGE, 0, "%s", fake.find_fails);
     return domain_get(host, 7, ret, err);
 }
 
@@ -466,10 +474,86 @@ static void each_end_has_its_status(void **state)
     }
 }
 
+/* ---- it ends before there is a case ------------------------------------- */
+
+/* An earlier one, which nobody has settled. */
+static void leave_case(const char *id)
+{
+    struct journal_case about;
+    struct journal journal;
+
+    case_sample_make(&about, JOURNAL_SOURCE);
+    snprintf(about.id, sizeof(about.id), "%s", id);
+    assert_int_equal(journal_create(&journal, scratch_dir, &about, NULL), 0);
+    journal_close(&journal);
+}
+
+#define UNSETTLED                                                              \
+    "xl-migrate send: an earlier migration of this domain is not settled: "    \
+    "run xl-migrate recover 0a\n"
+static const struct {
+    const char *name;
+    enum domain_state state;
+    bool unsettled;
+    const char *find_fails;
+    enum exit_status status;
+    const char *result, *said;
+} early[] = {
+    {"paused", DOMAIN_PAUSED, .status = EXIT_STATUS_REFUSED,
+     .result = "refused",
+     .said = "xl-migrate send: g1 is paused: xl unpause it, unless xl-migrate "
+             "recover has a case of it\n"},
+    {"shut down", DOMAIN_SHUT_DOWN, .status = EXIT_STATUS_REFUSED,
+     .result = "refused", .said = "xl-migrate send: g1 is shut down\n"},
+    {"suspended", DOMAIN_SUSPENDED, .status = EXIT_STATUS_UNDECIDED,
+     .result = "needs-recover",
+     .said = "xl-migrate send: g1 is suspended: an earlier migration may not "
+             "be settled; see xl-migrate recover\n"},
+    {"suspended by a case that is known", DOMAIN_SUSPENDED, .unsettled = true,
+     .status = EXIT_STATUS_UNDECIDED, .result = "needs-recover",
+     .said = UNSETTLED},
+    {"paused with a case", DOMAIN_PAUSED, .unsettled = true,
+     .status = EXIT_STATUS_UNDECIDED, .result = "needs-recover",
+     .said = UNSETTLED},
+    {"it runs, but a case is not settled", DOMAIN_RUNS, .unsettled = true,
+     .status = EXIT_STATUS_UNDECIDED, .result = "needs-recover",
+     .said = UNSETTLED},
+    {"no such domain", DOMAIN_RUNS, .find_fails = "there is no g1",
+     .status = EXIT_STATUS_USAGE, .result = "failed",
+     .said = "xl-migrate send: there is no g1\n"},
+};
+
+static void a_guest_that_does_not_run_is_not_said_to(void **state)
+{
+    static const enum deed deeds[] = {ENDS};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(early) / sizeof(early[0]); i++) {
+        char said[TEXT_BYTES], result[64];
+        int status;
+
+        print_message("%s\n", early[i].name);
+        memset(&fake, 0, sizeof(fake));
+        fake.state = early[i].state;
+        fake.find_fails = early[i].find_fails;
+        fake.deeds = deeds;
+        if (early[i].unsettled)
+            leave_case("0a");
+        status = run(said);
+        snprintf(result, sizeof(result), "\"result\": \"%s\"", early[i].result);
+        if (status != (int)early[i].status || !strstr(said, early[i].said) ||
+            !strstr(said, result))
+            fail_msg("%d: %s", status, said);
+        assert_string_equal(fake.told, "");
+        assert_int_equal(take_case(), HANDOVER_NONE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_end_has_its_status),
+        cmocka_unit_test(a_guest_that_does_not_run_is_not_said_to),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -192,7 +192,7 @@ int cases_check_settled(const char *dir, const char *uuid, struct xcx_err *err)
         return -1;
     for (unsigned i = 0; i < nr && !rc; i++) {
         if (names[i].side == JOURNAL_SOURCE && is_of(dir, &names[i], uuid))
-            rc = xcx_err_set(err, XCX_ERR_USAGE, 0,
+            rc = xcx_err_set(err, XCX_ERR_GUEST, 0,
                              "an earlier migration of this domain is not "
                              "settled: run xl-migrate recover %s",
                              names[i].id);

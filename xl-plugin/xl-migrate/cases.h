@@ -39,8 +39,8 @@ int cases_lock_domain(const char *dir, const char *uuid, int *ret_fd,
 void cases_unlock_domain(const char *dir, const char *uuid, int *fd);
 
 /*
- * Under the domain's lock: USAGE if a case of this domain at this end is not
- * settled.
+ * GUEST if a case of this domain at this end is not settled; a case in use is
+ * not seen, so that the answer is final only under the domain's lock. RESOURCE.
  */
 int cases_check_settled(const char *dir, const char *uuid, struct xcx_err *err);
 

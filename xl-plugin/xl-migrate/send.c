@@ -52,24 +52,39 @@ static int run_hooks(const struct send_session *session, enum hooks_phase phase,
 
 /* ---- before anything is done --------------------------------------------- */
 
-static int check_state(const struct domain *domain, struct xcx_err *err)
+static int check_settled(struct send_session *session, struct xcx_err *err)
+{
+    if (!cases_check_settled(session->config.journal_dir, session->domain.uuid,
+                             err))
+        return 0;
+    session->unsettled = err->kind == XCX_ERR_GUEST;
+    return -1;
+}
+
+static int check_state(struct send_session *session, struct xcx_err *err)
 {
     static const char *const states[] = {
-        [DOMAIN_PAUSED] = "paused: xl unpause it first",
+        [DOMAIN_PAUSED] = "paused: xl unpause it, unless xl-migrate recover "
+                          "has a case of it",
         [DOMAIN_SUSPENDED] = "suspended: an earlier migration may not be "
                              "settled; see xl-migrate recover",
         [DOMAIN_SHUT_DOWN] = "shut down",
     };
+    const struct domain *domain = &session->domain;
 
+    if (domain->state != DOMAIN_RUNS) {
+        /* A case that is there says best why. */
+        if (check_settled(session, err))
+            return -1;
+        return xcx_err_set(err, XCX_ERR_GUEST, 0, "%.100s is %s", domain->name,
+                           states[domain->state]);
+    }
     if (domain->old_device_model)
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "%.100s runs on qemu-traditional, whose state "
                            "cannot be taken: move it by xl migrate",
                            domain->name);
-    if (domain->state == DOMAIN_RUNS)
-        return 0;
-    return xcx_err_set(err, XCX_ERR_GUEST, 0, "%.100s is %s", domain->name,
-                       states[domain->state]);
+    return 0;
 }
 
 static void fill_names(struct send_session *session)
@@ -94,7 +109,7 @@ static int find(struct send_session *session, struct xcx_err *err)
         domain_find(&session->host, options->domain, &session->domain, err))
         return -1;
     fill_names(session);
-    if (check_state(&session->domain, err))
+    if (check_state(session, err))
         return -1;
     return send_config_json(&session->host, &session->domain,
                             options->config_file, SEND_CONFIG_XL_MS,
@@ -152,8 +167,7 @@ static int offer(struct send_session *session, struct xcx_err *err)
 
     if (cases_make_dir(dir, err) ||
         cases_lock_domain(dir, session->domain.uuid, &session->lock_fd, err) ||
-        cases_check_settled(dir, session->domain.uuid, err) ||
-        fill_case(session, &about, err) ||
+        check_settled(session, err) || fill_case(session, &about, err) ||
         journal_create(&session->journal, dir, &about, err))
         return -1;
     /* As its first entry will have it: that is what a look goes by. */
@@ -488,6 +502,19 @@ static enum exit_status finish(struct send_session *session,
     return status;
 }
 
+/* Why it ends before there is a case: nothing has been done to the guest. */
+static enum exit_status status_early(const struct send_session *session,
+                                     const struct xcx_err *err)
+{
+    enum domain_state state = session->domain.state;
+
+    if (session->unsettled || state == DOMAIN_SUSPENDED)
+        return EXIT_STATUS_UNDECIDED;
+    if (err->kind == XCX_ERR_USAGE)
+        return EXIT_STATUS_USAGE;
+    return state == DOMAIN_RUNS ? EXIT_STATUS_AT_SOURCE : EXIT_STATUS_REFUSED;
+}
+
 static enum exit_status run(struct send_session *session)
 {
     struct xcx_err err = XCX_ERR_INIT;
@@ -496,10 +523,7 @@ static enum exit_status run(struct send_session *session)
     if (find(session, &err) || meet(session, &err) ||
         send_check(session, &refusal, &err)) {
         send_session_explain(session, &err);
-        return tell(session,
-                    err.kind == XCX_ERR_USAGE ? EXIT_STATUS_USAGE
-                                              : EXIT_STATUS_AT_SOURCE,
-                    err.msg);
+        return tell(session, status_early(session, &err), err.msg);
     }
     if (xcx_err_is_set(&refusal))
         return tell(session, EXIT_STATUS_REFUSED, refusal.msg);
@@ -507,10 +531,7 @@ static enum exit_status run(struct send_session *session)
         return EXIT_STATUS_DONE;
     session->start_ns = deadline_now_ns(); /* looking is no part of the move */
     if (offer(session, &err))
-        return tell(session,
-                    err.kind == XCX_ERR_USAGE ? EXIT_STATUS_USAGE
-                                              : EXIT_STATUS_AT_SOURCE,
-                    err.msg);
+        return tell(session, status_early(session, &err), err.msg);
     move(session, &err);
     return finish(session, &err);
 }

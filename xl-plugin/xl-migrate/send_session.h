@@ -35,6 +35,7 @@ struct send_session {
     struct cancel cancel;
     struct host host;
     struct domain domain;
+    bool unsettled;    /* an earlier case of it is, at this end */
     char *config_json; /* owned */
     int lock_fd;       /* the domain's */
     struct journal journal;
