@@ -57,35 +57,39 @@ static void test_keeps_the_limit(void **state)
     assert_true(link.bytes <= (800u << 10) + (512u << 10));
 }
 
-/* A target that takes its time to end, however long it was sent to. */
+/*
+ * A target that takes its time to end, however long it was sent to: with that
+ * counted it were 2 MiB/s. What is lost to a busy machine brings it down too.
+ */
 static void test_does_not_count_the_end(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT;
     struct probe_link link;
     struct probe_link_params params =
         to("read x; echo xl-migrate-probe; read x; "
-           "echo xl-migrate-probe-begins; cat >/dev/null; sleep 1");
+           "echo xl-migrate-probe-begins; cat >/dev/null; sleep 3");
 
     (void)state;
-    params.duration_ns = 200 * MS;
+    params.duration_ns = 1000 * MS;
     params.limit_bytes_per_s = 8u << 20;
     assert_int_equal(probe_link(&params, &link, &err), 0);
-    assert_in_range(link.bytes_per_s, 5u << 20, 24u << 20);
+    assert_in_range(link.bytes_per_s, 3u << 20, 24u << 20);
 }
 
 static void test_failures(void **state)
 {
     static const struct {
         const char *command, *message;
+        unsigned answer_ms;
     } cases[] = {
-        {"exit 255", "exit status 255"},
-        {"echo no route >&2; exit 1", "no route"},
-        {"cat >/dev/null", "no answer"},
-        {"yes", "nonsense"},
+        {"exit 255", "exit status 255", 10000},
+        {"echo no route >&2; exit 1", "no route", 10000},
+        {"cat >/dev/null", "no answer", 300},
+        {"yes", "nonsense", 10000},
         /* Dies in the middle. */
         {"read x; echo xl-migrate-probe; read x; "
          "echo xl-migrate-probe-begins; exit 3",
-         "exit status 3"},
+         "exit status 3", 10000},
     };
 
     (void)state;
@@ -94,7 +98,7 @@ static void test_failures(void **state)
         struct probe_link link = {.bytes = 77};
         struct xcx_err err = XCX_ERR_INIT;
 
-        params.answer_ns = 300 * MS;
+        params.answer_ns = cases[i].answer_ms * MS;
         assert_int_equal(probe_link(&params, &link, &err), -1);
         assert_int_equal(err.kind, XCX_ERR_PEER);
         if (!strstr(err.msg, cases[i].message))
