@@ -22,7 +22,10 @@
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define ANSWER_NS (30 * NS_PER_S)
-/* Nobody cancels it where it runs before guests are started. */
+/*
+ * Less than send's: at boot nobody cancels it, and guests wait to be started.
+ * A second connection may be silent for as long again.
+ */
 #define WATCHED_NS (300 * NS_PER_S)
 /* Whoever has a case and is not busy lets go of it at once. */
 #define LET_GO_MS 10000

@@ -4,7 +4,8 @@
  * whenever the engine calls back: progress, the record on disk, the control
  * socket, and hearing the target, so that it never waits to be read.
  *
- * Threads: one.
+ * Threads: one; but address.gone() is called in the keepalive's, and touches
+ * nothing but cancel and copying, which is atomic for its sake.
  */
 #ifndef XL_MIGRATE_SEND_SESSION_H
 #define XL_MIGRATE_SEND_SESSION_H

@@ -11,7 +11,9 @@
  *
  * The connection may break at any point and as often as it likes: a word is
  * said again on each new one. After reconnect_ns without one the case is left
- * to recover, with the journal in place.
+ * to recover, with the journal in place. So it is when a second one in a row
+ * brings no word for answer_ns or watched_ns, and when an act still fails after
+ * reconnect_ns.
  *
  * Blocking. Threads: one at a time.
  */
