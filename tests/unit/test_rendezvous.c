@@ -143,6 +143,17 @@ static void nobody_at_home_is_an_error(void **state)
     assert_int_equal(err.kind, XCX_ERR_USAGE);
 }
 
+static void without_a_folder_it_is_the_built_in_one(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(rendezvous_bring_data("", "77no", 0, &err), -1);
+    assert_non_null(strstr(err.msg,
+                           "case 77no waits for no data: " RENDEZVOUS_DIR
+                           "/77no.data: "));
+}
+
 static void who_is_heard_by_its_source_does_not_yield(void **state)
 {
     struct rendezvous meet;
@@ -265,6 +276,7 @@ int main(void)
         cmocka_unit_test(data_that_is_sent_away_is_told),
         cmocka_unit_test(who_asks_for_the_case_waits_for_its_end),
         cmocka_unit_test(nobody_at_home_is_an_error),
+        cmocka_unit_test(without_a_folder_it_is_the_built_in_one),
         cmocka_unit_test(who_is_heard_by_its_source_does_not_yield),
         cmocka_unit_test(who_does_not_yield_in_time_is_told_of),
         cmocka_unit_test(visitors_without_sense_are_sent_away),

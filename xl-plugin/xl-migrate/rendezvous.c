@@ -23,12 +23,18 @@
 #define NR_WAITING       8
 #define CONTROL_FD_BYTES CMSG_SPACE(sizeof(int))
 
+/* "" keeps records away; without this socket no guest could arrive. */
+static const char *folder(const char *run_dir)
+{
+    return *run_dir ? run_dir : RENDEZVOUS_DIR;
+}
+
 static int fill_address(const char *run_dir, const char *id,
                         struct sockaddr_un *ret, struct xcx_err *err)
 {
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s.data", run_dir,
-                 id) >= (int)sizeof(ret->sun_path))
+    if (snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s.data",
+                 folder(run_dir), id) >= (int)sizeof(ret->sun_path))
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
                            "run_dir %.60s: too long for a socket in it",
                            run_dir);
@@ -67,7 +73,7 @@ int rendezvous_open(struct rendezvous *rendezvous, const char *run_dir,
 
     *rendezvous = RENDEZVOUS_INIT;
     if (fill_address(run_dir, id, &address, err) ||
-        directory_make(run_dir, 0755, err))
+        directory_make(folder(run_dir), 0755, err))
         return -1;
     rendezvous->fd = make_socket(SOCK_NONBLOCK, err);
     if (rendezvous->fd < 0)

@@ -2,7 +2,7 @@
 /*
  * rendezvous: how the processes of one case at a target find each other: a
  * unix socket RUN_DIR/ID.data, of this user only, as long as `xl-migrate
- * receive` works on the case.
+ * receive` works on the case. RUN_DIR "": RENDEZVOUS_DIR, for all of them.
  *
  *   receive --data ID ── its stdin, by SCM_RIGHTS ──▶ receive
  *                     ◀── "taken"; later its end: you may go
@@ -21,6 +21,7 @@
 
 #include "xcext.h"
 
+#define RENDEZVOUS_DIR        "/run/xl-migrate"
 #define RENDEZVOUS_PATH_BYTES 108 /* as in sockaddr_un */
 
 struct rendezvous {
