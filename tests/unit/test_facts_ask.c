@@ -41,7 +41,7 @@ static void test_plugin(void **state)
     /* It has understood the question: the name comes back. */
     const struct facts_ask_params params = to(
         HELLO
-        "case \"$XL_MIGRATE_REMOTE_COMMAND $query\" in "
+        "case \"$XL_MIGRATE_RUN $query\" in "
         "\"xl-migrate receive \"*'\"name\":\"web\"'*) ;; "
         "*) exit 1 ;; esac; " FACTS("{\"host\":\"h2\",\"version\":\"0.9\"}"));
     struct xcx_err err = XCX_ERR_INIT;
@@ -57,7 +57,7 @@ static void test_plugin(void **state)
 static void test_stock(void **state)
 {
     struct facts_ask_params params =
-        to("case \"$XL_MIGRATE_REMOTE_COMMAND\" in "
+        to("case \"$XL_MIGRATE_RUN\" in "
            "*receive) exit 127 ;; *) exec sh ;; esac");
     struct xcx_err err = XCX_ERR_INIT;
     struct facts_host got;
@@ -90,7 +90,7 @@ static void test_failures(void **state)
                "cat >/dev/null",
          XCX_ERR_PEER, "no xl here"},
         {"echo '{nonsense'", XCX_ERR_PEER, "no JSON"},
-        {"case \"$XL_MIGRATE_REMOTE_COMMAND\" in *receive) exit 127 ;; "
+        {"case \"$XL_MIGRATE_RUN\" in *receive) exit 127 ;; "
          "*) echo what ;; esac",
          XCX_ERR_PEER, "did not answer the questions"},
         {"exit 127", XCX_ERR_IO, "exit status 127"},

@@ -144,9 +144,8 @@ static void whoever_writes_data_to_it_behind_others_is_told(void **state)
 
     (void)state;
     gone.fd = gone_fd = eventfd(0, EFD_CLOEXEC);
-    peer = open_peer(
-        "# host2\ncase $XL_MIGRATE_REMOTE_COMMAND in *--data*) sleep 10; "
-        "exit;; esac; " HELLO ALIVE LISTENING "sleep 10; true");
+    peer = open_peer("# host2\ncase $XL_MIGRATE_RUN in *--data*) sleep 10; "
+                     "exit;; esac; " HELLO ALIVE LISTENING "sleep 10; true");
     if (peer->ops->begin(peer, &begin, &fd, &err))
         fail_msg("%s", err.msg);
     assert_int_equal(poll(&gone, 1, WAIT_MS), 1);
@@ -162,9 +161,9 @@ static void whoever_writes_data_to_it_is_freed(void **state)
 {
     const struct journal_case about = {.id = "0a"};
     const struct peer_begin begin = {.about = &about, .source = "host1"};
-    struct peer *peer = open_peer(
-        "# host2\ncase $XL_MIGRATE_REMOTE_COMMAND in *--data*) exec sleep "
-        "1000;; esac; " HELLO ALIVE LISTENING "exec sleep 1000");
+    struct peer *peer =
+        open_peer("# host2\ncase $XL_MIGRATE_RUN in *--data*) exec sleep "
+                  "1000;; esac; " HELLO ALIVE LISTENING "exec sleep 1000");
     struct xcx_err err = XCX_ERR_INIT;
     static char bytes[1 << 16];
     int fd;

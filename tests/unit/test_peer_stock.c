@@ -18,7 +18,7 @@
 #include "../../xl-plugin/xl-migrate/deadline.h"
 
 #define UUID       "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001"
-#define SHELL      "sh -c \"$XL_MIGRATE_REMOTE_COMMAND\""
+#define SHELL      "sh -c \"$XL_MIGRATE_RUN\""
 #define LIMIT_MS   20000
 #define TEXT_BYTES 256
 

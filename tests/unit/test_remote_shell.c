@@ -15,7 +15,7 @@
 #include "../../xl-plugin/xl-migrate/deadline.h"
 
 #define LIMIT_MS 20000
-#define HOST     "sh -c \"$XL_MIGRATE_REMOTE_COMMAND\""
+#define HOST     "sh -c \"$XL_MIGRATE_RUN\""
 
 static struct remote_shell shell;
 

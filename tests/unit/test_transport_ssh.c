@@ -117,10 +117,12 @@ static void the_line_is_as_xl_has_it(void **state)
     read_all(transport.from_fd, text, sizeof(text));
     assert_string_equal(text, "-p 22 host2 xl-migrate receive\n");
     transport_ssh_done(&transport, 1000);
-    start(&transport, "", "echo \"($XL_MIGRATE_REMOTE_COMMAND)\"",
+    /* By no setting's name: another xl-migrate may be started below. */
+    start(&transport, "",
+          "echo \"($XL_MIGRATE_RUN)($XL_MIGRATE_REMOTE_COMMAND)\"",
           "xl-migrate receive");
     read_all(transport.from_fd, text, sizeof(text));
-    assert_string_equal(text, "(xl-migrate receive)\n");
+    assert_string_equal(text, "(xl-migrate receive)()\n");
     transport_ssh_done(&transport, 1000);
 }
 

@@ -127,7 +127,7 @@ int transport_ssh_start(struct transport_ssh *transport, const char *ssh,
     *transport = TRANSPORT_SSH_INIT;
     if ((*ssh ? asprintf(&line, "exec %s %s %s", ssh, host, remote)
               : asprintf(&line, "%s", host)) < 0 ||
-        asprintf(&told, "XL_MIGRATE_REMOTE_COMMAND=%s", remote) < 0) {
+        asprintf(&told, "XL_MIGRATE_RUN=%s", remote) < 0) {
         xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "%s", host);
         goto out;
     }

@@ -2,8 +2,8 @@
 /*
  * transport_ssh: a command on another host, its standard input and output in
  * our hands. As xl does it: a shell runs "exec SSH HOST COMMAND"; with an
- * empty SSH, HOST itself is the command, and is told the other one by
- * XL_MIGRATE_REMOTE_COMMAND in its environment.
+ * empty SSH, HOST itself is the command. Either is told the other one by
+ * XL_MIGRATE_RUN in its environment.
  *
  *   to_fd ──▶ ssh's stdin      from_fd ◀── ssh's stdout
  *                              said    ◀── ssh's stderr, and the command's
