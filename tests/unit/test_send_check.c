@@ -239,6 +239,21 @@ static void what_cannot_be_checked_is_said(void **state)
     assert_non_null(strstr(logged, "not checked: no such call"));
 }
 
+static void a_dry_run_without_a_check_fails(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT, refusal;
+
+    (void)state;
+    options.dry_run = true;
+    xcx_err_set(&world.fails, XCX_ERR_HYPERCALL, 0, "no such call");
+    assert_int_equal(look(&refusal, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_HYPERCALL);
+    assert_string_equal(err.msg, "not checked: no such call");
+    assert_false(xcx_err_is_set(&refusal));
+    assert_string_equal(logged, "");
+    assert_string_equal(printed[0], "");
+}
+
 static void cancelling_ends_it(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT, refusal;
@@ -361,6 +376,7 @@ int main(void)
         TEST(a_dry_run_says_all_of_it),
         TEST(what_is_asked),
         TEST(what_cannot_be_checked_is_said),
+        TEST(a_dry_run_without_a_check_fails),
         TEST(cancelling_ends_it),
         TEST(each_move_is_learnt_from),
         TEST(what_is_not_known_teaches_nothing),

@@ -86,6 +86,9 @@ int send_check(struct send_session *session, struct xcx_err *ret_refusal,
     rc = precheck_run(&params, precheck, &why);
     if (rc && why.kind == XCX_ERR_CANCELLED) {
         *err = why;
+    } else if (rc && session->options->dry_run) {
+        xcx_err_prefix(&why, "not checked");
+        *err = why;
     } else if (rc) {
         xcx_log(&session->log, XCX_LOG_WARN, "not checked: %s", why.msg);
         rc = 0;

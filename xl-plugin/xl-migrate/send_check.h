@@ -11,8 +11,9 @@
 /*
  * Connected, nothing offered yet. Prints warnings and blockers; if quiet
  * blockers only, in a dry run all of it. The forecast goes into the report.
- * *ret_refusal names the blockers; not set: there is none. What cannot be
- * checked is said and no reason not to go on. Errors: CANCELLED, RESOURCE.
+ * *ret_refusal names the blockers; not set: there is none. That nothing can
+ * be checked is said and no reason not to go on; in a dry run it is the error.
+ * Errors: CANCELLED, RESOURCE; in a dry run precheck_run()'s.
  */
 int send_check(struct send_session *session, struct xcx_err *ret_refusal,
                struct xcx_err *err);
