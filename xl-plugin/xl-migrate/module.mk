@@ -112,8 +112,11 @@ test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
     progress.c report.c send.c send_session.c source_domain.c source_keys.c \
     spawn.c transport_ssh.c) $(SETTLE_SRC) $(CONTROL_SRC) \
-    $(call common_src,cancel.c record.c) tests/unit/case_sample.c
+    $(call common_src,cancel.c record.c) tests/unit/case_sample.c \
+    tests/unit/send_world.c
 test_send_outcome_LIBS = $(COMMON_LIBS) -Wl,--wrap=xcx_settle
+test_send_early_SRC := $(test_send_outcome_SRC)
+test_send_early_LIBS = $(test_send_outcome_LIBS)
 test_report_SRC := $(call migrate_src,report.c json.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
 test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * send_world: one domain and a target that does what the test directs, for
+ * send_run(): what is around it is played by send_world.c.
+ */
+#ifndef TESTS_UNIT_SEND_WORLD_H
+#define TESTS_UNIT_SEND_WORLD_H
+
+#include <stdbool.h>
+
+#include "../../xl-plugin/xl-migrate/command.h"
+#include "../../xl-plugin/xl-migrate/domain.h"
+#include "../../xl-plugin/xl-migrate/handover.h"
+
+#define SEND_WORLD_BYTES 8192 /* of what is said */
+
+/*
+ * What the target does, in order; ENDS ends the connection for good, LOST only
+ * that one. It knows of the case still when there is another.
+ */
+enum deed { ENDS, LOST, SETTLES, READY, STARTING, ABORTED };
+
+/* How the target answers when it is to receive. */
+enum answer { ACCEPTS, SAYS_NO, FALLS_SILENT };
+
+/* Zeroed: the guest runs and nothing fails; deeds are to be set. */
+extern struct send_world {
+    enum domain_state state;
+    enum handover_copy copy; /* of the domain that is to move, 7 */
+    enum handover_copy anew; /* of one that it has become meanwhile, 9 */
+    bool destroy_fails, refused, stock;
+    const char *find_fails;   /* why; NULL: it does not */
+    const char *stream_fails; /* the same */
+    enum handover_copy copy_then;
+    enum answer answer;
+    const enum deed *deeds;
+    bool journal_is_stock;
+    char told[128]; /* what the target was, in order: keys and words */
+} fake;
+
+/* Zeroes it. */
+void send_world_reset(void);
+
+/* send_run(); the exit status, and what it prints and complains of. */
+int send_world_run(char said[SEND_WORLD_BYTES]);
+
+/* The entry of the case that is left, removed; NONE: none is. */
+enum handover_entry send_world_take_case(void);
+
+/* An earlier one of the domain, which nobody has settled. */
+void send_world_leave_case(const char *id);
+
+#endif

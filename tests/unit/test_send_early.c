@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How send ends before there is a case: nothing is done to the guest. */
+#include "../../xl-plugin/xl-migrate/send.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "scratch.h"
+#include "send_world.h"
+
+#define UNSETTLED                                                              \
+    "xl-migrate send: an earlier migration of this domain is not settled: "    \
+    "run xl-migrate recover 0a\n"
+static const struct {
+    const char *name;
+    enum domain_state state;
+    bool unsettled;
+    const char *find_fails;
+    enum exit_status status;
+    const char *result, *said;
+} early[] = {
+    {"paused", DOMAIN_PAUSED, .status = EXIT_STATUS_REFUSED,
+     .result = "refused",
+     .said = "xl-migrate send: g1 is paused: xl unpause it, unless xl-migrate "
+             "recover has a case of it\n"},
+    {"shut down", DOMAIN_SHUT_DOWN, .status = EXIT_STATUS_REFUSED,
+     .result = "refused", .said = "xl-migrate send: g1 is shut down\n"},
+    {"suspended", DOMAIN_SUSPENDED, .status = EXIT_STATUS_UNDECIDED,
+     .result = "needs-recover",
+     .said = "xl-migrate send: g1 is suspended: an earlier migration may not "
+             "be settled; see xl-migrate recover\n"},
+    {"suspended by a case that is known", DOMAIN_SUSPENDED, .unsettled = true,
+     .status = EXIT_STATUS_UNDECIDED, .result = "needs-recover",
+     .said = UNSETTLED},
+    {"paused with a case", DOMAIN_PAUSED, .unsettled = true,
+     .status = EXIT_STATUS_UNDECIDED, .result = "needs-recover",
+     .said = UNSETTLED},
+    {"it runs, but a case is not settled", DOMAIN_RUNS, .unsettled = true,
+     .status = EXIT_STATUS_UNDECIDED, .result = "needs-recover",
+     .said = UNSETTLED},
+    {"no such domain", DOMAIN_RUNS, .find_fails = "there is no g1",
+     .status = EXIT_STATUS_USAGE, .result = "failed",
+     .said = "xl-migrate send: there is no g1\n"},
+};
+
+static void a_guest_that_does_not_run_is_not_said_to(void **state)
+{
+    static const enum deed deeds[] = {ENDS};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(early) / sizeof(early[0]); i++) {
+        char said[SEND_WORLD_BYTES], result[64];
+        int status;
+
+        print_message("%s\n", early[i].name);
+        send_world_reset();
+        fake.state = early[i].state;
+        fake.find_fails = early[i].find_fails;
+        fake.deeds = deeds;
+        if (early[i].unsettled)
+            send_world_leave_case("0a");
+        status = send_world_run(said);
+        snprintf(result, sizeof(result), "\"result\": \"%s\"", early[i].result);
+        if (status != (int)early[i].status || !strstr(said, early[i].said) ||
+            !strstr(said, result))
+            fail_msg("%d: %s", status, said);
+        assert_string_equal(fake.told, "");
+        assert_int_equal(send_world_take_case(), HANDOVER_NONE);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_guest_that_does_not_run_is_not_said_to),
+    };
+
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
