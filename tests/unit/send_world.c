@@ -170,7 +170,10 @@ int send_config_json(struct host *host, const struct domain *domain,
 int send_check(struct send_session *session, struct xcx_err *ret_refusal,
                struct xcx_err *err)
 {
-    (void)session, (void)err;
+    if (fake.unchecked)
+        return xcx_err_set(err, XCX_ERR_HYPERCALL, 0, "not checked: x");
+    if (session->options->dry_run)
+        printf("{check}\n");
     if (fake.refused)
         xcx_err_set(ret_refusal, XCX_ERR_GUEST, 0, "refused by a check: x");
     return 0;
@@ -289,8 +292,11 @@ int peer_open(const struct peer_address *address, struct peer **ret,
 
 int send_world_run(char said[SEND_WORLD_BYTES])
 {
-    const struct send_options options = {
-        .domain = "g1", .host = "host2", .json = true};
+    const struct send_options options = {.domain = "g1",
+                                         .host = "host2",
+                                         .json = true,
+                                         .quiet = fake.quiet,
+                                         .dry_run = fake.dry_run};
     struct config config;
     int fd = memfd_create("said", MFD_CLOEXEC), status;
     int out = dup(STDOUT_FILENO), errors = dup(STDERR_FILENO);

@@ -28,7 +28,7 @@ extern struct send_world {
     enum domain_state state;
     enum handover_copy copy; /* of the domain that is to move, 7 */
     enum handover_copy anew; /* of one that it has become meanwhile, 9 */
-    bool destroy_fails, refused, stock;
+    bool destroy_fails, refused, stock, quiet, dry_run, unchecked;
     const char *find_fails;   /* why; NULL: it does not */
     const char *stream_fails; /* the same */
     enum handover_copy copy_then;

@@ -199,6 +199,25 @@ static void a_dry_run_says_all_of_it(void **state)
     assert_non_null(strstr(printed[0], "\"verdict\": \"warning\""));
 }
 
+static void a_quiet_dry_run_says_blockers_only(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT, refusal;
+
+    (void)state;
+    options.dry_run = options.quiet = true;
+    assert_int_equal(look(&refusal, &err), 0);
+    assert_string_equal(printed[0], "");
+    assert_string_equal(printed[1], "");
+    check_add(&world.check, "memory", CHECK_BLOCKER, "", "too little");
+    assert_int_equal(look(&refusal, &err), 0);
+    assert_string_equal(printed[0], "");
+    assert_string_equal(printed[1], "blocker  memory: too little\n");
+    options.json = true;
+    assert_int_equal(look(&refusal, &err), 0);
+    assert_int_equal(printed[0][0], '{');
+    assert_string_equal(printed[1], "");
+}
+
 static void what_is_asked(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT, refusal;
@@ -374,6 +393,7 @@ int main(void)
         TEST(a_blocker_refuses),
         TEST(quiet_says_blockers_only),
         TEST(a_dry_run_says_all_of_it),
+        TEST(a_quiet_dry_run_says_blockers_only),
         TEST(what_is_asked),
         TEST(what_cannot_be_checked_is_said),
         TEST(a_dry_run_without_a_check_fails),

@@ -74,10 +74,42 @@ static void a_guest_that_does_not_run_is_not_said_to(void **state)
     }
 }
 
+static void a_dry_run_prints_one_object(void **state)
+{
+    static const struct {
+        bool refused, unchecked;
+        enum exit_status status;
+        const char *said; /* all of it; NULL: the report */
+    } ends[] = {
+        {.status = EXIT_STATUS_DONE, .said = "{check}\n"},
+        {.refused = true,
+         .status = EXIT_STATUS_REFUSED,
+         .said = "xl-migrate send: refused by a check: x\n{check}\n"},
+        {.unchecked = true, .status = EXIT_STATUS_AT_SOURCE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        char said[SEND_WORLD_BYTES];
+
+        send_world_reset();
+        fake.dry_run = fake.quiet = true;
+        fake.refused = ends[i].refused;
+        fake.unchecked = ends[i].unchecked;
+        assert_int_equal(send_world_run(said), ends[i].status);
+        if (ends[i].said)
+            assert_string_equal(said, ends[i].said);
+        else
+            assert_non_null(strstr(said, "\"error\": \"not checked: x\""));
+        assert_int_equal(send_world_take_case(), HANDOVER_NONE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_guest_that_does_not_run_is_not_said_to),
+        cmocka_unit_test(a_dry_run_prints_one_object),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -515,6 +515,16 @@ static enum exit_status status_early(const struct send_session *session,
     return state == DOMAIN_RUNS ? EXIT_STATUS_AT_SOURCE : EXIT_STATUS_REFUSED;
 }
 
+static enum exit_status refuse(struct send_session *session, const char *why)
+{
+    if (!session->options->dry_run)
+        return tell(session, EXIT_STATUS_REFUSED, why);
+    /* What a dry run reports is what was found, and that is printed. */
+    progress_end(&session->progress);
+    fprintf(stderr, "xl-migrate send: %s\n", why);
+    return EXIT_STATUS_REFUSED;
+}
+
 static enum exit_status run(struct send_session *session)
 {
     struct xcx_err err = XCX_ERR_INIT;
@@ -526,7 +536,7 @@ static enum exit_status run(struct send_session *session)
         return tell(session, status_early(session, &err), err.msg);
     }
     if (xcx_err_is_set(&refusal))
-        return tell(session, EXIT_STATUS_REFUSED, refusal.msg);
+        return refuse(session, refusal.msg);
     if (session->options->dry_run)
         return EXIT_STATUS_DONE;
     session->start_ns = deadline_now_ns(); /* looking is no part of the move */

@@ -40,16 +40,16 @@ static void fill_params(const struct send_session *session,
 static int tell(const struct send_session *session,
                 const struct precheck *precheck, struct xcx_err *err)
 {
-    if (!session->options->dry_run) {
-        check_print_text(
-            &precheck->check,
-            session->options->quiet ? CHECK_BLOCKER : CHECK_WARNING, stderr);
-        return 0;
-    }
-    if (session->options->json)
-        return precheck_print_json(precheck, session->options->host, stdout,
-                                   err);
-    precheck_print_text(precheck, CHECK_OK, stdout);
+    const struct send_options *options = session->options;
+
+    if (options->dry_run && options->json)
+        return precheck_print_json(precheck, options->host, stdout, err);
+    if (options->quiet)
+        check_print_text(&precheck->check, CHECK_BLOCKER, stderr);
+    else if (options->dry_run)
+        precheck_print_text(precheck, CHECK_OK, stdout);
+    else
+        check_print_text(&precheck->check, CHECK_WARNING, stderr);
     return 0;
 }
 

@@ -9,11 +9,12 @@
 #include "send_session.h"
 
 /*
- * Connected, nothing offered yet. Prints warnings and blockers; if quiet
- * blockers only, in a dry run all of it. The forecast goes into the report.
- * *ret_refusal names the blockers; not set: there is none. That nothing can
- * be checked is said and no reason not to go on; in a dry run it is the error.
- * Errors: CANCELLED, RESOURCE; in a dry run precheck_run()'s.
+ * Connected, nothing offered yet. Prints warnings and blockers on standard
+ * error; if quiet blockers only; in a dry run that is not quiet all of it, on
+ * standard output, and with JSON always check's object. The forecast goes into
+ * the report. *ret_refusal names the blockers; not set: there is none. That
+ * nothing can be checked is said and no reason not to go on; in a dry run it is
+ * the error. Errors: CANCELLED, RESOURCE; in a dry run precheck_run()'s.
  */
 int send_check(struct send_session *session, struct xcx_err *ret_refusal,
                struct xcx_err *err);
