@@ -229,7 +229,8 @@ static void check_plugin(struct checking *at)
         check_add(at->check, "plugin", CHECK_WARNING,
                   "install xl-migrate there, too",
                   "%s has no xl-migrate: its stock xl receives, and xenstore "
-                  "keys and network announcements are left out",
+                  "keys, network announcements and the hooks pre-start and "
+                  "post-start are left out",
                   at->target);
 }
 
