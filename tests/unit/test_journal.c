@@ -33,6 +33,7 @@ static const struct journal_case sample = {
     .name = "g\"1\n\xc3\xa9",
     .peer = "host2",
     .boot = "0f9b1c1e-1111-4222-8333-444455556666",
+    .tells_stock = true,
 };
 
 /* ---- fsync, counted, and failing at the Nth ------------------------------ */

@@ -29,19 +29,20 @@ static void expect(const char *line, const struct journal_case *want)
 static void how_it_was_sent_is_kept(void **state)
 {
     (void)state;
-    for (unsigned flags = 0; flags < 4; flags++) {
+    for (unsigned flags = 0; flags < 8; flags++) {
         struct journal_case about;
         struct xcx_err err = XCX_ERR_INIT;
         char line[JOURNAL_LINE_BYTES];
         size_t nr_bytes;
 
-        case_sample_make(&about, JOURNAL_SOURCE);
+        case_sample_make(&about, flags & 4 ? JOURNAL_TARGET : JOURNAL_SOURCE);
         about.stay_paused = flags & 1;
         about.stock = flags & 2;
         assert_int_equal(journal_line_of_case(&about, line, &nr_bytes, &err),
                          0);
         assert_int_equal(line[nr_bytes - 1], '\n');
         line[nr_bytes - 1] = 0;
+        about.tells_stock = about.stock || about.side == JOURNAL_SOURCE;
         expect(line, &about);
     }
 }
@@ -54,6 +55,8 @@ static void what_other_versions_write_is_read(void **state)
     case_sample_make(&about, JOURNAL_SOURCE);
     expect(FIRST "}", &about);
     expect(FIRST ",\"stock\":\"yes\"}", &about);
+    about.tells_stock = true;
+    expect(FIRST ",\"stock\":false}", &about);
     about.stock = true;
     expect(FIRST ",\"stock\":true,\"more\":{\"x\":[1]}}", &about);
 }

@@ -504,15 +504,39 @@ static void a_source_that_was_off_has_no_copy_any_more(void **state)
     check(all, sizeof(all) / sizeof(all[0]));
 }
 
+/* As an older version wrote it: the flag, which is false, is left out. */
+static void make_case_old(void)
+{
+    static const char flag[] = ",\"stock\":false";
+    char path[PATH_MAX], text[TEXT_BYTES], *at;
+    FILE *file;
+    size_t nr_bytes;
+
+    snprintf(path, sizeof(path), "%s/%s.source.journal", scratch_dir, ID);
+    file = fopen(path, "r+");
+    assert_non_null(file);
+    nr_bytes = fread(text, 1, sizeof(text) - 1, file);
+    text[nr_bytes] = 0;
+    at = strstr(text, flag);
+    assert_non_null(at);
+    memmove(at, at + strlen(flag), strlen(at + strlen(flag)) + 1);
+    rewind(file);
+    assert_int_equal(ftruncate(fileno(file), 0), 0);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void the_target_is_of_the_kind_that_it_was_sent_to(void **state)
 {
     static const struct {
-        bool stock; /* in the journal */
+        bool stock, old; /* in the journal; by an older version */
         enum peer_kind asked, kind;
     } all[] = {
-        {true, PEER_FIND_OUT, PEER_STOCK},
-        {false, PEER_FIND_OUT, PEER_FIND_OUT},
-        {false, PEER_STOCK, PEER_STOCK}, /* an older journal */
+        {true, false, PEER_FIND_OUT, PEER_STOCK},
+        {false, false, PEER_FIND_OUT, PEER_PLUGIN},
+        {false, false, PEER_STOCK, PEER_PLUGIN},
+        {false, true, PEER_FIND_OUT, PEER_FIND_OUT},
+        {false, true, PEER_STOCK, PEER_STOCK},
     };
 
     (void)state;
@@ -526,6 +550,8 @@ static void the_target_is_of_the_kind_that_it_was_sent_to(void **state)
         fake.domid = at.domid;
         fake.answer = HANDOVER_SAY_STARTING;
         leave_case(&at);
+        if (all[i].old)
+            make_case_old();
         assert_int_equal(run(all[i].asked, false, said), EXIT_STATUS_DONE);
         assert_int_equal(fake.kind, all[i].kind);
     }

@@ -24,8 +24,8 @@ static void help(void)
         "Finishes what a broken migration left behind, on either host; "
         "without an\nargument all of it.\n\n"
         "  -s COMMAND           instead of ssh; empty: HOST is the command\n"
-        "  --stock              the target has no xl-migrate; a case that "
-        "was begun\n                       by this version tells it by itself\n"
+        "  --stock              the target has no xl-migrate: only for a case "
+        "that an\n                       older version began\n"
         "  --target-is-fenced   the target is switched off for good: the "
         "guest goes on\n                       here; if that is not so, it "
         "may run twice\n\n"
@@ -70,9 +70,12 @@ static int take_options(int argc, char **argv, struct recover_options *options,
         return -1;
     }
     options->what = argv[optind];
-    if (options->target_is_fenced && !options->what) {
-        fprintf(stderr, "xl-migrate recover: --target-is-fenced asks for the "
-                        "ID or DOMAIN that it is true of\n");
+    if (!options->what &&
+        (options->target_is_fenced || options->kind == PEER_STOCK)) {
+        fprintf(stderr,
+                "xl-migrate recover: %s asks for the ID or DOMAIN that it is "
+                "true of\n",
+                options->target_is_fenced ? "--target-is-fenced" : "--stock");
         return -1;
     }
     return 0;

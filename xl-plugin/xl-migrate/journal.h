@@ -18,7 +18,7 @@
  * - Bytes behind the last newline are an append cut short: never acted upon
  *   either, and cut off by journal_open().
  * - What a reader does not know in a line it ignores; a flag that is not there
- *   is false.
+ *   is false. Older versions wrote "stock" only where it is true.
  * - An fd that is open holds the lock (flock): one process a case and end.
  * - Entries only go forward (enum handover_entry's order).
  * - The disk has room for all of a journal before anything is begun: it is
@@ -56,6 +56,7 @@ struct journal_case {
     bool stay_paused;
     /* The source's: to a target without the plugin, or as if it had none. */
     bool stock;
+    bool tells_stock; /* once read: its line says whether stock */
 };
 
 struct journal {

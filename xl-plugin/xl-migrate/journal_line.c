@@ -27,17 +27,6 @@ static const struct {
 
 #define NR_CASE_TEXTS (sizeof(case_texts) / sizeof(case_texts[0]))
 
-/* Written only where they are set. */
-static const struct {
-    const char *key;
-    size_t offset;
-} case_flags[] = {
-    {"stay_paused", offsetof(struct journal_case, stay_paused)},
-    {"stock", offsetof(struct journal_case, stock)},
-};
-
-#define NR_CASE_FLAGS (sizeof(case_flags) / sizeof(case_flags[0]))
-
 const char *journal_side_name(enum journal_side side)
 {
     return side_names[side];
@@ -60,6 +49,11 @@ static bool put_number(yajl_gen gen, const char *key, uint64_t number)
 {
     return put_text(gen, key) &&
            yajl_gen_integer(gen, (long long)number) == yajl_gen_status_ok;
+}
+
+static bool put_flag(yajl_gen gen, const char *key, bool flag)
+{
+    return put_text(gen, key) && yajl_gen_bool(gen, flag) == yajl_gen_status_ok;
 }
 
 static yajl_gen open_line(struct xcx_err *err)
@@ -111,11 +105,11 @@ int journal_line_of_case(const struct journal_case *about, char *ret_line,
     for (size_t i = 0; i < NR_CASE_TEXTS; i++)
         ok = ok && put_pair(gen, case_texts[i].key,
                             (const char *)about + case_texts[i].offset);
-    for (size_t i = 0; i < NR_CASE_FLAGS; i++) {
-        if (*(const bool *)((const char *)about + case_flags[i].offset))
-            ok = ok && put_text(gen, case_flags[i].key) &&
-                 yajl_gen_bool(gen, 1) == yajl_gen_status_ok;
-    }
+    if (about->stay_paused)
+        ok = ok && put_flag(gen, "stay_paused", true);
+    /* A source that does not know which it was must not guess. */
+    if (about->stock || about->side == JOURNAL_SOURCE)
+        ok = ok && put_flag(gen, "stock", about->stock);
     return close_line(gen, ok, ret_line, ret_nr_bytes, err);
 }
 
@@ -142,11 +136,14 @@ static const char *text_of(yajl_val root, const char *key)
     return YAJL_GET_STRING(yajl_tree_get(root, path, yajl_t_string));
 }
 
-static bool flag_of(yajl_val root, const char *key)
+/* Anything else than a flag is as if it were not there. */
+static bool flag_of(yajl_val root, const char *key, bool *ret_is_there)
 {
     const char *path[] = {key, NULL};
+    yajl_val value = yajl_tree_get(root, path, yajl_t_any);
 
-    return YAJL_IS_TRUE(yajl_tree_get(root, path, yajl_t_any));
+    *ret_is_there = YAJL_IS_TRUE(value) || YAJL_IS_FALSE(value);
+    return YAJL_IS_TRUE(value);
 }
 
 static bool number_of(yajl_val root, const char *key, long long *ret)
@@ -178,6 +175,7 @@ static int take_case(struct journal_case *about, yajl_val root,
 {
     struct journal_case taken = {.side = JOURNAL_SOURCE};
     long long version;
+    bool unused;
 
     if (!number_of(root, "version", &version) || version != VERSION)
         return xcx_err_set(err, XCX_ERR_STREAM, 0,
@@ -194,9 +192,8 @@ static int take_case(struct journal_case *about, yajl_val root,
                                case_texts[i].key);
         strcpy((char *)&taken + case_texts[i].offset, text);
     }
-    for (size_t i = 0; i < NR_CASE_FLAGS; i++)
-        *(bool *)((char *)&taken + case_flags[i].offset) =
-            flag_of(root, case_flags[i].key);
+    taken.stay_paused = flag_of(root, "stay_paused", &unused);
+    taken.stock = flag_of(root, "stock", &taken.tells_stock);
     *about = taken;
     return 0;
 }

@@ -109,6 +109,7 @@ test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
     transport_ssh.c) \
     $(call common_src,directory.c)
 test_recover_LIBS := -Wl,--wrap=xcx_settle
+test_recover_options_SRC := $(call migrate_src,cmd_recover.c)
 test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
     progress.c report.c send.c send_session.c source_domain.c source_keys.c \
     spawn.c transport_ssh.c) $(SETTLE_SRC) $(CONTROL_SRC) \

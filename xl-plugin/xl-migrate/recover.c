@@ -309,6 +309,18 @@ static int lift_leftovers(struct recover *recover, struct xcx_err *err)
     return 0;
 }
 
+/*
+ * What one kind of target says is no answer for the other's case: one that was
+ * rebooted has no copy, which after GO means that a stock one has let it run.
+ */
+static enum peer_kind kind_of(const struct recover *recover,
+                              const struct journal_case *about)
+{
+    if (about->stock)
+        return PEER_STOCK;
+    return about->tells_stock ? PEER_PLUGIN : recover->options->kind;
+}
+
 static void recover_source(struct recover *recover)
 {
     struct journal_case about = recover->journal.about;
@@ -322,7 +334,7 @@ static void recover_source(struct recover *recover)
         return;
     }
     recover->address.host = about.peer;
-    recover->address.kind = about.stock ? PEER_STOCK : recover->options->kind;
+    recover->address.kind = kind_of(recover, &about);
     recover->address.again = false;
     if (recover->options->target_is_fenced)
         fprintf(stderr,

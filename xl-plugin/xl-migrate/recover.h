@@ -22,7 +22,7 @@
 struct recover_options {
     const char *what;    /* ID, name or UUID; NULL: all */
     const char *ssh;     /* -s; NULL: as configured */
-    enum peer_kind kind; /* where the journal does not tell it */
+    enum peer_kind kind; /* where an old journal does not tell it */
     bool target_is_fenced;
 };
 
