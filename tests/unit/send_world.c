@@ -142,10 +142,12 @@ int xenstore_read(struct xs_handle *xs, uint32_t domid,
     static char path[] = "data/key";
     static struct xenstore_entry entry = {.path = path};
 
-    (void)xs, (void)err;
+    (void)xs;
     assert_int_equal(domid, 7);
     assert_int_equal(nr_subtrees, 3);
     assert_string_equal(subtrees[0], "data");
+    if (++fake.nr_reads == fake.failing_read)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, 0, "xenstored is gone");
     *ret = (struct xenstore_tree){.entries = &entry, .nr_entries = 1};
     return 0;
 }

@@ -34,6 +34,7 @@ extern struct send_world {
     enum handover_copy copy_then;
     enum answer answer;
     const enum deed *deeds;
+    unsigned failing_read, nr_reads; /* of the keys; 0: none */
     bool journal_is_stock;
     char told[128]; /* what the target was, in order: keys and words */
 } fake;

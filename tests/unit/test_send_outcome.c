@@ -22,6 +22,7 @@ struct situation {
     const char *stream_fails;
     enum handover_copy anew;
     bool destroy_fails, refused, stock;
+    unsigned failing_read;
     enum answer answer;
     enum deed deeds[6];
     /* What then happens. */
@@ -47,6 +48,15 @@ static const struct situation situations[] = {
      .stock = true, .deeds = {READY, LOST, STARTING, SETTLES},
      .status = EXIT_STATUS_DONE, .result = "done", .said = "",
      .told = "GO AGAIN GO DONE"},
+    {"its keys cannot be read again: the target may have them", HANDOVER_PAUSED,
+     .failing_read = 2, .deeds = {READY, LOST, STARTING, SETTLES},
+     .status = EXIT_STATUS_DONE, .result = "done",
+     .said = "keys in xenstore are not sent again: xenstored is gone\n",
+     .told = "data/key GO AGAIN GO DONE"},
+    {"its keys cannot be read: it does not go without", HANDOVER_PAUSED,
+     .failing_read = 1, .deeds = {ABORTED, SETTLES},
+     .status = EXIT_STATUS_AT_SOURCE, .result = "failed-guest-at-source",
+     .said = "xl-migrate send: xenstored is gone\n", .told = "ABORT ABORT"},
     {"it will not receive: nothing is left to be settled", HANDOVER_RUNNING,
      .answer = SAYS_NO, .deeds = {ENDS}, .status = EXIT_STATUS_AT_SOURCE,
      .result = "failed-guest-at-source",
@@ -116,6 +126,7 @@ static void each_end_has_its_status(void **state)
         fake.stock = at->stock;
         fake.stream_fails = at->stream_fails;
         fake.copy_then = at->copy_then;
+        fake.failing_read = at->failing_read;
         fake.answer = at->answer;
         fake.deeds = at->deeds;
         status = send_world_run(said);

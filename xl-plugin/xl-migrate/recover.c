@@ -237,9 +237,8 @@ static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
 {
     struct recover *recover = opaque;
 
-    return source_keys_send_again(&recover->source,
-                                  &recover->config->xenstore_keys, peer,
-                                  &recover->log, err);
+    return source_keys_send(&recover->source, &recover->config->xenstore_keys,
+                            peer, &recover->log, err);
 }
 
 static void on_told(void *opaque, const struct peer_message *message)

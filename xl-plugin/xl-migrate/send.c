@@ -234,7 +234,7 @@ static int stream(struct send_session *session, struct xcx_err *err)
     session->peer->ops->end_data(session->peer);
     progress_phase(&session->progress, "handing over", deadline_now_ns());
     return source_keys_send(&session->source, &session->config.xenstore_keys,
-                            session->peer, err);
+                            session->peer, NULL, err);
 }
 
 static int move(struct send_session *session, struct xcx_err *err)
@@ -298,9 +298,8 @@ static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
 {
     struct send_session *session = opaque;
 
-    return source_keys_send_again(&session->source,
-                                  &session->config.xenstore_keys, peer,
-                                  &session->log, err);
+    return source_keys_send(&session->source, &session->config.xenstore_keys,
+                            peer, &session->log, err);
 }
 
 static void on_reached(void *opaque, enum handover_entry entry)

@@ -38,24 +38,7 @@ static int read_keys(struct source_domain *source,
 
 int source_keys_send(struct source_domain *source,
                      const struct config_xenstore_keys *more, struct peer *peer,
-                     struct xcx_err *err)
-{
-    struct xenstore_tree tree = {0};
-    int rc;
-
-    if (!peer->ops->put_entry)
-        return 0;
-    rc = read_keys(source, more, &tree, err);
-    if (!rc)
-        rc = send_tree(&tree, peer, err);
-    xenstore_tree_done(&tree);
-    return rc;
-}
-
-int source_keys_send_again(struct source_domain *source,
-                           const struct config_xenstore_keys *more,
-                           struct peer *peer, const struct xcx_log *log,
-                           struct xcx_err *err)
+                     const struct xcx_log *again_log, struct xcx_err *err)
 {
     struct xenstore_tree tree = {0};
     struct xcx_err why = XCX_ERR_INIT;
@@ -63,12 +46,14 @@ int source_keys_send_again(struct source_domain *source,
 
     if (!peer->ops->put_entry)
         return 0;
-    if (read_keys(source, more, &tree, &why))
-        xcx_log(log, XCX_LOG_WARN,
+    if (!read_keys(source, more, &tree, again_log ? &why : err))
+        rc = send_tree(&tree, peer, err);
+    else if (again_log)
+        xcx_log(again_log, XCX_LOG_WARN,
                 "the guest's own keys in xenstore are not sent again: %s",
                 why.msg);
     else
-        rc = send_tree(&tree, peer, err);
+        rc = -1;
     xenstore_tree_done(&tree);
     return rc;
 }

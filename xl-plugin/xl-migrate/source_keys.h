@@ -17,19 +17,14 @@
 #include "source_domain.h"
 #include "xcext.h"
 
-/* more: besides the three. Errors: xenstore_read()'s and put_entry()'s. */
+/*
+ * more: besides the three. again_log: NULL the first time; else GO is said
+ * again, and that they cannot be read any more is a warning there: the target
+ * may have them, and the handover must not hang on them. Errors: put_entry()'s,
+ * the first time also xenstore_read()'s.
+ */
 int source_keys_send(struct source_domain *source,
                      const struct config_xenstore_keys *more, struct peer *peer,
-                     struct xcx_err *err);
-
-/*
- * Before GO is said again. That they cannot be read any more is a warning: the
- * target may have them, and the handover must not hang on them. Errors:
- * put_entry()'s.
- */
-int source_keys_send_again(struct source_domain *source,
-                           const struct config_xenstore_keys *more,
-                           struct peer *peer, const struct xcx_log *log,
-                           struct xcx_err *err);
+                     const struct xcx_log *again_log, struct xcx_err *err);
 
 #endif
