@@ -19,6 +19,8 @@
 #define INPUT_PIPE_BYTES (1 << 20)
 /* Unanswered ones that end it, one interval after the last. */
 #define ALIVE_COUNT 3
+/* Of sh, between words. */
+#define BLANKS " \t\n"
 
 static void close_fd(int *fd)
 {
@@ -27,42 +29,58 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-static bool is_openssh(const char *ssh)
+/* Ends before one of them, or with ssh; word: as sh reads it, unquoted. */
+static const char *take_word(const char *ssh, char *word)
 {
-    size_t nr_bytes = strcspn(ssh, " ");
+    char quote = 0;
 
-    return nr_bytes >= 3 && !strncmp(ssh + nr_bytes - 3, "ssh", 3) &&
-           (nr_bytes == 3 || ssh[nr_bytes - 4] == '/');
+    for (; *ssh && (quote || !strchr(BLANKS, *ssh)); ssh++) {
+        if (*ssh == '\\' && quote != '\'' && ssh[1] &&
+            (!quote || strchr("$`\"\\", ssh[1])))
+            *word++ = *++ssh;
+        else if (quote ? *ssh == quote : *ssh == '\'' || *ssh == '"')
+            quote = quote ? 0 : *ssh;
+        else
+            *word++ = *ssh;
+    }
+    *word = 0;
+    return ssh;
+}
+
+static bool is_openssh(const char *program)
+{
+    size_t nr_bytes = strlen(program);
+
+    return nr_bytes >= 3 && !strcmp(program + nr_bytes - 3, "ssh") &&
+           (nr_bytes == 3 || program[nr_bytes - 4] == '/');
 }
 
 /* Whether this word is of ssh's options, whose value is the next one. */
-static bool wants_value(const char *word, size_t nr_bytes)
+static bool wants_value(const char *word)
 {
-    size_t at = 1;
+    size_t at = strcspn(word, "BbcDEeFIiJLlmOoPpQRSWw");
 
-    while (at < nr_bytes && !strchr("BbcDEeFIiJLlmOopQRSWw", word[at]))
-        at++;
-    return at + 1 == nr_bytes;
+    return *word == '-' && word[at] && !word[at + 1];
 }
 
 /*
- * A host, or a command to run there: what comes behind it is not for ssh. A
- * value in quotes with blanks in it is taken for one, too.
+ * OpenSSH, and neither a host nor a command to run there: what comes behind
+ * that is not for ssh. word: room for all of ssh.
  */
-static bool names_host(const char *ssh)
+static bool takes_options(const char *ssh, char *word)
 {
-    bool is_value = true; /* the first word is ssh itself */
+    bool is_value = false;
 
-    while (*ssh) {
-        size_t nr_bytes = strcspn(ssh, " ");
-
-        if (nr_bytes && !is_value && *ssh != '-')
-            return true;
-        if (nr_bytes)
-            is_value = !is_value && wants_value(ssh, nr_bytes);
-        ssh += nr_bytes + (ssh[nr_bytes] == ' ');
+    ssh = take_word(ssh, word);
+    if (!is_openssh(word))
+        return false;
+    while (*(ssh += strspn(ssh, BLANKS))) {
+        ssh = take_word(ssh, word);
+        if (!is_value && *word != '-')
+            return false;
+        is_value = !is_value && wants_value(word);
     }
-    return false;
+    return true;
 }
 
 void transport_ssh_command(const char *ssh, unsigned timeout_s, char *ret,
@@ -70,7 +88,7 @@ void transport_ssh_command(const char *ssh, unsigned timeout_s, char *ret,
 {
     unsigned interval_s = timeout_s / (ALIVE_COUNT + 1);
 
-    if (!is_openssh(ssh) || names_host(ssh) ||
+    if (strlen(ssh) >= bytes || !takes_options(ssh, ret) ||
         snprintf(ret, bytes,
                  "%s -o ServerAliveInterval=%u -o ServerAliveCountMax=%d "
                  "-o ConnectTimeout=%u",
