@@ -23,6 +23,7 @@ static int on_look(void *opaque, enum handover_copy *ret_copy,
     (void)err;
     if (world->stops_at_look && --world->stops_at_look == 0)
         world->copy = HANDOVER_PAUSED;
+    world->nr_late_looks--;
     *ret_copy = world->copy;
     *ret_domid = 7;
     return 0;
@@ -35,6 +36,7 @@ static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
     world->nr_acts++;
     if (world->nr_failing_acts && world->nr_failing_acts--)
         return xcx_err_set(err, XCX_ERR_RESOURCE, 0, "locks are held");
+    world->nr_late_looks = 0;
     world->copy =
         act == HANDOVER_DO_DESTROY ? HANDOVER_ABSENT : HANDOVER_RUNNING;
     return 0;
@@ -71,6 +73,13 @@ static void on_told(void *opaque, const struct peer_message *message)
 static bool on_cancelled(void *opaque)
 {
     return ((struct settle_world *)opaque)->cancelled;
+}
+
+static bool on_may_stop_late(void *opaque)
+{
+    const struct settle_world *world = opaque;
+
+    return world->nr_late_looks > 0;
 }
 
 static int peer_say(struct peer *peer, enum handover_word word,
@@ -158,7 +167,8 @@ int settle_world_run(struct settle_world *world, enum handover_event first,
                                    .connect = on_connect,
                                    .let_go = on_let_go,
                                    .told = on_told,
-                                   .cancelled = on_cancelled};
+                                   .cancelled = on_cancelled,
+                                   .may_stop_late = on_may_stop_late};
     struct peer *peer = &world->peer;
     const struct settle_params params = {
         .journal = &world->journal,

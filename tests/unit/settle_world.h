@@ -26,6 +26,7 @@ struct settle_world {
     enum handover_copy copy;
     int nr_failing_acts, nr_acts;
     int stops_at_look;  /* which finds it suspended; 0: none */
+    int nr_late_looks;  /* so many more does it count as ours, if it stops */
     int nr_connections; /* that can still be made */
     bool forgets;       /* knows nothing of the case when asked again */
     bool cancelled;

@@ -341,6 +341,21 @@ static void test_resume_waits_for_the_images(void **state)
     }
 }
 
+/* Its copy at xl's target may run. */
+static void test_what_xl_moves_is_not_resumed(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    reset(state);
+    fake_xenlight.domains[1].shutdown = true;
+    fake_xenlight.domains[1].reason = LIBXL_SHUTDOWN_REASON_SUSPEND;
+    fake_xenlight.domains[1].name = "web--migratedaway";
+    assert_int_equal(domain_resume(&host, 5, 0, &err), -1);
+    assert_err(&err, XCX_ERR_GUEST,
+               "web--migratedaway is being moved by xl migrate");
+    assert_string_equal(fake_xenlight.calls, "");
+}
+
 static void test_configuration(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT;
@@ -375,6 +390,7 @@ int main(void)
         TEST(test_acts_that_are_done_already),
         TEST(test_acts),
         TEST(test_resume_waits_for_the_images),
+        TEST(test_what_xl_moves_is_not_resumed),
         TEST(test_configuration),
     };
 

@@ -159,21 +159,50 @@ static void one_that_never_answers_is_not_asked_for_ever(void **state)
 /* It was asked to suspend, and does so once send has given up. */
 static void a_guest_that_stops_late_is_resumed(void **state)
 {
-    static const struct settle_deed deeds[] = {{ENDS, 0}};
-    struct settle_world world = {
-        .copy = HANDOVER_RUNNING, .deeds = deeds, .stops_at_look = 3};
-    struct settle_result result;
-    struct xcx_err err = XCX_ERR_INIT;
+    static const struct settle_deed gone[] = {{ENDS, 0}};
+    static const struct settle_deed settles[] = {{SAYS, HANDOVER_SAY_ABORTED},
+                                                 {SETTLES, 0}};
+    static const struct settle_deed comes_back[] = {{ENDS, 0}, {SETTLES, 0}};
+    static const struct {
+        const char *name;
+        const struct settle_deed *deeds;
+        int stops_at_look, nr_late_looks, nr_acts;
+        enum handover_copy copy;
+    } all[] = {
+        {"without a target", gone, 3, 9, 1, HANDOVER_RUNNING},
+        {"once all else is settled", settles, 6, 9, 1, HANDOVER_RUNNING},
+        {"never, and is not waited for for ever", settles, 0, 6, 0,
+         HANDOVER_RUNNING},
+        {"for somebody else", comes_back, 3, 0, 0, HANDOVER_PAUSED},
+        {"for somebody else, as the target settles", settles, 3, 0, 0,
+         HANDOVER_PAUSED},
+    };
 
     (void)state;
-    settle_world_begin(&world, HANDOVER_OFFERED);
-    assert_int_equal(settle_world_run(&world, HANDOVER_WITHDRAW, &result, &err),
-                     0);
-    assert_int_equal(world.stops_at_look, 0);
-    assert_int_equal(world.nr_acts, 1);
-    assert_int_equal(world.copy, HANDOVER_RUNNING);
-    assert_int_equal(result.entry, HANDOVER_RESUMED);
-    journal_remove(&world.journal, NULL);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct settle_world world = {.copy = HANDOVER_RUNNING,
+                                     .deeds = all[i].deeds,
+                                     .stops_at_look = all[i].stops_at_look,
+                                     .nr_late_looks = all[i].nr_late_looks,
+                                     .nr_connections =
+                                         all[i].deeds == comes_back};
+        struct settle_result result;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        print_message("%s\n", all[i].name);
+        settle_world_begin(&world, HANDOVER_OFFERED);
+        assert_int_equal(
+            settle_world_run(&world, HANDOVER_WITHDRAW, &result, &err), 0);
+        assert_int_equal(world.stops_at_look, 0);
+        assert_true(world.nr_late_looks <= 0);
+        assert_int_equal(world.nr_acts, all[i].nr_acts);
+        assert_int_equal(world.copy, all[i].copy);
+        assert_int_equal(result.entry, HANDOVER_RESUMED);
+        assert_int_equal(result.place, HANDOVER_HERE);
+        assert_int_equal(result.settled, all[i].deeds != gone);
+        if (!result.settled)
+            journal_remove(&world.journal, NULL);
+    }
 }
 
 int main(void)

@@ -421,6 +421,15 @@ static void pause_ms(unsigned ms)
         ;
 }
 
+/* As xl calls the source's copy once the target's may run. */
+static bool is_away(const char *name)
+{
+    size_t nr_bytes = strlen(name), suffix_bytes = strlen(DOMAIN_SUFFIX_AWAY);
+
+    return nr_bytes > suffix_bytes &&
+           !strcmp(name + nr_bytes - suffix_bytes, DOMAIN_SUFFIX_AWAY);
+}
+
 int domain_resume(struct host *host, uint32_t domid, unsigned timeout_ms,
                   struct xcx_err *err)
 {
@@ -432,6 +441,11 @@ int domain_resume(struct host *host, uint32_t domid, unsigned timeout_ms,
         return -1;
     if (domain.state != DOMAIN_SUSPENDED)
         return 0;
+    if (is_away(domain.name))
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "%.100s is being moved by xl migrate, and may run "
+                           "elsewhere",
+                           domain.name);
     while ((rc = libxl_domain_resume(host->ctx, domid, 1, NULL)) != 0 &&
            domain.kind == DOMAIN_HVM && waited_ms < timeout_ms) {
         pause_ms(RESUME_PAUSE_MS);

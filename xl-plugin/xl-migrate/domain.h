@@ -97,7 +97,8 @@ int domain_destroy(struct host *host, uint32_t domid, struct xcx_err *err);
 
 /*
  * A suspended guest goes on where it was: device model, Xen, xenstored, in
- * this order. Does nothing to one that is not suspended. For an HVM guest it
+ * this order. Does nothing to one that is not suspended; GUEST for one that xl
+ * migrate has called NAME--migratedaway. For an HVM guest it
  * is tried again for up to timeout_ms, since its disk images may still be held
  * by the device model of a target that is about to give up.
  */

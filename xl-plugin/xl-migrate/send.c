@@ -281,7 +281,32 @@ static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
 
     if (act == HANDOVER_DO_DESTROY)
         note_start(session);
-    return source_domain_act(&session->source, act, err);
+    if (source_domain_act(&session->source, act, err))
+        return -1;
+    session->stream.suspend.may_stop_late = false;
+    return 0;
+}
+
+static bool on_may_stop_late(void *opaque)
+{
+    const struct send_session *session = opaque;
+
+    return session->stream.suspend.may_stop_late &&
+           deadline_now_ns() < session->looked_after_ns;
+}
+
+/* Nothing else would ever resume it. */
+static void look_after(struct send_session *session)
+{
+    uint64_t for_s = session->config.suspend_timeout_s;
+
+    if (!session->stream.suspend.may_stop_late)
+        return;
+    session->looked_after_ns = deadline_now_ns() + for_s * NS_PER_S;
+    xcx_log(&session->log, XCX_LOG_WARN,
+            "%s was asked to suspend and may still do so: it is looked after "
+            "for %u s, and then runs on",
+            session->domain.name, (unsigned)for_s);
 }
 
 static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
@@ -337,6 +362,7 @@ static int hand_over(struct send_session *session, bool failed,
         .told = send_session_told,
         .reached = on_reached,
         .cancelled = on_cancelled,
+        .may_stop_late = on_may_stop_late,
     };
     const struct settle_params params = {
         .journal = &session->journal,
@@ -349,6 +375,7 @@ static int hand_over(struct send_session *session, bool failed,
         .watched_ns = WATCHED_NS,
     };
 
+    look_after(session);
     return settle(&params, ret, err);
 }
 

@@ -56,6 +56,7 @@ struct send_session {
     uint64_t recorded_ns;
     bool record_failed; /* warned already */
     uint64_t start_ns, ready_ns, starting_ns;
+    uint64_t looked_after_ns;  /* until then one that stops late is resumed */
     struct forecast_move move; /* of a link that was probed */
     uint64_t link_bytes_per_s; /* as probed; 0: it was not */
     struct report report;

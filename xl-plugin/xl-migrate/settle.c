@@ -16,6 +16,7 @@ struct settling {
     bool act_failed;      /* in this step */
     bool withdrawn;       /* WITHDRAW was taken: said again when reattached */
     bool forgotten;       /* the target has settled it */
+    bool went_on;         /* the source's for good, and seen running */
     uint64_t lost_ns;     /* when the connection was lost; 0: it was not */
     uint64_t pause_ns;    /* before the next try */
     uint64_t silent_ns;   /* when the last word came, or was said */
@@ -96,13 +97,38 @@ static void lose(struct settling *settling, const struct xcx_err *why)
 
 /* ---- the seam of a step -------------------------------------------------- */
 
+static bool is_the_source_s(const struct settling *settling)
+{
+    return entry_of(settling) == HANDOVER_RESUMED ||
+           entry_of(settling) == HANDOVER_FENCED;
+}
+
+/* It may yet stop for a request of ours. */
+static bool may_stop_late(const struct settling *settling)
+{
+    const struct settle_ops *ops = settling->params->ops;
+
+    return is_the_source_s(settling) && ops->may_stop_late &&
+           ops->may_stop_late(ops->opaque);
+}
+
+/* A guest that went on and stands still again has been stopped by others. */
 static int on_look(void *opaque, enum handover_copy *ret_copy,
                    uint32_t *ret_domid, struct xcx_err *err)
 {
-    const struct settling *settling = opaque;
+    struct settling *settling = opaque;
     const struct settle_ops *ops = settling->params->ops;
 
-    return ops->look(ops->opaque, ret_copy, ret_domid, err);
+    if (ops->look(ops->opaque, ret_copy, ret_domid, err))
+        return -1;
+    if (!is_the_source_s(settling))
+        return 0;
+    if (*ret_copy == HANDOVER_RUNNING)
+        settling->went_on = true;
+    else if (*ret_copy == HANDOVER_PAUSED && settling->went_on &&
+             !may_stop_late(settling))
+        *ret_copy = HANDOVER_RUNNING;
+    return 0;
 }
 
 static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
@@ -244,22 +270,8 @@ static enum verdict reattach(struct settling *settling, struct xcx_err *err)
                 err);
 }
 
-/* A guest that was asked to stop may do so late: then it is to run again. */
-static enum verdict keep_running(struct settling *settling, struct xcx_err *err)
-{
-    enum handover_entry entry = entry_of(settling);
-
-    return entry == HANDOVER_RESUMED || entry == HANDOVER_FENCED
-               ? step(settling, HANDOVER_LOOK, err)
-               : GO_ON;
-}
-
 static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
 {
-    enum verdict verdict = keep_running(settling, err);
-
-    if (verdict != GO_ON)
-        return verdict;
     if (!settling->lost_ns)
         settling->lost_ns = now_ns();
     if (settling->pause_ns) {
@@ -389,20 +401,39 @@ static const struct xcx_err *why_of(const struct settling *settling)
                : &settling->why;
 }
 
+/* What else has become of it by now is no matter of this case's. */
+static bool has_stopped_late(struct settling *settling)
+{
+    enum handover_copy copy;
+    uint32_t domid;
+
+    return !settling->failing_ns && may_stop_late(settling) &&
+           !on_look(settling, &copy, &domid, NULL) && copy == HANDOVER_PAUSED;
+}
+
 /* Over, whether the target need not be asked or has said so. */
+static bool has_nothing_to_hear(const struct settling *settling)
+{
+    return settling->forgotten || !settling->params->begun;
+}
+
 static bool is_settled(const struct settling *settling)
 {
     return is_final(entry_of(settling)) && !settling->failing_ns &&
-           (settling->forgotten || !settling->params->begun);
+           has_nothing_to_hear(settling) && !may_stop_late(settling);
 }
 
 static enum verdict next(struct settling *settling, struct xcx_err *err)
 {
     if (takes_it_back(settling))
         return step(settling, HANDOVER_WITHDRAW, err);
-    if (settling->forgotten) { /* an act of ours still fails */
-        sleep_ns(SLICE_NS);
+    if (has_stopped_late(settling))
         return step(settling, HANDOVER_LOOK, err);
+    if (is_final(entry_of(settling)) && has_nothing_to_hear(settling)) {
+        sleep_ns(SLICE_NS);
+        /* An act of ours may still fail. */
+        return settling->failing_ns ? step(settling, HANDOVER_LOOK, err)
+                                    : GO_ON;
     }
     return peer_of(settling) ? hear(settling, err) : reconnect(settling, err);
 }

@@ -50,6 +50,13 @@ struct settle_ops {
     void (*reached)(void *opaque, enum handover_entry entry);
     /* Optional; true: the user wants it back, as long as that is possible. */
     bool (*cancelled)(void *opaque);
+    /*
+     * Optional; true: the guest was asked to stop, and may do so though nobody
+     * waits for it any more. As long as that is so, one that is the source's
+     * for good is looked after, and resumed. Otherwise a guest that stops has
+     * been stopped by somebody else, who has it in hand.
+     */
+    bool (*may_stop_late)(void *opaque);
 };
 
 struct settle_params {

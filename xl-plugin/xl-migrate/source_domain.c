@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "source_domain.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "domain.h"
@@ -29,15 +30,20 @@ int source_domain_look(void *opaque, enum handover_copy *ret_copy,
     return 0;
 }
 
+static void warn_of_leftovers(const struct source_domain *source,
+                              const struct xcx_err *why)
+{
+    xcx_log(source->log, XCX_LOG_WARN,
+            "what a save that died has left of the guest is still there: %s",
+            why->msg);
+}
+
 void source_domain_settle(const struct source_domain *source, uint32_t domid)
 {
     struct xcx_err why = XCX_ERR_INIT;
 
     if (xcx_settle(domid, source->lock_dir, source->log, &why))
-        xcx_log(source->log, XCX_LOG_WARN,
-                "what a save that died has left of the guest is still there: "
-                "%s",
-                why.msg);
+        warn_of_leftovers(source, &why);
 }
 
 void source_domain_watch(const struct source_domain *source, uint32_t domid)
@@ -52,6 +58,23 @@ void source_domain_watch(const struct source_domain *source, uint32_t domid)
                 why.msg);
 }
 
+/* One that a save is at work on is not ours to resume. */
+static int resume(const struct source_domain *source, uint32_t domid,
+                  struct xcx_err *err)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (xcx_settle(domid, source->lock_dir, source->log, &why)) {
+        if (why.os_errno == EBUSY)
+            return xcx_err_set(err, why.kind, 0, "%s", why.msg);
+        warn_of_leftovers(source, &why);
+    }
+    if (domain_resume(source->host, domid, RESUME_MS, err))
+        return -1;
+    source_domain_watch(source, domid);
+    return 0;
+}
+
 int source_domain_act(void *opaque, enum handover_act act, struct xcx_err *err)
 {
     const struct source_domain *source = opaque;
@@ -59,11 +82,7 @@ int source_domain_act(void *opaque, enum handover_act act, struct xcx_err *err)
 
     switch (act) {
     case HANDOVER_DO_RESUME:
-        source_domain_settle(source, domid);
-        if (domain_resume(source->host, domid, RESUME_MS, err))
-            return -1;
-        source_domain_watch(source, domid);
-        return 0;
+        return resume(source, domid, err);
     case HANDOVER_DO_DESTROY:
         return domain_destroy(source->host, domid, err);
     default:

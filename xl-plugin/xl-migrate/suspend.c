@@ -29,8 +29,9 @@ enum { FD_EVTCHN, FD_XENSTORE, FD_CANCEL, NR_FDS };
 struct wait {
     struct suspend *suspend;
     uint64_t deadline_ns;
-    bool taken;     /* xenstore: the guest has taken the request */
-    bool cancelled; /* too late to take the request back */
+    bool taken;      /* xenstore: the guest has taken the request */
+    bool taken_back; /* xenstore: it never will */
+    bool cancelled;  /* too late to take the request back */
 };
 
 static uint64_t now_ns(void)
@@ -227,21 +228,14 @@ static int watch(struct suspend *suspend, struct xcx_err *err)
 
 static int ask(struct suspend *suspend, struct xcx_err *err)
 {
-    int rc;
-
     switch (suspend->method) {
     case SUSPEND_EVTCHN:
-        rc = xcx_suspender_notify(suspend->xen, err);
-        break;
+        return xcx_suspender_notify(suspend->xen, err);
     case SUSPEND_BY_XEN:
-        rc = xcx_suspender_force(suspend->xen, err);
-        break;
+        return xcx_suspender_force(suspend->xen, err);
     default:
-        rc = write_request(suspend, XBT_NULL, REQUEST, err);
-        break;
+        return write_request(suspend, XBT_NULL, REQUEST, err);
     }
-    suspend->asked = rc == 0;
-    return rc;
 }
 
 /* ---- waiting ------------------------------------------------------------ */
@@ -311,6 +305,7 @@ static int give_up(struct wait *wait, bool cancel, struct xcx_err *err)
     if (suspend->method == SUSPEND_XENSTORE && !wait->taken) {
         if (take_back(suspend, &wait->taken, err) < 0)
             return -1;
+        wait->taken_back = !wait->taken;
         if (!wait->taken && cancel)
             return xcx_err_set(err, XCX_ERR_CANCELLED, 0,
                                "cancelled before domain %" PRIu32 " suspended",
@@ -384,5 +379,8 @@ int suspend_guest(struct suspend *suspend, struct xcx_err *err)
         ask(suspend, err) < 0)
         return -1;
     wait.deadline_ns = now_ns() + suspend->timeout_ns;
-    return wait_for_guest(&wait, err);
+    if (!wait_for_guest(&wait, err))
+        return 0;
+    suspend->may_stop_late = !suspend->suspended && !wait.taken_back;
+    return -1;
 }

@@ -36,9 +36,9 @@ struct suspend {
     enum domain_kind kind;
     enum suspend_method method;
     uint64_t timeout_ns;
-    int cancel_fd;  /* -1: none */
-    bool asked;     /* the guest may suspend from here on */
-    bool suspended; /* it has: whoever goes on resumes it */
+    int cancel_fd;      /* -1: none */
+    bool suspended;     /* the guest has: whoever goes on resumes it */
+    bool may_stop_late; /* it was given up on, its request not taken back */
 };
 
 #define SUSPEND_INIT ((struct suspend){.cancel_fd = -1})
@@ -55,7 +55,7 @@ int suspend_prepare(struct suspend *suspend, const struct domain *domain,
  * Blocks until the guest has suspended, fails, or does not in time, or
  * cancel_fd is readable. Once. Errors: GUEST; CANCELLED; RESOURCE;
  * HYPERCALL. After an error the guest runs, unless suspended is set; one
- * asked by event channel may still follow late: err says so.
+ * asked by event channel may still follow late: may_stop_late is set.
  */
 int suspend_guest(struct suspend *suspend, struct xcx_err *err);
 
