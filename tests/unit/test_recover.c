@@ -5,6 +5,7 @@
  */
 #include "../../xl-plugin/xl-migrate/recover.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,6 +34,7 @@ static struct {
     enum handover_copy copy;
     uint32_t domid;
     bool settle_fails;
+    unsigned nr_busy;          /* tries to settle that meet a save at work */
     enum handover_word answer; /* of the target to GO and to ABORT */
     enum handover_word heard;  /* the last that the source said */
     unsigned nr_lost;          /* connections, while keys are sent */
@@ -140,6 +142,8 @@ int __wrap_xcx_settle(uint32_t domid, const char *lock_dir,
     (void)log;
     assert_string_equal(lock_dir, "/locks");
     note("settle %u, ", (unsigned)domid);
+    if (fake.nr_busy && fake.nr_busy--)
+        return xcx_err_set(err, XCX_ERR_GUEST, EBUSY, "a save is at work");
     return fake.settle_fails
                ? xcx_err_set(err, XCX_ERR_GUEST, 0, "a save is running")
                : 0;
@@ -243,6 +247,7 @@ struct situation {
     enum handover_copy copy;
     uint32_t domid; /* the journal's is 7 */
     bool settle_fails;
+    unsigned nr_busy; /* tries to resume it that meet a save at work */
     enum handover_word answer;
     unsigned nr_lost;
     /* What then happens. */
@@ -331,6 +336,7 @@ static void check(const struct situation *all, size_t nr)
         fake.copy = at->copy;
         fake.domid = at->domid;
         fake.settle_fails = at->settle_fails;
+        fake.nr_busy = at->nr_busy;
         fake.answer = at->answer;
         fake.nr_lost = at->nr_lost;
         leave_case(at);
@@ -424,6 +430,11 @@ static void the_source_lifts_what_a_dead_save_has_left(void **state)
          .said = "is still there: a save is running"},
         {"suspended", AT_SOURCE(OFFERED, PAUSED, 7),
          .done = "settle 7, resume 7, watch 7, ABORT, watch 7, ",
+         .said = "g1 runs here"},
+        {"suspended, a save is at work", AT_SOURCE(OFFERED, PAUSED, 7),
+         .nr_busy = 1,
+         .done = "settle 7, settle 7, resume 7, watch 7, ABORT, "
+                 "watch 7, ",
          .said = "g1 runs here"},
         {"suspended, cannot be settled", AT_SOURCE(OFFERED, PAUSED, 7),
          .settle_fails = true,
@@ -526,6 +537,32 @@ static void make_case_old(void)
     assert_int_equal(fclose(file), 0);
 }
 
+/* The guest stands still for a move that was begun after it went on. */
+static void an_older_case_waits_for_a_newer_one(void **state)
+{
+    static const struct situation at = {AT_SOURCE(RESUMED, PAUSED, 7)};
+    struct journal_case newer = {
+        .id = "ff", .uuid = UUID, .name = "g1", .peer = "host3", .boot = BOOT};
+    struct journal journal;
+    char said[TEXT_BYTES];
+
+    (void)state;
+    memset(&fake, 0, sizeof(fake));
+    fake.copy = at.copy;
+    fake.domid = at.domid;
+    leave_case(&at);
+    assert_int_equal(journal_create(&journal, scratch_dir, &newer, NULL), 0);
+    assert_int_equal(journal_append(&journal, HANDOVER_OFFERED, 7, NULL), 0);
+    assert_int_equal(journal_append(&journal, HANDOVER_GO, 7, NULL), 0);
+    assert_int_equal(run(PEER_FIND_OUT, false, said), EXIT_STATUS_UNDECIDED);
+    assert_non_null(strstr(said, "g1 stands still, and case ff comes first"));
+    assert_string_equal(fake.done, "");
+    journal_remove(&journal, NULL);
+    assert_int_equal(run(PEER_FIND_OUT, false, said), EXIT_STATUS_DONE);
+    assert_string_equal(fake.done, "settle 7, resume 7, watch 7, ABORT, "
+                                   "watch 7, ");
+}
+
 static void the_target_is_of_the_kind_that_it_was_sent_to(void **state)
 {
     static const struct {
@@ -566,6 +603,7 @@ int main(void)
         cmocka_unit_test(after_go_the_source_goes_by_the_target_s_word),
         cmocka_unit_test(a_target_that_is_fenced_is_not_asked),
         cmocka_unit_test(a_source_that_was_off_has_no_copy_any_more),
+        cmocka_unit_test(an_older_case_waits_for_a_newer_one),
         cmocka_unit_test(the_target_is_of_the_kind_that_it_was_sent_to),
     };
 

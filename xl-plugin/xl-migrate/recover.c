@@ -69,7 +69,8 @@ static const char *cold_start(const struct journal_case *about,
                               enum handover_entry entry, char *text,
                               size_t text_bytes)
 {
-    bool went_on = entry == HANDOVER_RESUMED || entry == HANDOVER_STARTED;
+    bool went_on = entry == HANDOVER_RESUMED || entry == HANDOVER_FENCED ||
+                   entry == HANDOVER_STARTED;
 
     snprintf(text, text_bytes,
              "%sit runs nowhere: start it from its disks with xl create and "
@@ -295,9 +296,13 @@ static void drop(struct recover *recover, const struct journal_case *about)
                about->name);
 }
 
-/* First: the target may not be reached for long, and the guest is slowed. */
+/*
+ * First: the target may not be reached for long, and the guest is slowed. One
+ * that stands still may do so for a move that was begun since.
+ */
 static int lift_leftovers(struct recover *recover, struct xcx_err *err)
 {
+    const struct journal *journal = &recover->journal;
     enum handover_copy copy;
     uint32_t domid;
 
@@ -305,7 +310,11 @@ static int lift_leftovers(struct recover *recover, struct xcx_err *err)
         return -1;
     if (copy == HANDOVER_RUNNING)
         source_domain_settle(&recover->source, domid);
-    return 0;
+    return copy == HANDOVER_PAUSED && (journal->entry == HANDOVER_RESUMED ||
+                                       journal->entry == HANDOVER_FENCED)
+               ? cases_check_newest(recover->config->journal_dir,
+                                    &journal->about, err)
+               : 0;
 }
 
 /*
