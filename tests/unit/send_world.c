@@ -189,8 +189,11 @@ void send_check_learn(struct send_session *session)
 int hooks_run(const struct hooks *hooks, enum hooks_phase phase,
               const struct hooks_case *about, struct xcx_err *err)
 {
-    (void)hooks, (void)phase, (void)about, (void)err;
-    return 0;
+    (void)hooks, (void)about;
+    fake.hooks[fake.nr_hooks++] = "csStF"[phase];
+    return phase == HOOKS_PRE_CHECK && fake.hook_fails
+               ? xcx_err_set(err, fake.hook_fails, 0, "hook no")
+               : 0;
 }
 
 int send_stream_run(struct send_stream *stream, struct xcx_err *err)
@@ -280,7 +283,7 @@ int peer_open(const struct peer_address *address, struct peer **ret,
                                   .close = on_end};
     static struct peer peer;
 
-    if (address->again && *fake.deeds != LOST)
+    if (fake.no_route || (address->again && *fake.deeds != LOST))
         return xcx_err_set(err, XCX_ERR_IO, 0, "host2: no route");
     if (address->again)
         fake.deeds++;

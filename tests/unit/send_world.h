@@ -36,6 +36,10 @@ extern struct send_world {
     const enum deed *deeds;
     unsigned failing_read, nr_reads; /* of the keys; 0: none */
     bool journal_is_stock;
+    enum xcx_err_kind hook_fails; /* of pre-check */
+    bool no_route;
+    char hooks[8]; /* that were run: c pre-check, s pre-send, F failed */
+    unsigned nr_hooks;
     char told[128]; /* what the target was, in order: keys and words */
 } fake;
 

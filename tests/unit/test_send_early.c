@@ -105,11 +105,49 @@ static void a_dry_run_prints_one_object(void **state)
     }
 }
 
+static void who_was_asked_first_hears_of_a_failure(void **state)
+{
+    static const enum deed deeds[] = {READY, STARTING, SETTLES};
+    static const struct {
+        enum xcx_err_kind hook_fails;
+        bool no_route, refused, unchecked, unsettled, done;
+        const char *hooks;
+    } ends[] = {
+        {.done = true, .hooks = "cs"},
+        {.hook_fails = XCX_ERR_GUEST, .hooks = "cF"},
+        {.hook_fails = XCX_ERR_USAGE, .hooks = "c"}, /* refused, not run */
+        {.no_route = true, .hooks = "cF"},
+        {.unchecked = true, .hooks = "cF"},
+        {.refused = true, .hooks = "cF"},
+        {.unsettled = true, .hooks = "cF"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        char said[SEND_WORLD_BYTES];
+
+        send_world_reset();
+        fake.copy = HANDOVER_RUNNING;
+        fake.copy_then = HANDOVER_PAUSED;
+        fake.deeds = deeds;
+        fake.hook_fails = ends[i].hook_fails;
+        fake.no_route = ends[i].no_route;
+        fake.refused = ends[i].refused;
+        fake.unchecked = ends[i].unchecked;
+        if (ends[i].unsettled)
+            send_world_leave_case("0a");
+        assert_int_equal(!send_world_run(said), ends[i].done);
+        assert_string_equal(fake.hooks, ends[i].hooks);
+        assert_int_equal(send_world_take_case(), HANDOVER_NONE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_guest_that_does_not_run_is_not_said_to),
         cmocka_unit_test(a_dry_run_prints_one_object),
+        cmocka_unit_test(who_was_asked_first_hears_of_a_failure),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -34,7 +34,8 @@ enum hooks_phase {
     HOOKS_PRE_SEND,   /* source: checked, nothing done yet */
     HOOKS_PRE_START,  /* target: the guest is whole and about to run */
     HOOKS_POST_START, /* target: it runs */
-    HOOKS_FAILED,     /* either: given up, everything put back */
+    HOOKS_FAILED,     /* either: given up, everything put back; the source:
+                         at any time after it ran those of pre-check */
 };
 
 /* Texts are the caller's; NULL: not known. */

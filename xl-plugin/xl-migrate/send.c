@@ -118,7 +118,11 @@ static int find(struct send_session *session, struct xcx_err *err)
 
 static int meet(struct send_session *session, struct xcx_err *err)
 {
-    if (run_hooks(session, HOOKS_PRE_CHECK, NULL, err))
+    int rc = run_hooks(session, HOOKS_PRE_CHECK, NULL, err);
+
+    /* Of a folder that is refused none has run. */
+    session->hooked = !rc || err->kind != XCX_ERR_USAGE;
+    if (rc)
         return -1;
     progress_phase(&session->progress, "connecting", deadline_now_ns());
     if (peer_open(&session->address, &session->peer, err))
@@ -500,6 +504,15 @@ static void look_for_reboot(struct send_session *session,
             domain->name, (unsigned)domid);
 }
 
+static void run_failed_hooks(const struct send_session *session,
+                             const char *error)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (run_hooks(session, HOOKS_FAILED, error, &err))
+        xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
+}
+
 static enum exit_status finish(struct send_session *session,
                                const struct xcx_err *failure)
 {
@@ -517,10 +530,8 @@ static enum exit_status finish(struct send_session *session,
     look_for_reboot(session, &result);
     status = status_of(&result);
     error = failed ? failure->msg : result.why.msg;
-    err = XCX_ERR_INIT;
-    if (status == EXIT_STATUS_AT_SOURCE &&
-        run_hooks(session, HOOKS_FAILED, error, &err))
-        xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
+    if (status == EXIT_STATUS_AT_SOURCE)
+        run_failed_hooks(session, error);
     tell(session, status, error);
     if (status == EXIT_STATUS_DONE)
         send_check_learn(session);
@@ -541,14 +552,18 @@ static enum exit_status status_early(const struct send_session *session,
     return state == DOMAIN_RUNS ? EXIT_STATUS_AT_SOURCE : EXIT_STATUS_REFUSED;
 }
 
-static enum exit_status refuse(struct send_session *session, const char *why)
+/* No case is left. */
+static enum exit_status give_up(struct send_session *session,
+                                enum exit_status status, const char *why)
 {
-    if (!session->options->dry_run)
-        return tell(session, EXIT_STATUS_REFUSED, why);
+    if (session->hooked)
+        run_failed_hooks(session, why);
+    if (status != EXIT_STATUS_REFUSED || !session->options->dry_run)
+        return tell(session, status, why);
     /* What a dry run reports is what was found, and that is printed. */
     progress_end(&session->progress);
     fprintf(stderr, "xl-migrate send: %s\n", why);
-    return EXIT_STATUS_REFUSED;
+    return status;
 }
 
 static enum exit_status run(struct send_session *session)
@@ -559,15 +574,15 @@ static enum exit_status run(struct send_session *session)
     if (find(session, &err) || meet(session, &err) ||
         send_check(session, &refusal, &err)) {
         send_session_explain(session, &err);
-        return tell(session, status_early(session, &err), err.msg);
+        return give_up(session, status_early(session, &err), err.msg);
     }
     if (xcx_err_is_set(&refusal))
-        return refuse(session, refusal.msg);
+        return give_up(session, EXIT_STATUS_REFUSED, refusal.msg);
     if (session->options->dry_run)
         return EXIT_STATUS_DONE;
     session->start_ns = deadline_now_ns(); /* looking is no part of the move */
     if (offer(session, &err))
-        return tell(session, status_early(session, &err), err.msg);
+        return give_up(session, status_early(session, &err), err.msg);
     move(session, &err);
     return finish(session, &err);
 }

@@ -37,6 +37,7 @@ struct send_session {
     struct host host;
     struct domain domain;
     bool unsettled;    /* an earlier case of it is, at this end */
+    bool hooked;       /* hooks have run, and want to hear of a failure */
     char *config_json; /* owned */
     int lock_fd;       /* the domain's */
     struct journal journal;
