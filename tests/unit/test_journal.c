@@ -397,6 +397,22 @@ static void one_process_works_on_a_case(void **state)
     check_open(HANDOVER_NONE);
 }
 
+static void who_only_looks_is_in_nobody_s_way(void **state)
+{
+    struct journal journal, seen;
+
+    (void)state;
+    create(&journal);
+    append(&journal, HANDOVER_OFFERED);
+    assert_int_equal(write(journal.fd, "{", 1), 1);
+    assert_int_equal(journal_peek(&seen, dir, ID, JOURNAL_SOURCE, NULL), 0);
+    assert_memory_equal(&seen.about, &sample, sizeof(sample));
+    assert_int_equal(seen.entry, HANDOVER_OFFERED);
+    assert_int_equal(seen.fd, -1);
+    assert_int_equal(lseek(journal.fd, 0, SEEK_END), journal.whole_bytes + 1);
+    journal_close(&journal);
+}
+
 static void a_case_is_created_once(void **state)
 {
     struct journal journal;
@@ -573,6 +589,7 @@ int main(void)
         TEST(a_disk_that_fails_begins_no_case),
         TEST(one_process_works_on_a_case),
         TEST(a_case_is_created_once),
+        TEST(who_only_looks_is_in_nobody_s_way),
         TEST(entries_only_go_forward_and_at_their_end),
         TEST(what_is_no_journal_is_refused_by_line),
         TEST(what_others_may_have_put_there_is_refused),

@@ -213,14 +213,13 @@ static int read_lines(struct journal *journal, char *text, struct xcx_err *err)
     return 0;
 }
 
-static int open_file(struct journal *journal, const char *name,
+static int open_file(struct journal *journal, const char *name, int flags,
                      struct xcx_err *err)
 {
-    journal->fd =
-        openat(journal->dir_fd, name,
-               O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    journal->fd = openat(journal->dir_fd, name,
+                         flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (journal->fd >= 0)
-        return check_file(journal, err) || lock(journal, err) ? -1 : 0;
+        return check_file(journal, err);
     if (errno == ENOENT)
         return xcx_err_set(err, XCX_ERR_USAGE, 0, "journal %s: no such case",
                            journal->path);
@@ -239,11 +238,12 @@ static int check_about(const struct journal *journal, const char *id,
                        journal_side_name(journal->about.side));
 }
 
-int journal_open(struct journal *journal, const char *dir, const char *id,
-                 enum journal_side side, struct xcx_err *err)
+/* held: to be written, under its lock. */
+static int read_file(struct journal *journal, const char *dir, const char *id,
+                     enum journal_side side, bool held, struct xcx_err *err)
 {
     char name[NAME_MAX];
-    char *text = NULL;
+    char *text;
     int rc = -1;
 
     *journal = JOURNAL_INIT;
@@ -251,23 +251,40 @@ int journal_open(struct journal *journal, const char *dir, const char *id,
         open_dir(journal, dir, name, err))
         return -1;
     text = malloc(JOURNAL_MAX_BYTES + 1);
-    if (!text) {
+    if (!text)
         xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "journal %s", journal->path);
-        goto out;
-    }
-    if (open_file(journal, name, err) || read_lines(journal, text, err) ||
-        check_about(journal, id, side, err))
-        goto out;
-    if (cut_off(journal)) {
-        xcx_err_set(err, XCX_ERR_RESOURCE, errno,
-                    "journal %s: cannot cut off half a line", journal->path);
-        goto out;
-    }
-    rc = sync_all(journal, err);
-out:
+    else if (!open_file(journal, name, held ? O_RDWR | O_APPEND : O_RDONLY,
+                        err) &&
+             (!held || !lock(journal, err)) &&
+             !read_lines(journal, text, err) &&
+             !check_about(journal, id, side, err))
+        rc = 0;
     free(text);
+    return rc;
+}
+
+int journal_open(struct journal *journal, const char *dir, const char *id,
+                 enum journal_side side, struct xcx_err *err)
+{
+    int rc = read_file(journal, dir, id, side, true, err);
+
+    if (!rc && cut_off(journal))
+        rc = xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                         "journal %s: cannot cut off half a line",
+                         journal->path);
+    if (!rc)
+        rc = sync_all(journal, err);
     if (rc)
         journal_close(journal);
+    return rc;
+}
+
+int journal_peek(struct journal *journal, const char *dir, const char *id,
+                 enum journal_side side, struct xcx_err *err)
+{
+    int rc = read_file(journal, dir, id, side, false, err);
+
+    journal_close(journal);
     return rc;
 }
 

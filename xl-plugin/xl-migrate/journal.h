@@ -90,6 +90,14 @@ int journal_open(struct journal *journal, const char *dir, const char *id,
                  enum journal_side side, struct xcx_err *err);
 
 /*
+ * Only reads: nothing is locked, changed or left open, and whoever holds the
+ * case is not in the way. What is read is not on disk yet, perhaps, and never
+ * to be acted upon. Errors as of journal_open().
+ */
+int journal_peek(struct journal *journal, const char *dir, const char *id,
+                 enum journal_side side, struct xcx_err *err);
+
+/*
  * Appends and syncs an entry later than the last one. After an error nothing
  * may be done or said of it. RESOURCE: not written, and may be tried again;
  * IO: perhaps written, perhaps not, and only opening it again tells; BUG.

@@ -107,8 +107,10 @@ test_peer_times_SRC := $(call migrate_src,peer.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
     rendezvous.c source_domain.c source_keys.c spawn.c target_domain.c \
     transport_ssh.c) \
-    $(call common_src,directory.c)
+    $(call common_src,directory.c) tests/unit/recover_world.c
 test_recover_LIBS := -Wl,--wrap=xcx_settle
+test_recover_cases_SRC := $(test_recover_SRC)
+test_recover_cases_LIBS := $(test_recover_LIBS)
 test_recover_options_SRC := $(call migrate_src,cmd_recover.c)
 test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
     progress.c report.c send.c send_session.c source_domain.c source_keys.c \

@@ -40,6 +40,7 @@ struct recover {
     struct journal journal; /* of the case at hand */
     struct source_domain source;
     struct target_domain target;
+    bool by_domid; /* what was asked for is no ID, name or UUID */
     unsigned nr_found;
     unsigned nr_held; /* whose they are could not be seen */
     enum exit_status worst;
@@ -411,16 +412,42 @@ static void recover_target(struct recover *recover)
 
 /* ---- all of them --------------------------------------------------------- */
 
-static bool is_asked_for(const struct recover *recover)
+/* Of this boot: others have had the number before. */
+static bool has_domid(const struct recover *recover,
+                      const struct journal *journal, const char *what)
 {
-    const struct journal_case *about = &recover->journal.about;
+    char domid[16];
+
+    snprintf(domid, sizeof(domid), "%u", (unsigned)journal->domid);
+    return journal->domid && !strcmp(what, domid) &&
+           !strcmp(journal->about.boot, recover->host.boot);
+}
+
+static bool is_asked_for(const struct recover *recover,
+                         const struct journal *journal)
+{
+    const struct journal_case *about = &journal->about;
     const char *what = recover->options->what;
     char uuid[DOMAIN_UUID_BYTES];
 
     if (recover->options->target_is_fenced && about->side == JOURNAL_TARGET)
         return false;
+    if (recover->by_domid)
+        return has_domid(recover, journal, what);
     return !what || !strcmp(what, about->id) || !strcmp(what, about->name) ||
            (domain_uuid_normalise(what, uuid) && !strcmp(uuid, about->uuid));
+}
+
+/* Another's is left alone, whoever is at work on it, and in whatever state. */
+static bool is_another_s(const struct recover *recover,
+                         const struct case_name *name)
+{
+    struct journal seen;
+
+    return recover->options->what &&
+           !journal_peek(&seen, recover->config->journal_dir, name->id,
+                         name->side, NULL) &&
+           !is_asked_for(recover, &seen);
 }
 
 /* USAGE: it has been settled meanwhile. */
@@ -449,6 +476,8 @@ static void recover_one(struct recover *recover, const struct case_name *name)
 {
     struct xcx_err err = XCX_ERR_INIT;
 
+    if (is_another_s(recover, name))
+        return;
     if (open_case(recover, name, &err)) {
         if (err.kind != XCX_ERR_USAGE) {
             complain(recover, name->id, err.msg);
@@ -456,7 +485,7 @@ static void recover_one(struct recover *recover, const struct case_name *name)
         }
         return;
     }
-    if (is_asked_for(recover)) {
+    if (is_asked_for(recover, &recover->journal)) {
         recover->nr_found++;
         if (name->side == JOURNAL_SOURCE)
             recover_source(recover);
@@ -466,6 +495,22 @@ static void recover_one(struct recover *recover, const struct case_name *name)
     journal_close(&recover->journal);
 }
 
+/* By its ID; all of them if it is none. */
+static void recover_named(struct recover *recover,
+                          const struct case_name *names, unsigned nr)
+{
+    const char *what = recover->options->what;
+    bool is_id = false;
+
+    for (unsigned i = 0; what && i < nr; i++)
+        is_id = is_id || !strcmp(what, names[i].id);
+    for (unsigned i = 0; i < nr; i++) {
+        if (!is_id || !strcmp(what, names[i].id))
+            recover_one(recover, &names[i]);
+    }
+}
+
+/* A name of digits is a name first: a fence must not be put up for another. */
 static int recover_all(struct recover *recover, struct xcx_err *err)
 {
     struct case_name *names = NULL;
@@ -473,8 +518,11 @@ static int recover_all(struct recover *recover, struct xcx_err *err)
 
     if (cases_list(recover->config->journal_dir, &names, &nr, err))
         return -1;
-    for (unsigned i = 0; i < nr; i++)
-        recover_one(recover, &names[i]);
+    recover_named(recover, names, nr);
+    recover->by_domid =
+        recover->options->what && !recover->nr_found && !recover->nr_held;
+    if (recover->by_domid)
+        recover_named(recover, names, nr);
     free(names);
     return 0;
 }

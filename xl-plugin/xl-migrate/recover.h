@@ -20,7 +20,7 @@
 #include "peer.h"
 
 struct recover_options {
-    const char *what;    /* ID, name or UUID; NULL: all */
+    const char *what;    /* ID, name, UUID or domid; NULL: all */
     const char *ssh;     /* -s; NULL: as configured */
     enum peer_kind kind; /* where an old journal does not tell it */
     bool target_is_fenced;
