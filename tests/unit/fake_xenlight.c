@@ -193,17 +193,6 @@ int libxl_domain_resume(libxl_ctx *ctx, uint32_t domid, int suspend_cancel,
     return 0;
 }
 
-int libxl_domain_rename(libxl_ctx *ctx, uint32_t domid, const char *old_name,
-                        const char *new_name)
-{
-    (void)ctx;
-    called("rename:%u:%s:%s", domid, old_name ? old_name : "any", new_name);
-    if (old_name && strcmp(find(domid)->name, old_name) != 0)
-        return ERROR_FAIL;
-    find(domid)->name = new_name;
-    return 0;
-}
-
 int libxl_domain_preserve(libxl_ctx *ctx, uint32_t domid,
                           libxl_domain_create_info *info, const char *suffix,
                           libxl_uuid uuid)

@@ -393,25 +393,6 @@ int domain_destroy(struct host *host, uint32_t domid, struct xcx_err *err)
                : 0;
 }
 
-int domain_rename(struct host *host, uint32_t domid, const char *old_name,
-                  const char *new_name, struct xcx_err *err)
-{
-    struct domain domain;
-    int rc;
-
-    if (domain_get(host, domid, &domain, err) < 0)
-        return -1;
-    if (strcmp(domain.name, new_name) == 0)
-        return 0;
-    rc = libxl_domain_rename(host->ctx, domid, old_name, new_name);
-    if (rc)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
-                           "domain %" PRIu32 ": libxl cannot rename it to "
-                           "\"%.64s\" (%d)",
-                           domid, new_name, rc);
-    return 0;
-}
-
 static void pause_ms(unsigned ms)
 {
     struct timespec pause = {.tv_sec = ms / MS_PER_S,

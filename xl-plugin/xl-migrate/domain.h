@@ -105,10 +105,6 @@ int domain_destroy(struct host *host, uint32_t domid, struct xcx_err *err);
 int domain_resume(struct host *host, uint32_t domid, unsigned timeout_ms,
                   struct xcx_err *err);
 
-/* old_name NULL: whatever it is called now. */
-int domain_rename(struct host *host, uint32_t domid, const char *old_name,
-                  const char *new_name, struct xcx_err *err);
-
 /* Lower case with dashes, or false for what is no UUID. Pure. */
 bool domain_uuid_normalise(const char *text, char ret[DOMAIN_UUID_BYTES]);
 
