@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #define ERROR_TEXT_BYTES 512
-#define NS_PER_S         UINT64_C(1000000000)
 
 int channel_init(struct channel *channel, int in_fd, int out_fd,
                  const char *peer, struct xcx_err *err)

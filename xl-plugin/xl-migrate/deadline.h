@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#define NS_PER_S       UINT64_C(1000000000)
 #define DEADLINE_NEVER UINT64_MAX
 
 static inline uint64_t deadline_now_ns(void)
@@ -17,7 +18,7 @@ static inline uint64_t deadline_now_ns(void)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 static inline uint64_t deadline_in_ms(uint64_t ms)

@@ -13,16 +13,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "qmp.h"
 
 #define RUN_DIR    "/var/run/xen"
 #define LOCK_DIR   "/var/lib/xen"
 #define PATH_BYTES 256
-#define NS_PER_MS  UINT64_C(1000000)
-#define NS_PER_S   UINT64_C(1000000000)
 
 struct device_model device_model_of(const struct domain *domain)
 {
@@ -45,18 +43,14 @@ static int talk(const struct device_model *model, unsigned default_ms,
 {
     unsigned timeout_ms = model->timeout_ms ? model->timeout_ms : default_ms;
     char socket_path[PATH_BYTES], lock_path[PATH_BYTES];
-    struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(socket_path, sizeof(socket_path), "%s/qmp-libxl-%" PRIu32,
              model->run_dir ? model->run_dir : RUN_DIR, model->domid);
     snprintf(lock_path, sizeof(lock_path),
              "%s/userdata-l.%" PRIu32 ".%s.qmp-socket-lock",
              model->lock_dir ? model->lock_dir : LOCK_DIR, model->domid,
              model->uuid);
-    return qmp_open(qmp, socket_path, lock_path,
-                    (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec +
-                        timeout_ms * NS_PER_MS,
+    return qmp_open(qmp, socket_path, lock_path, deadline_in_ms(timeout_ms),
                     err);
 }
 

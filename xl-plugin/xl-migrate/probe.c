@@ -16,7 +16,6 @@
 #include "lines.h"
 #include "transport_ssh.h"
 
-#define NS_PER_S     UINT64_C(1000000000)
 #define ANSWER_NS    (60 * NS_PER_S)
 #define GRACE_MS     1000
 #define BUFFER_BYTES (256U << 10)

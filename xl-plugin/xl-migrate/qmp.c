@@ -14,19 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
+
 #define NS_PER_MS       UINT64_C(1000000)
-#define NS_PER_S        UINT64_C(1000000000)
 #define TRY_AGAIN_MS    20
 #define READ_ROOM_BYTES 4096
 #define TEXT_BYTES      160
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static int timed_out(struct xcx_err *err)
 {
@@ -40,7 +33,7 @@ static int pause_or_give_up(const struct qmp *qmp, struct xcx_err *err)
 {
     struct timespec pause = {.tv_nsec = TRY_AGAIN_MS * (long)NS_PER_MS};
 
-    if (now_ns() >= qmp->deadline_ns)
+    if (deadline_now_ns() >= qmp->deadline_ns)
         return timed_out(err);
     nanosleep(&pause, NULL);
     return 0;
@@ -102,7 +95,7 @@ static void give_lock_back(struct qmp *qmp)
 static int wait_for(const struct qmp *qmp, short events, struct xcx_err *err)
 {
     struct pollfd fd = {qmp->fd, events, 0};
-    uint64_t now = now_ns();
+    uint64_t now = deadline_now_ns();
     uint64_t left_ns = qmp->deadline_ns > now ? qmp->deadline_ns - now : 0;
     int nr = poll(&fd, 1, (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS));
 

@@ -20,7 +20,6 @@
 #include "target_domain.h"
 #include "transport_ssh.h"
 
-#define NS_PER_S  UINT64_C(1000000000)
 #define ANSWER_NS (30 * NS_PER_S)
 /*
  * Less than send's: at boot nobody cancels it, and guests wait to be started.
@@ -78,6 +77,17 @@ static const char *cold_start(const struct journal_case *about,
              "its configuration (%.60s)",
              went_on ? "unless it was moved on since, " : "", about->name);
     return text;
+}
+
+static void tell_last_here(struct recover *recover,
+                           const struct journal_case *about,
+                           enum handover_entry entry)
+{
+    char text[256];
+
+    printf("%s: this host had the last complete copy of %s; %s\n", about->id,
+           about->name, cold_start(about, entry, text, sizeof(text)));
+    recover->worst = EXIT_STATUS_LOST;
 }
 
 /* A guest that has rebooted has another domid than its case. */
@@ -152,10 +162,7 @@ static void tell_source(struct recover *recover,
                result->settled ? "" : ", which was not told yet");
         break;
     case HANDOVER_LAST_HERE:
-        printf("%s: this host had the last complete copy of %s; %s\n",
-               about->id, about->name,
-               cold_start(about, result->entry, text, sizeof(text)));
-        recover->worst = EXIT_STATUS_LOST;
+        tell_last_here(recover, about, result->entry);
         return;
     case HANDOVER_LAST_EITHER:
         printf("%s: %s ran last here or at %s, which was fenced; %s\n",
@@ -180,7 +187,6 @@ static void tell_target(struct recover *recover,
                         const struct journal_case *about,
                         const struct handover_outcome *outcome)
 {
-    char text[256];
     bool told;
 
     switch (place_now(recover, about, outcome->entry, outcome->place, &told)) {
@@ -194,10 +200,7 @@ static void tell_target(struct recover *recover,
                about->id, about->name, about->peer);
         return;
     case HANDOVER_LAST_HERE:
-        printf("%s: this host had the last complete copy of %s; %s\n",
-               about->id, about->name,
-               cold_start(about, outcome->entry, text, sizeof(text)));
-        recover->worst = EXIT_STATUS_LOST;
+        tell_last_here(recover, about, outcome->entry);
         return;
     default:
         printf("%s: a whole copy of %s is paused here, and only %s knows "

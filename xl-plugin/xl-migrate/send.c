@@ -16,7 +16,6 @@
 #include "settle.h"
 #include "source_keys.h"
 
-#define NS_PER_S UINT64_C(1000000000)
 /*
  * A target that does not say that it is alive, and no word from it: its device
  * model and hotplug scripts.

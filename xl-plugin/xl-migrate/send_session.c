@@ -15,7 +15,6 @@
 #include "handover_run.h"
 #include "transport_ssh.h"
 
-#define NS_PER_S         UINT64_C(1000000000)
 #define HEAR_INTERVAL_NS (NS_PER_S / 5)
 /* How long what there is already is heard, if there is ever more of it. */
 #define HEAR_NS (NS_PER_S / 10)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "deadline.h"
+
 #define NS_PER_MS UINT64_C(1000000)
 /* How often is looked whether the user wants it back, or an act is retried. */
 #define SLICE_NS       (500 * NS_PER_MS)
@@ -27,14 +29,6 @@ struct settling {
 };
 
 enum verdict { GO_ON, LEAVE, BROKEN };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
-}
 
 static void sleep_ns(uint64_t pause_ns)
 {
@@ -90,7 +84,7 @@ static void lose(struct settling *settling, const struct xcx_err *why)
     peer_close(settling->params->peer);
     if (!settling->lost_ns) {
         tell_of_loss(settling, why);
-        settling->lost_ns = now_ns();
+        settling->lost_ns = deadline_now_ns();
         settling->pause_ns = 0;
     }
 }
@@ -156,7 +150,7 @@ static int on_say(void *opaque, enum handover_word word, const char *text,
 static enum verdict act_again(struct settling *settling,
                               const struct xcx_err *why)
 {
-    uint64_t now = now_ns();
+    uint64_t now = deadline_now_ns();
 
     /* Undecided where the guest is, unless it is the target's for good. */
     note(settling, why);
@@ -187,7 +181,7 @@ static enum verdict step(struct settling *settling, enum handover_event event,
     rc = handover_run(params->journal, &seam, event, &settling->outcome, &why);
     if (entry_of(settling) != before && params->ops->reached)
         params->ops->reached(params->ops->opaque, entry_of(settling));
-    settling->silent_ns = now_ns();
+    settling->silent_ns = deadline_now_ns();
     if (rc && settling->act_failed)
         return act_again(settling, &why);
     if (rc) {
@@ -251,16 +245,13 @@ static enum verdict reattach(struct settling *settling, struct xcx_err *err)
 
     if (params->ops->connect(params->ops->opaque, params->peer, &why) ||
         peer_of(settling)->ops->reattach(
-            peer_of(settling), &params->journal->about, &known, &why)) {
-        lose(settling, &why);
-        return GO_ON;
-    }
-    if (known && let_go_again(settling, &why)) {
+            peer_of(settling), &params->journal->about, &known, &why) ||
+        (known && let_go_again(settling, &why))) {
         lose(settling, &why);
         return GO_ON;
     }
     settling->lost_ns = 0;
-    settling->silent_ns = now_ns();
+    settling->silent_ns = deadline_now_ns();
     if (!known)
         return forgotten(settling, err);
     return step(settling,
@@ -273,9 +264,10 @@ static enum verdict reattach(struct settling *settling, struct xcx_err *err)
 static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
 {
     if (!settling->lost_ns)
-        settling->lost_ns = now_ns();
+        settling->lost_ns = deadline_now_ns();
     if (settling->pause_ns) {
-        if (now_ns() - settling->lost_ns >= settling->params->reconnect_ns)
+        if (deadline_now_ns() - settling->lost_ns >=
+            settling->params->reconnect_ns)
             return LEAVE;
         sleep_ns(settling->pause_ns);
     }
@@ -303,7 +295,7 @@ static enum verdict silence(struct settling *settling, struct xcx_err *err)
 
     if (settling->failing_ns)
         return step(settling, HANDOVER_LOOK, err);
-    if (now_ns() - settling->silent_ns < patience_ns(settling))
+    if (deadline_now_ns() - settling->silent_ns < patience_ns(settling))
         return GO_ON;
     xcx_err_set(&why, XCX_ERR_IO, 0, "the target does not answer");
     /* A new connection has not helped. */
@@ -355,7 +347,7 @@ static enum verdict hear(struct settling *settling, struct xcx_err *err)
     struct xcx_err why = XCX_ERR_INIT;
     struct peer_message message;
 
-    if (peer->ops->hear(peer, now_ns() + SLICE_NS, &message, &why)) {
+    if (peer->ops->hear(peer, deadline_now_ns() + SLICE_NS, &message, &why)) {
         lose(settling, &why);
         return GO_ON;
     }

@@ -17,8 +17,9 @@
 
 #include <xenstore.h>
 
+#include "deadline.h"
+
 #define NS_PER_MS        UINT64_C(1000000)
-#define NS_PER_S         UINT64_C(1000000000)
 
 #define PATH_BYTES       80
 #define REQUEST          "suspend"
@@ -33,14 +34,6 @@ struct wait {
     bool taken_back; /* xenstore: it never will */
     bool cancelled;  /* too late to take the request back */
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 const char *suspend_method_name(enum suspend_method method)
 {
@@ -274,7 +267,7 @@ static int look_at_request(struct wait *wait, struct xcx_err *err)
     if (request_is_taken(wait->suspend, XBT_NULL, &wait->taken, err) < 0)
         return -1;
     if (wait->taken)
-        wait->deadline_ns = now_ns() + wait->suspend->timeout_ns;
+        wait->deadline_ns = deadline_now_ns() + wait->suspend->timeout_ns;
     return 0;
 }
 
@@ -315,7 +308,7 @@ static int give_up(struct wait *wait, bool cancel, struct xcx_err *err)
                                "domain %" PRIu32 " did not take the request "
                                "to suspend within %" PRIu64 " s",
                                suspend->domid, suspend->timeout_ns / NS_PER_S);
-        wait->deadline_ns = now_ns() + suspend->timeout_ns;
+        wait->deadline_ns = deadline_now_ns() + suspend->timeout_ns;
     } else if (!cancel) {
         return timed_out(wait, err);
     }
@@ -326,7 +319,7 @@ static int give_up(struct wait *wait, bool cancel, struct xcx_err *err)
 static int wait_some(struct wait *wait, bool *ret_cancel, struct xcx_err *err)
 {
     struct suspend *suspend = wait->suspend;
-    uint64_t now = now_ns();
+    uint64_t now = deadline_now_ns();
     uint64_t left_ns = wait->deadline_ns > now ? wait->deadline_ns - now : 0;
     struct pollfd fds[NR_FDS] = {
         [FD_EVTCHN] = {xcx_suspender_fd(suspend->xen), POLLIN, 0},
@@ -357,7 +350,7 @@ static int wait_for_guest(struct wait *wait, struct xcx_err *err)
     while ((stopped = look(wait->suspend, err)) == 0) {
         if (look_at_request(wait, err) < 0)
             return -1;
-        if ((cancel || now_ns() >= wait->deadline_ns) &&
+        if ((cancel || deadline_now_ns() >= wait->deadline_ns) &&
             give_up(wait, cancel, err) < 0)
             return -1;
         cancel = false;
@@ -378,7 +371,7 @@ int suspend_guest(struct suspend *suspend, struct xcx_err *err)
     if (choose_method(suspend, err) < 0 || watch(suspend, err) < 0 ||
         ask(suspend, err) < 0)
         return -1;
-    wait.deadline_ns = now_ns() + suspend->timeout_ns;
+    wait.deadline_ns = deadline_now_ns() + suspend->timeout_ns;
     if (!wait_for_guest(&wait, err))
         return 0;
     suspend->may_stop_late = !suspend->suspended && !wait.taken_back;
