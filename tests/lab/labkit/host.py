@@ -104,11 +104,11 @@ class Host:
             log.write(b"\n---- power on ----\n")
         port = free_port()
         errors = os.path.join(self.lab.dir, f"{self.name}.qemu")
-        with open(errors, "wb") as out:
+        with process.uninterrupted(), open(errors, "wb") as out:
             proc = process.spawn(self._qemu_argv(port, cpu), out, with_parent)
-        self.lab.state["hosts"][self.name] = {
-            "qemu": process.identity(proc.pid), "ssh_port": port}
-        self.lab.save()
+            self.lab.state["hosts"][self.name] = {
+                "qemu": process.identity(proc.pid), "ssh_port": port}
+            self.lab.save()
 
     def power_off(self):
         """Power loss: the emulator is killed, nothing is told beforehand."""

@@ -5,6 +5,7 @@ A pid alone could by now belong to somebody else, so it is kept together with
 the process's start time and checked before a signal is sent.
 """
 
+import contextlib
 import ctypes
 import os
 import select
@@ -13,6 +14,7 @@ import subprocess
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
+ENDING = {signal.SIGINT, signal.SIGTERM}
 
 
 def start_time(pid):
@@ -59,6 +61,17 @@ def end(ident, grace_s=5):
             pass
 
 
+@contextlib.contextmanager
+def uninterrupted():
+    """Ctrl-C and a plain kill wait until the body is done: what it starts is
+    noted, too, so that it can be ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def spawn(argv, stdout, with_parent, **kwargs):
     """Starts a process in a session of its own, so that Ctrl-C passes it by.
 
@@ -67,6 +80,7 @@ def spawn(argv, stdout, with_parent, **kwargs):
     def prepare():
         if with_parent:
             LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # as it expects
 
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout,
                             stderr=subprocess.STDOUT, start_new_session=True,
