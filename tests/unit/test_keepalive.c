@@ -119,20 +119,25 @@ static void who_never_promised_is_not(void **state)
     assert_false(is_gone_within(1500));
 }
 
-/* What nobody has read yet, since all are busy, counts. */
+/*
+ * What nobody has read yet, since all are busy, counts. Each way for longer
+ * than was promised, which a busy machine is not to make a lie.
+ */
 static void who_is_heard_is_not(void **state)
 {
+    static const char slow[] = "{\"type\":\"alive\",\"within_s\":3}\n";
+
     (void)state;
-    peer_says(ALIVE);
+    peer_says(slow);
     read_all();
     start(1);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 20; i++) {
         assert_false(is_gone_within(200));
-        peer_says(ALIVE);
+        peer_says(slow);
     }
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 20; i++) {
         assert_false(is_gone_within(200));
-        peer_says(ALIVE);
+        peer_says(slow);
         read_all();
     }
 }

@@ -3,6 +3,7 @@
 #include "../../xl-plugin/xl-migrate/remote_shell.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,9 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "../../xl-plugin/xl-migrate/deadline.h"
+#include "scratch.h"
 
 #define LIMIT_MS 20000
 #define HOST     "sh -c \"$XL_MIGRATE_RUN\""
@@ -59,14 +63,21 @@ static void a_command_s_answer_and_status_are_its_own(void **state)
 static void a_late_answer_is_not_taken_for_the_next(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT;
+    char fifo[64], command[128];
+    int fd;
 
     (void)state;
-    assert_int_equal(remote_shell_run(&shell, "sleep 0.5; echo late; exit 1",
-                                      deadline_in_ms(50), &err),
-                     -1);
+    snprintf(fifo, sizeof(fifo), "%s/go", scratch_dir);
+    snprintf(command, sizeof(command), "read go <%s; echo late; exit 1", fifo);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(
+        remote_shell_run(&shell, command, deadline_in_ms(50), &err), -1);
     assert_int_equal(err.kind, XCX_ERR_IO);
     assert_int_equal(err.os_errno, ETIMEDOUT);
+    fd = open(fifo, O_RDWR | O_CLOEXEC); /* waits for no reader */
+    assert_int_equal(write(fd, "\n", 1), 1);
     expect("echo in time", 0, "in time\n");
+    close(fd);
 }
 
 static void a_shell_that_is_gone_is_an_error(void **state)
@@ -112,5 +123,5 @@ int main(void)
         TEST(a_text_in_quotes_is_one_word),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -2,6 +2,7 @@
 /* A configuration from a file, read by an xl that is a script of the test's. */
 #include "../../xl-plugin/xl-migrate/send_config.h"
 
+#include <fcntl.h>
 #include <libxl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,13 +20,16 @@
 #define SHORT_MS 200
 #define UUID     "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001"
 
-/* Says what it was asked; what it does hangs on the file's name. */
+/*
+ * Says what it was asked; what it does hangs on the file's name. "go" is a
+ * FIFO that the test opens.
+ */
 static const char xl[] =
     "#!/bin/sh\n"
     "echo \"$*\" >asked\n"
     "case $4 in\n"
     "*silent*) exec sleep 20 ;;\n"
-    "*held*) sleep 1 & ;;\n"
+    "*held*) read go <go & ;;\n"
     "*bad*) echo 'bad:3: no such key' >&2; echo more >&2; exit 1 ;;\n"
     "esac\n"
     "echo '{}'\n";
@@ -174,8 +178,10 @@ static void what_xl_does_not_take_is_refused_in_its_words(void **state)
 static void an_xl_that_does_not_end_is_not_waited_for(void **state)
 {
     static const char *const files[] = {"silent.cfg", "held.cfg"};
+    int go_fd;
 
     (void)state;
+    assert_int_equal(mkfifo("go", 0600), 0);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         uint64_t start_ns = deadline_now_ns();
         struct xcx_err err = XCX_ERR_INIT;
@@ -194,6 +200,9 @@ static void an_xl_that_does_not_end_is_not_waited_for(void **state)
                         15000000000);
         assert_null(json);
     }
+    go_fd = open("go", O_RDWR | O_CLOEXEC); /* waits for no reader */
+    assert_int_equal(write(go_fd, "\n", 1), 1);
+    close(go_fd);
 }
 
 static void without_a_file_it_is_the_guest_s_own(void **state)

@@ -395,7 +395,7 @@ static void test_a_late_cancel(void **state)
     suspend.cancel_fd = cancel;
     assert_int_equal(run(&pv, &suspend, &err), -1);
     assert_err(&err, XCX_ERR_CANCELLED, "it may still do so");
-    assert_in_range(deadline_now_ns() - start_ns, 1000000000, 3000000000);
+    assert_in_range(deadline_now_ns() - start_ns, 1000000000, 10000000000);
     close(cancel);
 }
 

@@ -15,9 +15,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#define LIMIT_MS 20000
 
 static const char *program;
 
@@ -58,14 +59,25 @@ static void bytes_go_there_and_back(void **state)
     transport_ssh_done(&transport, 0);
 }
 
-/* A program that has sent more than its peer takes, and says how much. */
+static int unsent_bytes(int fd)
+{
+    int nr_bytes = 0;
+
+    ioctl(fd, SIOCOUTQ, &nr_bytes);
+    return nr_bytes;
+}
+
+/*
+ * A program that sends more than its peer takes, whenever it is asked, and
+ * says how much was queued before and is now. In between that only gets less.
+ */
 static int hold_data(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t room = sizeof(address);
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    int fd = socket(AF_INET, SOCK_STREAM, 0), nr_bytes = 0;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
     static char bytes[65536];
 
     if (bind(listener, (struct sockaddr *)&address, room) ||
@@ -73,24 +85,35 @@ static int hold_data(void)
         getsockname(listener, (struct sockaddr *)&address, &room) ||
         connect(fd, (struct sockaddr *)&address, room))
         return 1;
-    for (int i = 0; i < 3;) {
-        struct timespec pause = {.tv_nsec = 20000000};
+    while (read(STDIN_FILENO, bytes, 1) == 1) {
+        int before_bytes = unsent_bytes(fd);
 
-        if (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+        while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
             continue;
-        nanosleep(&pause, NULL); /* until neither end takes more */
-        i++;
+        printf("%d %d\n", before_bytes, unsent_bytes(fd));
+        fflush(stdout);
     }
-    ioctl(fd, SIOCOUTQ, &nr_bytes);
-    printf("%d\n", nr_bytes);
-    fflush(stdout);
-    return read(STDIN_FILENO, bytes, 1) < 0;
+    return 0;
+}
+
+static void ask_for_data(struct transport_ssh *transport, int *ret_before_bytes,
+                         int *ret_now_bytes)
+{
+    char text[32];
+    ssize_t nr_bytes;
+
+    assert_int_equal(write(transport->to_fd, "?", 1), 1);
+    nr_bytes = read(transport->from_fd, text, sizeof(text) - 1);
+    assert_true(nr_bytes > 0);
+    text[nr_bytes] = 0;
+    assert_int_equal(sscanf(text, "%d %d", ret_before_bytes, ret_now_bytes), 2);
 }
 
 static void what_is_on_its_way_is_counted(void **state)
 {
+    uint64_t deadline_ns = deadline_in_ms(LIMIT_MS), queued_bytes;
     struct transport_ssh transport;
-    char text[32];
+    int last_bytes, before_bytes, now_bytes;
 
     (void)state;
     start(&transport, "", "exec sleep 100", "unused");
@@ -101,9 +124,14 @@ static void what_is_on_its_way_is_counted(void **state)
     assert_int_equal(transport_ssh_queued_bytes(&transport), 0);
 
     start(&transport, program, "hold", "");
-    assert_true(read(transport.from_fd, text, sizeof(text)) > 1);
-    assert_true(atoi(text) > 0);
-    assert_int_equal(transport_ssh_queued_bytes(&transport), atoi(text));
+    ask_for_data(&transport, &before_bytes, &now_bytes);
+    do { /* until neither end takes more */
+        assert_true(deadline_left_ms(deadline_ns) > 0);
+        last_bytes = now_bytes;
+        queued_bytes = transport_ssh_queued_bytes(&transport);
+        ask_for_data(&transport, &before_bytes, &now_bytes);
+    } while (before_bytes != last_bytes || before_bytes == 0);
+    assert_int_equal(queued_bytes, before_bytes);
     transport_ssh_done(&transport, 1000);
 }
 
