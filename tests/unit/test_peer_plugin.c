@@ -6,6 +6,8 @@
 #include "../../xl-plugin/xl-migrate/peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,6 +22,7 @@
 #include <cmocka.h>
 
 #include "../../xl-plugin/xl-migrate/deadline.h"
+#include "scratch.h"
 
 #define HELLO                                                                  \
     "echo "                                                                    \
@@ -79,8 +82,36 @@ ssize_t __wrap_read(int fd, void *bytes, size_t nr_bytes)
     return (ssize_t)at;
 }
 
+/* What the clock is ahead of time; other threads look at it, too. */
+static _Atomic uint64_t ahead_s;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
+{
+    int rc = __real_clock_gettime(clock, ret);
+
+    ret->tv_sec += (time_t)ahead_s;
+    return rc;
+}
+
+/* Where a target waits until the last line that it logged is heard; or -1. */
+static int heard_fd = -1;
+
+/* Each line that it logs takes long; what ssh says does not. */
+static void on_log(void *opaque, enum xcx_log_level level, const char *line)
+{
+    (void)opaque, (void)level;
+    if (strcmp(line, "l") != 0)
+        return;
+    ahead_s += 12;
+    if (heard_fd >= 0)
+        assert_int_equal(write(heard_fd, "\n", 1), 1);
+}
+
 static struct peer *open_peer(const char *host)
 {
+    static const struct xcx_log log = {.emit = on_log};
     static struct peer_address address;
     struct xcx_err err = XCX_ERR_INIT;
     struct peer *peer = NULL;
@@ -90,6 +121,7 @@ static struct peer *open_peer(const char *host)
         .host = host,
         .ssh = "",
         .timeout_s = 1,
+        .log = &log,
         .gone = gone_fd < 0 ? NULL : on_gone,
         .opaque = &gone_fd,
     };
@@ -208,6 +240,70 @@ static void who_says_no_to_begin_knows_nothing_of_the_case(void **state)
         if (!strstr(err.msg, rows[i].why))
             fail_msg("%s", err.msg);
         assert_int_equal(peer->refused, rows[i].refused);
+        peer_close(&peer);
+    }
+}
+
+/* A line is there once the one before is heard, so that none is early. */
+static void one_that_only_logs_does_not_begin(void **state)
+{
+    const struct journal_case about = {.id = "0a"};
+    const struct peer_begin begin = {.about = &about, .source = "host1"};
+    struct xcx_err err = XCX_ERR_INIT;
+    char path[PATH_MAX], host[PATH_MAX + 512];
+    struct peer *peer;
+    int fd;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/heard", scratch_dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    heard_fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(heard_fd >= 0);
+    snprintf(host, sizeof(host),
+             "# host2\n" HELLO READ_BEGIN "exec 3<>%s; for i in 1 2 3 4 5 6 7 "
+             "8; do " LOG "read line <&3; done; " LISTENING "exec sleep 1000",
+             path);
+    peer = open_peer(host);
+    assert_int_equal(peer->ops->begin(peer, &begin, &fd, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_IO);
+    assert_non_null(strstr(err.msg, ": no answer to \"begin\""));
+    assert_false(peer->refused);
+    peer_close(&peer);
+    close(heard_fd);
+    heard_fd = -1;
+}
+
+#define NO_CASE                                                                \
+    "echo "                                                                    \
+    "'{\"type\":\"error\",\"code\":\"no-such-case\",\"text\":\"n\"}'; "
+#define READY "echo '{\"type\":\"word\",\"word\":\"READY\"}'; "
+
+static void what_it_logs_does_not_mean_that_it_has_the_case(void **state)
+{
+    static const struct {
+        const char *target;
+        bool known;
+    } rows[] = {
+        {"# host2\n" HELLO "read line; " LOG LOG NO_CASE, false},
+        {"# host2\n" HELLO "read line; " LOG READY "exec sleep 1000", true},
+    };
+    const struct journal_case about = {.id = "0a"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct peer *peer = open_peer(rows[i].target);
+        struct xcx_err err = XCX_ERR_INIT;
+        struct peer_message message;
+        bool known = !rows[i].known;
+
+        if (peer->ops->reattach(peer, &about, &known, &err))
+            fail_msg("%s", err.msg);
+        assert_int_equal(known, rows[i].known);
+        if (known) {
+            assert_int_equal(peer->ops->hear(peer, 0, &message, &err), 0);
+            assert_int_equal(message.news, PEER_WORD);
+            assert_int_equal(message.word, HANDOVER_SAY_READY);
+        }
         peer_close(&peer);
     }
 }
@@ -375,6 +471,8 @@ int main(void)
         cmocka_unit_test(whoever_writes_data_to_it_is_freed),
         cmocka_unit_test(whoever_writes_data_to_it_behind_others_is_told),
         cmocka_unit_test(who_says_no_to_begin_knows_nothing_of_the_case),
+        cmocka_unit_test(one_that_only_logs_does_not_begin),
+        cmocka_unit_test(what_it_logs_does_not_mean_that_it_has_the_case),
         cmocka_unit_test(what_it_said_before_it_went_is_heard),
         cmocka_unit_test(one_that_says_ever_more_holds_nobody),
         cmocka_unit_test(what_is_there_already_is_heard),
@@ -385,5 +483,5 @@ int main(void)
     };
 
     signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -138,8 +138,8 @@ test_keepalive_SRC := $(CHANNEL_SRC) $(call migrate_src,keepalive.c)
 test_peer_plugin_SRC := $(CHANNEL_SRC) $(HANDOVER_RUN_SRC) $(call migrate_src, \
     keepalive.c peer.c peer_compose.c peer_plugin.c peer_stock.c \
     remote_shell.c spawn.c stock_list.c transport_ssh.c xenstore.c xl_answers.c)
-test_peer_plugin_LIBS = $(call pkglibs,xenstore) -Wl,--wrap=write \
-    -Wl,--wrap=read
+test_peer_plugin_LIBS = $(call pkglibs,xenstore) -Wl,--wrap=clock_gettime \
+    -Wl,--wrap=write -Wl,--wrap=read
 test_transport_ssh_SRC := $(call migrate_src,transport_ssh.c spawn.c lines.c)
 test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
     lines.c)

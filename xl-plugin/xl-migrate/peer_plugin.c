@@ -151,12 +151,11 @@ static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
 }
 
 /* The same, and silence is an error. what: what was asked for. */
-static int await_message(struct peer_plugin *plugin, uint64_t ms,
-                         const char *what, struct message *ret,
+static int await_message(struct peer_plugin *plugin, uint64_t deadline_ns,
+                         bool *last, const char *what, struct message *ret,
                          struct xcx_err *err)
 {
-    bool last = false;
-    int rc = next_message(plugin, deadline_in_ms(ms), &last, ret, err);
+    int rc = next_message(plugin, deadline_ns, last, ret, err);
 
     if (rc)
         return rc > 0 ? 0 : -1;
@@ -351,17 +350,23 @@ static int plugin_put_entry(struct peer *peer,
                : send_message(plugin_of(peer), &json, err);
 }
 
-/* Until a message of that type; what it logs meanwhile is logged. */
+/*
+ * Until a message of that type; what it logs meanwhile is logged, and gives it
+ * no more time.
+ */
 static int await_type(struct peer_plugin *plugin, const char *type,
                       const char *what, struct xcx_err *err)
 {
+    uint64_t deadline_ns = deadline_in_ms(ANSWER_MS);
+    bool last = false;
+
     for (;;) {
         struct message message = MESSAGE_INIT;
         struct peer_message unused;
         bool found;
         int rc;
 
-        if (await_message(plugin, ANSWER_MS, what, &message, err))
+        if (await_message(plugin, deadline_ns, &last, what, &message, err))
             return -1;
         found = !strcmp(message.type, type);
         plugin->peer.refused = !strcmp(message.type, "error");
@@ -415,6 +420,29 @@ static int take_reattached(struct peer_plugin *plugin,
     return *ret_known ? xcx_err_set(err, XCX_ERR_IO, 0, "%s", why.msg) : 0;
 }
 
+/* An answer; what it logs before is none, and is logged. */
+static int await_reattached(struct peer_plugin *plugin, struct message *ret,
+                            struct xcx_err *err)
+{
+    uint64_t deadline_ns = deadline_in_ms(CHANNEL_REATTACH_MS);
+    bool last = false;
+
+    for (;;) {
+        struct peer_message told;
+        int rc;
+
+        if (await_message(plugin, deadline_ns, &last, "\"reattach\"", ret, err))
+            return -1;
+        if (strcmp(ret->type, "log") != 0)
+            return 0;
+        rc = take(plugin, ret, &told, err);
+        message_done(ret);
+        if (rc)
+            return -1;
+        xcx_log(plugin->address->log, told.level, "%s", told.text);
+    }
+}
+
 static int plugin_reattach(struct peer *peer, const struct journal_case *about,
                            bool *ret_known, struct xcx_err *err)
 {
@@ -426,8 +454,7 @@ static int plugin_reattach(struct peer *peer, const struct journal_case *about,
     if (message_begin(&json, "reattach", err))
         return -1;
     json_text(&json, "id", about->id);
-    if (ask(plugin, &json, err) || await_message(plugin, CHANNEL_REATTACH_MS,
-                                                 "\"reattach\"", &message, err))
+    if (ask(plugin, &json, err) || await_reattached(plugin, &message, err))
         return -1;
     rc = take_reattached(plugin, &message, ret_known, err);
     message_done(&message);
@@ -499,8 +526,10 @@ static int greet(struct peer_plugin *plugin, bool *ret_absent,
 {
     struct message message = MESSAGE_INIT;
     struct xcx_err why = XCX_ERR_INIT;
-    int rc = await_message(plugin, peer_hello_ms(plugin->address),
-                           "a connection", &message, &why);
+    bool last = false;
+    int rc =
+        await_message(plugin, deadline_in_ms(peer_hello_ms(plugin->address)),
+                      &last, "a connection", &message, &why);
 
     if (rc) {
         *ret_absent = plugin->control.child.ended &&
