@@ -331,6 +331,21 @@ static void each_move_is_learnt_from(void **state)
     assert_string_equal(logged, "");
 }
 
+static void a_move_held_down_teaches_no_rate(void **state)
+{
+    struct forecast_costs costs;
+
+    (void)state;
+    has_moved();
+    session.was_limited = true;
+    send_check_learn(&session);
+    learnt(&costs);
+    assert_int_equal(costs.nr_seen, 1);
+    assert_int_equal(costs.resume_ns, 500 * MS);
+    assert_int_equal(costs.save_bytes_per_s, 0);
+    assert_int_equal(costs.link_bytes_per_s, 0);
+}
+
 static void what_is_not_known_teaches_nothing(void **state)
 {
     static const struct {
@@ -399,6 +414,7 @@ int main(void)
         TEST(a_dry_run_without_a_check_fails),
         TEST(cancelling_ends_it),
         TEST(each_move_is_learnt_from),
+        TEST(a_move_held_down_teaches_no_rate),
         TEST(what_is_not_known_teaches_nothing),
         TEST(what_cannot_be_kept_is_logged),
     };

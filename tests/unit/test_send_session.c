@@ -260,6 +260,21 @@ static void one_that_was_never_begun_is_not_listened_to(void **state)
     assert_string_equal(why.msg, "host2: no route");
 }
 
+/* Also by who tunes it while it goes on, and back again. */
+static void that_it_was_limited_is_kept(void **state)
+{
+    static const uint64_t bandwidths[] = {0, 5 << 20, 0};
+    struct xcx_policy_limits limits;
+
+    (void)state;
+    xcx_policy_limits_default(&limits);
+    for (size_t i = 0; i < sizeof(bandwidths) / sizeof(bandwidths[0]); i++) {
+        limits.bandwidth_bytes_per_s = bandwidths[i];
+        send_session_ops.limits(&session, &limits);
+        assert_int_equal(session.was_limited, i > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +286,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             one_that_was_never_begun_is_not_listened_to, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(that_it_was_limited_is_kept, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

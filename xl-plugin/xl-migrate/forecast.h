@@ -76,7 +76,7 @@ int forecast(const struct forecast_params *params,
 struct forecast_outcome {
     uint64_t setup_ns, resume_ns, finish_ns; /* as in forecast_costs */
     struct xcx_save_stats stats;
-    uint64_t link_bytes_per_s; /* as probed before; 0: it was not */
+    uint64_t link_bytes_per_s; /* as probed before; 0: teaches no rate */
 };
 
 /* The new one counts as much as all before it. */

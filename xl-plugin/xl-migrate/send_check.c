@@ -117,7 +117,9 @@ void send_check_learn(struct send_session *session)
     struct forecast_outcome outcome = {
         .setup_ns = report->setup_ns,
         .stats = *stats,
-        .link_bytes_per_s = session->link_bytes_per_s,
+        /* A rate that was held down says nothing of one that is not. */
+        .link_bytes_per_s =
+            session->was_limited ? 0 : session->link_bytes_per_s,
     };
     struct forecast_costs costs;
     struct xcx_err why = XCX_ERR_INIT;

@@ -226,6 +226,8 @@ static void on_limits(void *opaque, struct xcx_policy_limits *limits)
     control_serve(&session->control);
     if (session->control.fd >= 0)
         *limits = session->control.limits;
+    if (limits->bandwidth_bytes_per_s)
+        session->was_limited = true;
 }
 
 static uint64_t queued_bytes(void *opaque)

@@ -60,6 +60,7 @@ struct send_session {
     uint64_t looked_after_ns;  /* until then one that stops late is resumed */
     struct forecast_move move; /* of a link that was probed */
     uint64_t link_bytes_per_s; /* as probed; 0: it was not */
+    bool was_limited;          /* its bandwidth, at any time */
     struct report report;
 };
 
