@@ -298,20 +298,6 @@ static bool on_may_stop_late(void *opaque)
            deadline_now_ns() < session->looked_after_ns;
 }
 
-/* Nothing else would ever resume it. */
-static void look_after(struct send_session *session)
-{
-    uint64_t for_s = session->config.suspend_timeout_s;
-
-    if (!session->stream.suspend.may_stop_late)
-        return;
-    session->looked_after_ns = deadline_now_ns() + for_s * NS_PER_S;
-    xcx_log(&session->log, XCX_LOG_WARN,
-            "%s was asked to suspend and may still do so: it is looked after "
-            "for %u s, and then runs on",
-            session->domain.name, (unsigned)for_s);
-}
-
 static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
 {
     struct send_session *session = opaque;
@@ -378,7 +364,7 @@ static int hand_over(struct send_session *session, bool failed,
         .watched_ns = WATCHED_NS,
     };
 
-    look_after(session);
+    send_session_look_after(session);
     return settle(&params, ret, err);
 }
 

@@ -333,3 +333,16 @@ void send_session_done(struct send_session *session)
     host_close(&session->host);
     cancel_done(&session->cancel);
 }
+
+void send_session_look_after(struct send_session *session)
+{
+    uint64_t for_s = session->config.suspend_timeout_s;
+
+    if (!session->stream.suspend.may_stop_late)
+        return;
+    session->looked_after_ns = deadline_now_ns() + for_s * NS_PER_S;
+    xcx_log(&session->log, XCX_LOG_WARN,
+            "%s was asked to suspend and may still do so: it is looked after "
+            "for %u s, and then runs on",
+            session->domain.name, (unsigned)for_s);
+}

@@ -79,6 +79,12 @@ void send_session_open_control(struct send_session *session);
 void send_session_end_record(struct send_session *session,
                              const struct xcx_err *outcome);
 
+/*
+ * From now on, a guest that was asked to suspend and given up on is resumed if
+ * it does so after all: nothing else would ever do that.
+ */
+void send_session_look_after(struct send_session *session);
+
 /* As long as that is so, a target that goes silent ends the save. */
 void send_session_set_copying(struct send_session *session, bool copying);
 
