@@ -424,11 +424,23 @@ static bool is_probing(const struct xcx_sender *sender)
            sender->gain.nr_samples < XCX_GAIN_IN_A_ROW;
 }
 
+/* A worker must have a page to map: a batch may all be ballooned out. */
+static bool has_work(const struct xcx_sender *sender, const uint8_t *types,
+                     unsigned nr_pfns)
+{
+    for (unsigned i = 0; i < nr_pfns; i++)
+        if (xcx_page_type_has_data(types[i]) &&
+            !is_page_table(sender, types[i]))
+            return true;
+    return false;
+}
+
 /* Page tables, or all of it, to the direct set, the rest to the ticket. */
 static void split(struct xcx_sender *sender, struct xcx_ticket *ticket,
                   const uint64_t *pfns, const uint8_t *types, unsigned nr_pfns)
 {
     bool all_direct = !sender->pool.nr_workers ||
+                      !has_work(sender, types, nr_pfns) ||
                       (sender->by_gain && !sender->nr_in_flight &&
                        xcx_gain_is_too_few(&sender->gain, nr_pfns));
 

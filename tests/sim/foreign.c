@@ -244,6 +244,10 @@ void *xenforeignmemory_map2(xenforeignmemory_handle *fmem, uint32_t dom,
     struct sim_process *p = sim_self();
 
     (void)fmem;
+    if (!pages) { /* as mmap() of nothing */
+        errno = EINVAL;
+        return NULL;
+    }
     return err ? map_checked(p, dom, addr, prot, flags, pages, arr, err)
                : map_all_or_none(p, dom, addr, prot, flags, pages, arr);
 }
