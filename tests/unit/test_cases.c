@@ -181,42 +181,6 @@ static void an_unsettled_case_is_named(void **state)
     journal_remove(&target, NULL);
 }
 
-static void one_that_went_on_here_is_no_hindrance(void **state)
-{
-    static const struct {
-        enum handover_entry then;
-        bool hinders;
-    } all[] = {
-        {HANDOVER_GO, true},       {HANDOVER_DONE, true},
-        {HANDOVER_RESUMED, false}, {HANDOVER_FENCED, false},
-        {HANDOVER_LOST, true},
-    };
-    const struct journal_case newer = {.id = "0d", .name = "g", .uuid = UUID};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        struct xcx_err err = XCX_ERR_INIT;
-        struct journal journal;
-
-        add(&journal, "0c", JOURNAL_SOURCE);
-        assert_int_equal(journal_append(&journal, HANDOVER_OFFERED, 7, NULL),
-                         0);
-        assert_int_equal(journal_append(&journal, all[i].then, 7, NULL), 0);
-        /* In use: it may be newer, and this domain's. */
-        assert_int_equal(cases_check_newest(dir, &newer, &err), -1);
-        assert_string_equal(err.msg, "g stands still, and case 0c comes first: "
-                                     "recover it, and then this one");
-        journal_close(&journal);
-        assert_int_equal(cases_check_settled(dir, UUID, NULL),
-                         all[i].hinders ? -1 : 0);
-        assert_int_equal(cases_check_newest(dir, &newer, NULL),
-                         all[i].hinders ? -1 : 0);
-        assert_int_equal(
-            journal_open(&journal, dir, "0c", JOURNAL_SOURCE, NULL), 0);
-        journal_remove(&journal, NULL);
-    }
-}
-
 static void ids_differ(void **state)
 {
     char first[JOURNAL_ID_BYTES], second[JOURNAL_ID_BYTES];
@@ -247,7 +211,6 @@ int main(void)
         cmocka_unit_test(a_lock_leaves_no_file_behind),
         cmocka_unit_test(a_lock_on_a_file_that_was_removed_is_none),
         cmocka_unit_test(an_unsettled_case_is_named),
-        cmocka_unit_test(one_that_went_on_here_is_no_hindrance),
         cmocka_unit_test(ids_differ),
     };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * recover among several cases: which are asked for, which comes first, and as
- * what kind of target each is.
+ * recover among several cases: which are asked for, and as what kind of target
+ * each is.
  */
 #include "recover_world.h"
 
@@ -37,32 +37,6 @@ static void make_case_old(void)
     assert_int_equal(ftruncate(fileno(file), 0), 0);
     assert_true(fputs(text, file) >= 0);
     assert_int_equal(fclose(file), 0);
-}
-
-/* The guest stands still for a move that was begun after it went on. */
-static void an_older_case_waits_for_a_newer_one(void **state)
-{
-    static const struct recover_situation at = {AT_SOURCE(RESUMED, PAUSED, 7)};
-    struct journal_case newer = {
-        .id = "ff", .uuid = UUID, .name = "g1", .peer = "host3", .boot = BOOT};
-    struct journal journal;
-    char said[TEXT_BYTES];
-
-    (void)state;
-    recover_world_begin(&at);
-    assert_int_equal(journal_create(&journal, scratch_dir, &newer, NULL), 0);
-    assert_int_equal(journal_append(&journal, HANDOVER_OFFERED, 7, NULL), 0);
-    assert_int_equal(journal_append(&journal, HANDOVER_GO, 7, NULL), 0);
-    assert_int_equal(recover_world_run(NULL, PEER_FIND_OUT, false, said),
-                     EXIT_STATUS_UNDECIDED);
-    assert_non_null(strstr(said, "g1 stands still, and case ff comes first"));
-    assert_string_equal(recover_world.done, "");
-    journal_remove(&journal, NULL);
-    assert_int_equal(recover_world_run(NULL, PEER_FIND_OUT, false, said),
-                     EXIT_STATUS_DONE);
-    assert_string_equal(recover_world.done,
-                        "settle 7, resume 7, watch 7, ABORT, "
-                        "watch 7, ");
 }
 
 static void the_target_is_of_the_kind_that_it_was_sent_to(void **state)
@@ -145,7 +119,6 @@ static void who_is_asked_for_is_found_past_others_at_work(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_older_case_waits_for_a_newer_one),
         cmocka_unit_test(the_target_is_of_the_kind_that_it_was_sent_to),
         cmocka_unit_test(who_is_asked_for_is_found_past_others_at_work),
     };

@@ -168,20 +168,18 @@ void cases_unlock_domain(const char *dir, const char *uuid, int *fd)
     *fd = -1;
 }
 
-/* 1: the domain of uuid waits for it, 0: it does not; -1: as journal_open() */
-static int is_undecided(const char *dir, const struct case_name *name,
-                        const char *uuid, struct xcx_err *err)
+/* One in use by others is another domain's: its lock is ours. */
+static bool is_of(const char *dir, const struct case_name *name,
+                  const char *uuid)
 {
     struct journal journal;
-    bool undecided;
+    bool same;
 
-    if (journal_open(&journal, dir, name->id, name->side, err))
-        return -1;
-    undecided = !strcmp(journal.about.uuid, uuid) &&
-                journal.entry != HANDOVER_RESUMED &&
-                journal.entry != HANDOVER_FENCED;
+    if (journal_open(&journal, dir, name->id, name->side, NULL))
+        return false;
+    same = !strcmp(journal.about.uuid, uuid);
     journal_close(&journal);
-    return undecided;
+    return same;
 }
 
 int cases_check_settled(const char *dir, const char *uuid, struct xcx_err *err)
@@ -193,40 +191,11 @@ int cases_check_settled(const char *dir, const char *uuid, struct xcx_err *err)
     if (cases_list(dir, &names, &nr, err))
         return -1;
     for (unsigned i = 0; i < nr && !rc; i++) {
-        /* One in use by others is another domain's: its lock is ours. */
-        if (names[i].side == JOURNAL_SOURCE &&
-            is_undecided(dir, &names[i], uuid, NULL) > 0)
+        if (names[i].side == JOURNAL_SOURCE && is_of(dir, &names[i], uuid))
             rc = xcx_err_set(err, XCX_ERR_GUEST, 0,
                              "an earlier migration of this domain is not "
                              "settled: run xl-migrate recover %s",
                              names[i].id);
-    }
-    free(names);
-    return rc;
-}
-
-int cases_check_newest(const char *dir, const struct journal_case *about,
-                       struct xcx_err *err)
-{
-    struct case_name *names = NULL;
-    unsigned nr = 0;
-    int rc = 0;
-
-    if (cases_list(dir, &names, &nr, err))
-        return -1;
-    for (unsigned i = 0; i < nr && !rc; i++) {
-        struct xcx_err why = XCX_ERR_INIT;
-
-        if (names[i].side != JOURNAL_SOURCE || !strcmp(names[i].id, about->id))
-            continue;
-        rc = is_undecided(dir, &names[i], about->uuid, &why);
-        if (rc > 0 || (rc < 0 && why.kind != XCX_ERR_USAGE))
-            rc = xcx_err_set(err, XCX_ERR_RESOURCE, 0,
-                             "%.100s stands still, and case %s comes first: "
-                             "recover it, and then this one",
-                             about->name, names[i].id);
-        else
-            rc = 0;
     }
     free(names);
     return rc;

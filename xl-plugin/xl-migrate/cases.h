@@ -39,20 +39,10 @@ int cases_lock_domain(const char *dir, const char *uuid, int *ret_fd,
 void cases_unlock_domain(const char *dir, const char *uuid, int *fd);
 
 /*
- * GUEST if a case of this domain, its source here, is not settled; a case in
- * use is not seen, so that the answer is final only under the domain's lock. No
- * hindrance is one whose target just has not heard that the guest went on here
- * (RESUMED, FENCED): a newer one supersedes it. RESOURCE.
+ * GUEST if a case of this domain at this end is not settled; a case in use is
+ * not seen, so that the answer is final only under the domain's lock. RESOURCE.
  */
 int cases_check_settled(const char *dir, const char *uuid, struct xcx_err *err);
-
-/*
- * Under the domain's lock, and with about's case, whose guest went on here,
- * open: RESOURCE if a newer one decides where it may run now, or if one that
- * may be its is in use.
- */
-int cases_check_newest(const char *dir, const struct journal_case *about,
-                       struct xcx_err *err);
 
 /* A new case's ID. RESOURCE. */
 int cases_new_id(char ret_id[JOURNAL_ID_BYTES], struct xcx_err *err);

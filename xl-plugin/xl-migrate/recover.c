@@ -300,13 +300,9 @@ static void drop(struct recover *recover, const struct journal_case *about)
                about->name);
 }
 
-/*
- * First: the target may not be reached for long, and the guest is slowed. One
- * that stands still may do so for a move that was begun since.
- */
+/* First: the target may not be reached for long, and the guest is slowed. */
 static int lift_leftovers(struct recover *recover, struct xcx_err *err)
 {
-    const struct journal *journal = &recover->journal;
     enum handover_copy copy;
     uint32_t domid;
 
@@ -314,11 +310,7 @@ static int lift_leftovers(struct recover *recover, struct xcx_err *err)
         return -1;
     if (copy == HANDOVER_RUNNING)
         source_domain_settle(&recover->source, domid);
-    return copy == HANDOVER_PAUSED && (journal->entry == HANDOVER_RESUMED ||
-                                       journal->entry == HANDOVER_FENCED)
-               ? cases_check_newest(recover->config->journal_dir,
-                                    &journal->about, err)
-               : 0;
+    return 0;
 }
 
 /*
