@@ -233,7 +233,8 @@ static void leave_case(const struct recover_situation *at)
 
     snprintf(about.boot, sizeof(about.boot), "%s", at->boot);
     if (journal_create(&journal, scratch_dir, &about, &err) ||
-        (at->entry && journal_append(&journal, at->entry, 7, &err)))
+        (at->entry &&
+         journal_append(&journal, at->entry, at->unseen ? 0 : 7, &err)))
         fail_msg("%s", err.msg);
     journal_close(&journal);
 }

@@ -37,6 +37,7 @@ struct recover_situation {
     bool stay_paused, stock, fenced;
     enum handover_copy copy;
     uint32_t domid; /* the journal's is 7 */
+    bool unseen;    /* its entry was written when there was no domain */
     bool settle_fails;
     unsigned nr_busy; /* tries to resume it that meet a save at work */
     enum handover_word answer;

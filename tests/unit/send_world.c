@@ -73,6 +73,12 @@ int domain_get(struct host *host, uint32_t domid, struct domain *ret,
     return 0;
 }
 
+bool domain_is_away(const char *name)
+{
+    (void)name;
+    return false;
+}
+
 int domain_find(struct host *host, const char *text, struct domain *ret,
                 struct xcx_err *err)
 {

@@ -161,14 +161,15 @@ void settle_world_begin(struct settle_world *world, enum handover_entry entry)
 int settle_world_run(struct settle_world *world, enum handover_event first,
                      struct settle_result *ret, struct xcx_err *err)
 {
-    const struct settle_ops ops = {.opaque = world,
-                                   .look = on_look,
-                                   .act = on_act,
-                                   .connect = on_connect,
-                                   .let_go = on_let_go,
-                                   .told = on_told,
-                                   .cancelled = on_cancelled,
-                                   .may_stop_late = on_may_stop_late};
+    const struct settle_ops ops = {
+        .opaque = world,
+        .look = on_look,
+        .act = on_act,
+        .connect = on_connect,
+        .let_go = on_let_go,
+        .told = on_told,
+        .cancelled = on_cancelled,
+        .may_stop_late = world->is_recover ? NULL : on_may_stop_late};
     struct peer *peer = &world->peer;
     const struct settle_params params = {
         .journal = &world->journal,
@@ -176,7 +177,7 @@ int settle_world_run(struct settle_world *world, enum handover_event first,
         .peer = &peer,
         .first = first,
         .begun = true,
-        .reconnect_ns = MS(1),
+        .reconnect_ns = world->reconnect_ns ? world->reconnect_ns : MS(1),
         .answer_ns = MS(1),
         .watched_ns = world->watched_ns ? world->watched_ns : MS(60000),
     };

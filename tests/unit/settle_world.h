@@ -30,8 +30,10 @@ struct settle_world {
     int nr_connections; /* that can still be made */
     bool forgets;       /* knows nothing of the case when asked again */
     bool cancelled;
-    bool watched;        /* hear() fails once the target is gone */
-    uint64_t watched_ns; /* 0: a minute */
+    bool watched;          /* hear() fails once the target is gone */
+    bool is_recover;       /* which knows of no request to stop */
+    uint64_t watched_ns;   /* 0: a minute */
+    uint64_t reconnect_ns; /* 0: 1 ms */
     const struct settle_deed *deeds;
     char said[128]; /* by the source */
     char told[PEER_TEXT_BYTES];
@@ -41,7 +43,7 @@ struct settle_world {
 /* The journal with that entry; the target, which has the plugin. */
 void settle_world_begin(struct settle_world *world, enum handover_entry entry);
 
-/* settle(), with 1 ms for a connection and for an answer. */
+/* settle(), with 1 ms for an answer. */
 int settle_world_run(struct settle_world *world, enum handover_event first,
                      struct settle_result *ret, struct xcx_err *err);
 

@@ -35,6 +35,27 @@ static void a_resume_is_tried_again_once_the_target_has_given_up(void **state)
     assert_non_null(strstr(result.why.msg, "no memory"));
 }
 
+/* Its locks are free in the end, though it cannot say so. */
+static void a_resume_is_tried_again_without_the_target(void **state)
+{
+    static const struct settle_deed deeds[] = {{ENDS, 0}};
+    struct settle_world world = {.copy = HANDOVER_PAUSED,
+                                 .deeds = deeds,
+                                 .nr_failing_acts = 2,
+                                 .reconnect_ns = MS(1000)};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    settle_world_begin(&world, HANDOVER_OFFERED);
+    assert_int_equal(settle_world_run(&world, HANDOVER_WITHDRAW, &result, &err),
+                     0);
+    assert_int_equal(world.nr_acts, 3);
+    assert_int_equal(world.copy, HANDOVER_RUNNING);
+    assert_int_equal(result.place, HANDOVER_HERE);
+    journal_remove(&world.journal, NULL);
+}
+
 static void a_resume_that_never_succeeds_needs_recover(void **state)
 {
     static const struct settle_deed deeds[] = {{SILENT, 0}};
@@ -168,14 +189,16 @@ static void a_guest_that_stops_late_is_resumed(void **state)
         const struct settle_deed *deeds;
         int stops_at_look, nr_late_looks, nr_acts;
         enum handover_copy copy;
+        bool is_recover;
     } all[] = {
-        {"without a target", gone, 3, 9, 1, HANDOVER_RUNNING},
-        {"once all else is settled", settles, 6, 9, 1, HANDOVER_RUNNING},
+        {"for a send that died", gone, 3, 0, 1, HANDOVER_RUNNING, true},
+        {"without a target", gone, 3, 9, 1, HANDOVER_RUNNING, false},
+        {"once all else is settled", settles, 6, 9, 1, HANDOVER_RUNNING, false},
         {"never, and is not waited for for ever", settles, 0, 6, 0,
-         HANDOVER_RUNNING},
-        {"for somebody else", comes_back, 3, 0, 0, HANDOVER_PAUSED},
+         HANDOVER_RUNNING, false},
+        {"for somebody else", comes_back, 3, 0, 0, HANDOVER_PAUSED, false},
         {"for somebody else, as the target settles", settles, 3, 0, 0,
-         HANDOVER_PAUSED},
+         HANDOVER_PAUSED, false},
     };
 
     (void)state;
@@ -184,6 +207,7 @@ static void a_guest_that_stops_late_is_resumed(void **state)
                                      .deeds = all[i].deeds,
                                      .stops_at_look = all[i].stops_at_look,
                                      .nr_late_looks = all[i].nr_late_looks,
+                                     .is_recover = all[i].is_recover,
                                      .nr_connections =
                                          all[i].deeds == comes_back};
         struct settle_result result;
@@ -205,6 +229,26 @@ static void a_guest_that_stops_late_is_resumed(void **state)
     }
 }
 
+/* It may have been moved there since, by other means. */
+static void what_went_on_is_not_destroyed_by_an_old_case(void **state)
+{
+    static const struct settle_deed deeds[] = {{SETTLES, 0}};
+
+    (void)state;
+    for (int plugin = 0; plugin < 2; plugin++) {
+        struct settle_world world = {.copy = HANDOVER_ABSENT, .deeds = deeds};
+        struct settle_result result;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        settle_world_begin(&world, HANDOVER_RESUMED);
+        world.peer.plugin = plugin;
+        assert_int_equal(settle_world_run(&world, HANDOVER_LOOK, &result, &err),
+                         0);
+        assert_string_equal(world.said, plugin ? "ABORT" : "");
+        assert_true(result.settled);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +260,8 @@ int main(void)
         cmocka_unit_test(one_that_never_answers_is_not_asked_for_ever),
         cmocka_unit_test(a_loss_is_told_before_it_is_waited_for),
         cmocka_unit_test(a_guest_that_stops_late_is_resumed),
+        cmocka_unit_test(a_resume_is_tried_again_without_the_target),
+        cmocka_unit_test(what_went_on_is_not_destroyed_by_an_old_case),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove_empty);

@@ -20,7 +20,8 @@
 #include "running.h"
 
 #define ANSWER_MS 2000
-#define END_MS    60000
+/* A guest that was asked to suspend is waited for, and then looked after. */
+#define END_MS 180000
 
 static int help(void)
 {

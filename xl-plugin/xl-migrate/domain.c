@@ -402,8 +402,7 @@ static void pause_ms(unsigned ms)
         ;
 }
 
-/* As xl calls the source's copy once the target's may run. */
-static bool is_away(const char *name)
+bool domain_is_away(const char *name)
 {
     size_t nr_bytes = strlen(name), suffix_bytes = strlen(DOMAIN_SUFFIX_AWAY);
 
@@ -422,7 +421,7 @@ int domain_resume(struct host *host, uint32_t domid, unsigned timeout_ms,
         return -1;
     if (domain.state != DOMAIN_SUSPENDED)
         return 0;
-    if (is_away(domain.name))
+    if (domain_is_away(domain.name))
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "%.100s is being moved by xl migrate, and may run "
                            "elsewhere",

@@ -95,6 +95,9 @@ int domain_unpause(struct host *host, uint32_t domid, struct xcx_err *err);
 /* One that is gone already is fine. */
 int domain_destroy(struct host *host, uint32_t domid, struct xcx_err *err);
 
+/* Whether xl migrate has called it so, as its copy elsewhere may run. */
+bool domain_is_away(const char *name);
+
 /*
  * A suspended guest goes on where it was: device model, Xen, xenstored, in
  * this order. Does nothing to one that is not suspended; GUEST for one that xl

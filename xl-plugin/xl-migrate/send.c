@@ -78,6 +78,11 @@ static int check_state(struct send_session *session, struct xcx_err *err)
         return xcx_err_set(err, XCX_ERR_GUEST, 0, "%.100s is %s", domain->name,
                            states[domain->state]);
     }
+    if (domain_is_away(domain->name))
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "%.100s is called as xl migrate calls a guest that "
+                           "has moved: look at where it runs, and xl rename it",
+                           domain->name);
     if (domain->old_device_model)
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "%.100s runs on qemu-traditional, whose state "
@@ -537,13 +542,13 @@ static enum exit_status status_early(const struct send_session *session,
     return state == DOMAIN_RUNS ? EXIT_STATUS_AT_SOURCE : EXIT_STATUS_REFUSED;
 }
 
-/* No case is left. */
-static enum exit_status give_up(struct send_session *session,
+/* No case is left. checked: what was found is printed in a dry run. */
+static enum exit_status give_up(struct send_session *session, bool checked,
                                 enum exit_status status, const char *why)
 {
     if (session->hooked)
         run_failed_hooks(session, why);
-    if (status != EXIT_STATUS_REFUSED || !session->options->dry_run)
+    if (!checked || !session->options->dry_run)
         return tell(session, status, why);
     /* What a dry run reports is what was found, and that is printed. */
     progress_end(&session->progress);
@@ -559,15 +564,15 @@ static enum exit_status run(struct send_session *session)
     if (find(session, &err) || meet(session, &err) ||
         send_check(session, &refusal, &err)) {
         send_session_explain(session, &err);
-        return give_up(session, status_early(session, &err), err.msg);
+        return give_up(session, false, status_early(session, &err), err.msg);
     }
     if (xcx_err_is_set(&refusal))
-        return give_up(session, EXIT_STATUS_REFUSED, refusal.msg);
+        return give_up(session, true, EXIT_STATUS_REFUSED, refusal.msg);
     if (session->options->dry_run)
         return EXIT_STATUS_DONE;
     session->start_ns = deadline_now_ns(); /* looking is no part of the move */
     if (offer(session, &err))
-        return give_up(session, status_early(session, &err), err.msg);
+        return give_up(session, false, status_early(session, &err), err.msg);
     move(session, &err);
     return finish(session, &err);
 }

@@ -19,6 +19,7 @@ struct settling {
     bool withdrawn;       /* WITHDRAW was taken: said again when reattached */
     bool forgotten;       /* the target has settled it */
     bool went_on;         /* the source's for good, and seen running */
+    bool is_gone;         /* as of the last look */
     uint64_t lost_ns;     /* when the connection was lost; 0: it was not */
     uint64_t pause_ns;    /* before the next try */
     uint64_t silent_ns;   /* when the last word came, or was said */
@@ -106,6 +107,14 @@ static bool may_stop_late(const struct settling *settling)
            ops->may_stop_late(ops->opaque);
 }
 
+/* One that stops now does so for a request of ours. */
+static bool stops_for_us(const struct settling *settling)
+{
+    return settling->params->ops->may_stop_late
+               ? may_stop_late(settling)
+               : settling->params->first == HANDOVER_WITHDRAW;
+}
+
 /* A guest that went on and stands still again has been stopped by others. */
 static int on_look(void *opaque, enum handover_copy *ret_copy,
                    uint32_t *ret_domid, struct xcx_err *err)
@@ -115,12 +124,13 @@ static int on_look(void *opaque, enum handover_copy *ret_copy,
 
     if (ops->look(ops->opaque, ret_copy, ret_domid, err))
         return -1;
+    settling->is_gone = *ret_copy == HANDOVER_ABSENT;
     if (!is_the_source_s(settling))
         return 0;
     if (*ret_copy == HANDOVER_RUNNING)
         settling->went_on = true;
     else if (*ret_copy == HANDOVER_PAUSED && settling->went_on &&
-             !may_stop_late(settling))
+             !stops_for_us(settling))
         *ret_copy = HANDOVER_RUNNING;
     return 0;
 }
@@ -134,15 +144,30 @@ static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
     return settling->act_failed ? -1 : 0;
 }
 
+/*
+ * A guest that went on and is not here any more may have been moved there
+ * since: stock xl knows no cases, and would destroy it for an old one.
+ */
+static bool may_hit_another_copy(const struct settling *settling,
+                                 enum handover_word word)
+{
+    return word == HANDOVER_SAY_ABORT && is_the_source_s(settling) &&
+           settling->is_gone && !peer_of(settling)->plugin;
+}
+
 static int on_say(void *opaque, enum handover_word word, const char *text,
                   struct xcx_err *err)
 {
-    const struct settling *settling = opaque;
+    struct settling *settling = opaque;
     struct peer *peer = peer_of(settling);
 
     (void)text;
     if (!peer)
         return xcx_err_set(err, XCX_ERR_IO, 0, "the target is not connected");
+    if (may_hit_another_copy(settling, word)) {
+        settling->forgotten = true;
+        return 0;
+    }
     return peer->ops->say(peer, word, err);
 }
 
@@ -263,6 +288,13 @@ static enum verdict reattach(struct settling *settling, struct xcx_err *err)
 
 static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
 {
+    /* What the target holds of it may be free by now. */
+    if (settling->failing_ns && is_the_source_s(settling)) {
+        enum verdict verdict = step(settling, HANDOVER_LOOK, err);
+
+        if (verdict != GO_ON)
+            return verdict;
+    }
     if (!settling->lost_ns)
         settling->lost_ns = deadline_now_ns();
     if (settling->pause_ns) {
@@ -372,11 +404,13 @@ static enum verdict hear(struct settling *settling, struct xcx_err *err)
 static bool takes_it_back(const struct settling *settling)
 {
     const struct settle_ops *ops = settling->params->ops;
+    /* Asked in any case: who waits for an answer gets one. */
+    bool cancelled = ops->cancelled && ops->cancelled(ops->opaque);
 
     if (settling->withdrawn || !may_withdraw(settling))
         return false;
-    return (entry_of(settling) == HANDOVER_OFFERED && settling->lost_ns) ||
-           (ops->cancelled && ops->cancelled(ops->opaque));
+    return cancelled ||
+           (entry_of(settling) == HANDOVER_OFFERED && settling->lost_ns);
 }
 
 /*
@@ -399,8 +433,9 @@ static bool has_stopped_late(struct settling *settling)
     enum handover_copy copy;
     uint32_t domid;
 
-    return !settling->failing_ns && may_stop_late(settling) &&
-           !on_look(settling, &copy, &domid, NULL) && copy == HANDOVER_PAUSED;
+    return !settling->failing_ns && is_the_source_s(settling) &&
+           stops_for_us(settling) && !on_look(settling, &copy, &domid, NULL) &&
+           copy == HANDOVER_PAUSED;
 }
 
 /* Over, whether the target need not be asked or has said so. */
@@ -430,6 +465,19 @@ static enum verdict next(struct settling *settling, struct xcx_err *err)
     return peer_of(settling) ? hear(settling, err) : reconnect(settling, err);
 }
 
+/* The target is lost, but the guest may yet stop for us. */
+static enum verdict look_after(struct settling *settling, struct xcx_err *err)
+{
+    enum verdict verdict = LEAVE;
+
+    while (verdict != BROKEN && may_stop_late(settling)) {
+        sleep_ns(SLICE_NS);
+        if (settling->failing_ns || has_stopped_late(settling))
+            verdict = step(settling, HANDOVER_LOOK, err);
+    }
+    return verdict;
+}
+
 /* Fenced: there is nobody to talk to, and it stays written down. */
 static enum verdict alone(struct settling *settling, struct xcx_err *err)
 {
@@ -448,6 +496,8 @@ int settle(const struct settle_params *params, struct settle_result *ret,
     while (verdict == GO_ON && !is_settled(&settling))
         verdict = params->first == HANDOVER_FENCE ? alone(&settling, err)
                                                   : next(&settling, err);
+    if (verdict == LEAVE)
+        verdict = look_after(&settling, err);
     if (verdict == BROKEN)
         return -1;
     *ret = (struct settle_result){

@@ -54,7 +54,8 @@ struct settle_ops {
      * Optional; true: the guest was asked to stop, and may do so though nobody
      * waits for it any more. As long as that is so, one that is the source's
      * for good is looked after, and resumed. Otherwise a guest that stops has
-     * been stopped by somebody else, who has it in hand.
+     * been stopped by somebody else, who has it in hand. Without it, a guest
+     * whose case was not decided at first may have been asked by who died.
      */
     bool (*may_stop_late)(void *opaque);
 };

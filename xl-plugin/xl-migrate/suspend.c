@@ -30,9 +30,9 @@ enum { FD_EVTCHN, FD_XENSTORE, FD_CANCEL, NR_FDS };
 struct wait {
     struct suspend *suspend;
     uint64_t deadline_ns;
-    bool taken;      /* xenstore: the guest has taken the request */
-    bool taken_back; /* xenstore: it never will */
-    bool cancelled;  /* too late to take the request back */
+    bool taken;     /* xenstore: the guest has taken the request */
+    bool never;     /* it does not stop any more, but by itself */
+    bool cancelled; /* too late to take the request back */
 };
 
 const char *suspend_method_name(enum suspend_method method)
@@ -234,8 +234,9 @@ static int ask(struct suspend *suspend, struct xcx_err *err)
 /* ---- waiting ------------------------------------------------------------ */
 
 /* 1: it has stopped, 0: not yet, -1: it never will. */
-static int look(struct suspend *suspend, struct xcx_err *err)
+static int look(struct wait *wait, struct xcx_err *err)
 {
+    struct suspend *suspend = wait->suspend;
     enum xcx_run_state state;
 
     if (xcx_suspender_run_state(suspend->xen, &state, err) < 0)
@@ -245,11 +246,13 @@ static int look(struct suspend *suspend, struct xcx_err *err)
         suspend->suspended = true;
         return 1;
     case XCX_SHUT_DOWN:
+        wait->never = true;
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "domain %" PRIu32 " shut down instead of "
                            "suspending",
                            suspend->domid);
     case XCX_GONE:
+        wait->never = true;
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "domain %" PRIu32 " was destroyed while it was to "
                            "suspend",
@@ -298,7 +301,7 @@ static int give_up(struct wait *wait, bool cancel, struct xcx_err *err)
     if (suspend->method == SUSPEND_XENSTORE && !wait->taken) {
         if (take_back(suspend, &wait->taken, err) < 0)
             return -1;
-        wait->taken_back = !wait->taken;
+        wait->never = !wait->taken;
         if (!wait->taken && cancel)
             return xcx_err_set(err, XCX_ERR_CANCELLED, 0,
                                "cancelled before domain %" PRIu32 " suspended",
@@ -347,7 +350,7 @@ static int wait_for_guest(struct wait *wait, struct xcx_err *err)
     bool cancel = false;
     int stopped;
 
-    while ((stopped = look(wait->suspend, err)) == 0) {
+    while ((stopped = look(wait, err)) == 0) {
         if (look_at_request(wait, err) < 0)
             return -1;
         if ((cancel || deadline_now_ns() >= wait->deadline_ns) &&
@@ -374,6 +377,6 @@ int suspend_guest(struct suspend *suspend, struct xcx_err *err)
     wait.deadline_ns = deadline_now_ns() + suspend->timeout_ns;
     if (!wait_for_guest(&wait, err))
         return 0;
-    suspend->may_stop_late = !suspend->suspended && !wait.taken_back;
+    suspend->may_stop_late = !suspend->suspended && !wait.never;
     return -1;
 }

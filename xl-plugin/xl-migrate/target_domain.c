@@ -5,9 +5,13 @@
 
 #include "domain.h"
 
-static bool is_the_cases(const struct journal *journal, uint32_t domid)
+static bool is_the_cases(const struct journal *journal, enum handover_copy copy,
+                         uint32_t domid)
 {
-    return !journal->entry || !journal->domid || domid == journal->domid;
+    if (!journal->entry || domid == journal->domid)
+        return true;
+    /* There was none when the entry was written: a whole one is another's. */
+    return !journal->domid && copy == HANDOVER_BUILDING;
 }
 
 int target_domain_look(void *opaque, enum handover_copy *ret_copy,
@@ -23,7 +27,7 @@ int target_domain_look(void *opaque, enum handover_copy *ret_copy,
         domain_look_target(target->host, journal->about.uuid,
                            journal->about.name, &copy, &domid, err))
         return -1;
-    if (!is_the_cases(journal, domid)) {
+    if (!is_the_cases(journal, copy, domid)) {
         copy = HANDOVER_ABSENT;
         domid = 0;
     }
