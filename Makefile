@@ -51,6 +51,8 @@ FUZZ_TESTS :=
 SLOW_TESTS :=
 
 LIB  := $(BUILD)/lib/libxcext.a
+# What objects depend on that have installed folders compiled in.
+PLACES := $(BUILD)/obj/places
 objs  = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 XCEXT_PKGS := xencontrol xenguest xenforeignmemory xencall xendevicemodel \
@@ -70,6 +72,15 @@ all: deps-build
 
 .PHONY: all-built
 all-built: $(LIB) $(PROGS:%=$(BUILD)/bin/%)
+
+# Written anew only when what it says has changed.
+$(PLACES): FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX) $(SYSCONFDIR)' | cmp -s - $@ || \
+	    echo '$(PREFIX) $(SYSCONFDIR)' >$@
+
+.PHONY: FORCE
+FORCE:
 
 $(BUILD)/obj/%.o: %.c
 	$(call say,CC,$<)
@@ -181,12 +192,12 @@ help:
 
 ## make demo         bring the lab up, live-migrate a guest there and back
 ## make check        unit tests, simulator, and the lab's standard suite
-## make check-quick  what needs neither root nor the lab
+## make check-quick  what needs neither the lab nor, packages apart, root
 ## make check-lab    the lab's standard suite alone
 ## make check-all    every test there is
 ## make check-asan   check-quick under the address sanitizer
 ## make all          the library and the programs
-## make install      install them (DESTDIR, PREFIX); uninstall removes them
+## make install      install them; make uninstall removes them
 ## make lint         style, arrows between the rooms, static analysis
 ## make format       run clang-format over the tree
 ## make bench        measure against stock in the simulator
@@ -196,6 +207,6 @@ help:
 ## make coverage     line coverage of check-quick
 ## make deps         install what is missing from Debian's packages
 ## make clean        remove what was built (downloads are kept)
-## Variables: V=1 (show commands), BUILD=dir, DESTDIR, PREFIX, CI=1
+## Variables: V=1 (show commands), BUILD=dir, DESTDIR, PREFIX, SYSCONFDIR, CI=1
 
 -include $(shell [ -d $(BUILD)/obj ] && find $(BUILD)/obj -name '*.d')

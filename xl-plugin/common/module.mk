@@ -5,7 +5,8 @@ COMMON_DIR := xl-plugin/common
 COMMON_SRC := $(sort $(wildcard $(COMMON_DIR)/*.c))
 COMMON_LIBS = $(call pkglibs,xlutil)
 
-# Installed below SYSCONFDIR: give make and make install the same PREFIX.
+# Installed below SYSCONFDIR.
+$(BUILD)/obj/$(COMMON_DIR)/config.o: $(PLACES)
 $(BUILD)/obj/$(COMMON_DIR)/config.o: EXTRA_CFLAGS = \
     -DCONFIG_DEFAULT_PATH='"$(SYSCONFDIR)/xen/xl-migrate.conf"'
 

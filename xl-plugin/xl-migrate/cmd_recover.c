@@ -29,9 +29,10 @@ static void help(void)
         "  --target-is-fenced   the target is switched off for good: the "
         "guest goes on\n                       here; if that is not so, it "
         "may run twice\n\n"
-        "Exit status: 0 all is settled, or the guest of a target that is "
-        "fenced runs here,\n2 wrong arguments, 6 not yet, 7 a guest runs "
-        "nowhere and is to be started from its\ndisks.\n");
+        "Exit status: 0 all is settled but what the other host will settle, "
+        "or the guest of\na target that is fenced runs here, 2 wrong "
+        "arguments, 6 not yet, 7 a guest runs\nnowhere and is to be started "
+        "from its disks.\n");
 }
 
 /* 0: go on; else the program ends with *ret_status. */

@@ -42,15 +42,16 @@ static void help(void)
         "  -e                       leave it without an xl monitor there\n"
         "  -D                       let it have the same domid there\n"
         "  --debug                  send all memory again and compare\n"
+        "  --live                   nothing, as with xl: it always is\n"
         "  --stock                  treat HOST as one without xl-migrate\n"
         "  --dry-run                check, forecast, and "
         "end\n" OPTIONS_LIMITS_HELP
         "  --reconnect-timeout S    a lost target is tried again for so long\n"
         "  --json                   the report as JSON\n"
-        "  --quiet                  errors only\n\n"
-        "Exit status: 0 done, 2 wrong arguments, 3 refused by a check, 4 "
-        "failed with the\nguest here, 5 failed with the guest at the target, "
-        "6 recover is needed, 7 lost.\n");
+        "  --quiet                  warnings and errors only\n\n"
+        "Exit status: 0 done, 2 wrong arguments, 3 refused by a check or not "
+        "running,\n4 failed with the guest here, 5 failed with the guest at "
+        "the target, 6 recover is\nneeded, 7 lost.\n");
 }
 
 /* 1: help was asked for. */

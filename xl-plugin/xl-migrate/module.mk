@@ -11,7 +11,8 @@ xl-migrate_DIR := sbin
 
 $(addprefix $(BUILD)/obj/$(XL_MIGRATE_DIR)/,main.o cmd_check.o cmd_receive.o send_check.o): \
     EXTRA_CFLAGS = -DXL_MIGRATE_VERSION='"$(XL_MIGRATE_VERSION)"'
-# What xl is told to restore with: give make and make install the same PREFIX.
+# What xl is told to restore with.
+$(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_case.o: $(PLACES)
 $(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_case.o: EXTRA_CFLAGS = \
     -DXL_SAVE_HELPER='"$(PREFIX)/$(xl-save-helper_DIR)/xl-save-helper"'
 

@@ -9,6 +9,8 @@ host        one emulated host: its QEMU, its console, commands in its Dom0
 link        the wire between the hosts (relay.c)
 guest       Xen guests on a host and their witness
 workloads   what a guest's witness does while it is moved
+process     programs on this machine that the lab starts and ends
+testing     what the lab's tests have in common
 cli         the `lab` command
 """
 
