@@ -49,6 +49,26 @@ static void arp_asks_for_its_own_address(void **state)
     assert_memory_equal(frame, want, sizeof(want));
 }
 
+/* The guest's port of a virtual switch is in a VLAN; the bridge's is not. */
+static void the_frame_is_in_the_vlan(void **state)
+{
+    static const uint8_t want[ANNOUNCE_FRAME_BYTES] = {
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff,             /* to all */
+        0x00, 0x16, 0x3e, 0x0a, 0x0b, 0x0c, 0x81, 0x00, /* from it; a tag */
+        0x0e, 0xd8, 0x80, 0x35,                         /* VLAN 3800; RARP */
+        0x00, 0x01, 0x08, 0x00, 6,    4,    0x00, 0x03, /* who am I? */
+        0x00, 0x16, 0x3e, 0x0a, 0x0b, 0x0c, 0,    0,    0, 0,
+        0x00, 0x16, 0x3e, 0x0a, 0x0b, 0x0c, 0,    0,    0, 0,
+    };
+    struct announce_nic tagged = nic;
+    uint8_t frame[ANNOUNCE_FRAME_BYTES];
+
+    (void)state;
+    tagged.vlan = 3800;
+    announce_rarp(&tagged, frame);
+    assert_memory_equal(frame, want, sizeof(want));
+}
+
 static void waits_grow_to_their_bound(void **state)
 {
     static const struct announce announce = {
@@ -102,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rarp_names_the_address_twice),
         cmocka_unit_test(arp_asks_for_its_own_address),
+        cmocka_unit_test(the_frame_is_in_the_vlan),
         cmocka_unit_test(waits_grow_to_their_bound),
         cmocka_unit_test(the_first_ipv4_address_is_taken),
         cmocka_unit_test(nothing_to_announce_is_no_error),

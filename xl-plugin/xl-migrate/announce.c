@@ -45,6 +45,10 @@ static void fill_frame(const struct announce_nic *nic, unsigned type,
     memset(ret, 0, ANNOUNCE_FRAME_BYTES);
     memset(to, 0xff, ETH_ALEN);
     to = put_bytes(to + ETH_ALEN, nic->mac, ETH_ALEN);
+    if (nic->vlan) {
+        to = put_16(to, ETHERTYPE_VLAN);
+        to = put_16(to, nic->vlan);
+    }
     to = put_16(to, type);
     to = put_16(to, HARDWARE_ETHERNET);
     to = put_16(to, ETHERTYPE_IP);

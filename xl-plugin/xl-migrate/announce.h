@@ -40,6 +40,7 @@ struct announce_nic {
     uint8_t ipv4[4];       /* all 0: not known */
     char bridge[IFNAMSIZ]; /* the frames go out there */
     char port[IFNAMSIZ];   /* the guest's; "": leave the entry */
+    unsigned vlan;         /* the frames' tag; 0: none */
 };
 
 /* Pure: the frames, and how long to wait before round N (from 0). */

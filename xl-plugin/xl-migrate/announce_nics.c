@@ -7,16 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vif_script.h"
+
 /* false: not on a bridge, or by a name that no device can have. */
 static bool fill_nic(const libxl_device_nic *from, uint32_t domid,
                      struct announce_nic *ret)
 {
-    if (!from->bridge || !*from->bridge || from->backend_domid ||
-        strlen(from->bridge) >= sizeof(ret->bridge))
-        return false;
     *ret = (struct announce_nic){.port = ""};
+    vif_script_bridge(vif_script_kind(from->script), from->bridge, ret->bridge,
+                      sizeof(ret->bridge), &ret->vlan);
+    if (!ret->bridge[0] || from->backend_domid)
+        return false;
     memcpy(ret->mac, from->mac, sizeof(ret->mac));
-    strcpy(ret->bridge, from->bridge);
     snprintf(ret->port, sizeof(ret->port), "vif%u.%d", (unsigned)domid,
              from->devid);
     announce_parse_ipv4(from->ip, ret->ipv4);

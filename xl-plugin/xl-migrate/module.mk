@@ -147,6 +147,7 @@ test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
 test_rendezvous_SRC := $(call migrate_src,rendezvous.c) \
     $(call common_src,directory.c)
 test_announce_SRC := $(call migrate_src,announce.c)
+test_vif_script_SRC := $(call migrate_src,vif_script.c)
 
 # receive on domains that the test directs (fake_target.c).
 TEST_PROGS += xl-migrate-receive-fake
