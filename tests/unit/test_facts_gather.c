@@ -118,6 +118,8 @@ static void test_disks(void **state)
     disks[0].vdev = (char *)"xvda";
     disks[0].pdev_path = (char *)"/dev/vg/web";
     disks[0].readwrite = 1;
+    disks[0].format = LIBXL_DISK_FORMAT_RAW;
+    disks[4].format = LIBXL_DISK_FORMAT_QCOW2;
     disks[1].vdev = (char *)"hdc";
     disks[1].format = LIBXL_DISK_FORMAT_EMPTY;
     disks[2].vdev = (char *)"xvdb";
@@ -135,6 +137,8 @@ static void test_disks(void **state)
     assert_true(guest.disks[0].is_path && !guest.disks[0].read_only);
     assert_string_equal(guest.disks[0].path, "/dev/vg/web");
     assert_string_equal(guest.disks[0].script, "");
+    assert_false(guest.disks[0].is_image);
+    assert_true(guest.disks[4].is_image);
     assert_string_equal(guest.disks[1].path, "");
     assert_true(!guest.disks[1].is_path && guest.disks[1].read_only);
     assert_string_equal(guest.disks[2].script, "/etc/xen/scripts/block-iscsi");
@@ -172,6 +176,35 @@ static void test_nics(void **state)
     assert_string_equal(guest.nics[1].script, "");
 }
 
+/* Each script has its own way with the bridge's name. */
+static void test_bridges(void **state)
+{
+    static const struct {
+        const char *script, *name;
+        enum vif_script kind;
+        const char *bridge;
+    } rows[] = {
+        {NULL, "xenbr0.5", VIF_SCRIPT_BRIDGE, "xenbr0.5"},
+        {"vif-bridge", "xenbr0.5", VIF_SCRIPT_BRIDGE, "xenbr0.5"},
+        {"vif-openvswitch", "ovs.100:200", VIF_SCRIPT_VSWITCH, "ovs"},
+        {"vif-openvswitch", "ovs:200:300", VIF_SCRIPT_VSWITCH, "ovs"},
+        {"/opt/vif-openvswitch", "ovs", VIF_SCRIPT_VSWITCH, "ovs"},
+        {"vif-route", "xenbr0", VIF_SCRIPT_NONE, ""},
+        {"vif-nat", "xenbr0", VIF_SCRIPT_NONE, ""},
+        {"/etc/xen/scripts/my", "br.5", VIF_SCRIPT_OWN, "br.5"},
+    };
+
+    (void)state;
+    config.num_nics = 1;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        nics[0].script = (char *)rows[i].script;
+        nics[0].bridge = (char *)rows[i].name;
+        take();
+        assert_int_equal(guest.nics[0].kind, rows[i].kind);
+        assert_string_equal(guest.nics[0].bridge, rows[i].bridge);
+    }
+}
+
 static void test_files(void **state)
 {
     char path[] = "/tmp/xl-migrate-file-XXXXXX";
@@ -201,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_does_not_move, set_up),
         cmocka_unit_test_setup(test_disks, set_up),
         cmocka_unit_test_setup(test_nics, set_up),
+        cmocka_unit_test_setup(test_bridges, set_up),
         cmocka_unit_test(test_files),
     };
 

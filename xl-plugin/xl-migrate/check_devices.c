@@ -89,6 +89,20 @@ static const char *local_file_system(uint64_t magic)
     return NULL;
 }
 
+/*
+ * The size of an image file grows with what the guest writes, and a network
+ * file system shows it at one host seconds later than at the other.
+ */
+static bool has_fixed_size(const struct facts_disk *disk,
+                           const struct facts_file *here,
+                           const struct facts_file *there)
+{
+    if (!here || !here->has_size || !there->has_size)
+        return false;
+    return !disk->is_image || here->type == FACTS_FILE_BLOCK ||
+           there->type == FACTS_FILE_BLOCK;
+}
+
 /* It is at both ends. Is it the same? */
 static void compare_disk(struct checking *at, const struct facts_disk *disk,
                          const struct facts_file *here,
@@ -96,7 +110,7 @@ static void compare_disk(struct checking *at, const struct facts_disk *disk,
 {
     const char *local = local_file_system(there->fs_magic);
 
-    if (here && here->has_size && there->has_size &&
+    if (has_fixed_size(disk, here, there) &&
         here->size_bytes != there->size_bytes)
         check_add(at->check, "disk", CHECK_BLOCKER,
                   "give both hosts the same storage under this path",
@@ -181,26 +195,68 @@ void check_disks(struct checking *at)
 
 /* ---- the network -------------------------------------------------------- */
 
-static void check_bridge(struct checking *at, const char *bridge)
+static enum facts_answer has_bridge(const struct checking *at,
+                                    const struct facts_host *host,
+                                    const char *bridge)
 {
     int index = facts_query_bridge(at->query, bridge);
+
+    return index >= 0 && (unsigned)index < host->nr_bridges
+               ? host->bridges[index]
+               : FACTS_UNKNOWN;
+}
+
+/* A script that is not known may make something else of the name. */
+static void no_odd_bridge(struct checking *at, const struct facts_nic *nic)
+{
     char fix[CHECK_TEXT_BYTES];
 
-    if (index < 0 || (unsigned)index >= at->there->nr_bridges ||
-        at->there->bridges[index] == FACTS_UNKNOWN) {
+    snprintf(fix, sizeof(fix), "see that %.160s finds %.64s there", nic->script,
+             nic->bridge);
+    if (has_bridge(at, at->here, nic->bridge) == FACTS_YES)
+        check_add(at->check, "bridge", CHECK_WARNING, fix,
+                  "there is no %s on %s, as there is here", nic->bridge,
+                  at->target);
+    else
+        check_add(at->check, "bridge", CHECK_UNKNOWN, "",
+                  "there is no device %s on %s or here; what %s makes of it is "
+                  "not known",
+                  nic->bridge, at->target, nic->script);
+}
+
+static void no_bridge(struct checking *at, const struct facts_nic *nic)
+{
+    char fix[CHECK_TEXT_BYTES];
+
+    if (nic->kind == VIF_SCRIPT_OWN) {
+        no_odd_bridge(at, nic);
+        return;
+    }
+    snprintf(fix, sizeof(fix),
+             nic->kind == VIF_SCRIPT_VSWITCH
+                 ? "there: ovs-vsctl add-br %.64s, and join it to the same "
+                   "network"
+                 : "there: ip link add %.64s type bridge, and join it to the "
+                   "same network",
+             nic->bridge);
+    check_add(at->check, "bridge", CHECK_BLOCKER, fix,
+              "there is no bridge %s on %s", nic->bridge, at->target);
+}
+
+static void check_bridge(struct checking *at, const struct facts_nic *nic)
+{
+    switch (has_bridge(at, at->there, nic->bridge)) {
+    case FACTS_YES:
+        check_add(at->check, "bridge", CHECK_OK, "", "%s has the bridge %s",
+                  at->target, nic->bridge);
+        break;
+    case FACTS_NO:
+        no_bridge(at, nic);
+        break;
+    default:
         check_add(at->check, "bridge", CHECK_UNKNOWN, "",
                   "whether %s has a bridge %s was not found out", at->target,
-                  bridge);
-    } else if (at->there->bridges[index] == FACTS_YES) {
-        check_add(at->check, "bridge", CHECK_OK, "", "%s has the bridge %s",
-                  at->target, bridge);
-    } else {
-        snprintf(fix, sizeof(fix),
-                 "there: ip link add %.64s type bridge, and join it to the "
-                 "same network",
-                 bridge);
-        check_add(at->check, "bridge", CHECK_BLOCKER, fix,
-                  "there is no bridge %s on %s", bridge, at->target);
+                  nic->bridge);
     }
 }
 
@@ -236,7 +292,7 @@ void check_nics(struct checking *at)
         if (nic->script[0] && !is_said(guest, i, true))
             has_script(at, "script", nic->script);
         if (nic->bridge[0] && !is_said(guest, i, false))
-            check_bridge(at, nic->bridge);
+            check_bridge(at, nic);
     }
     if (guest->nr_nics_left_out)
         check_add(at->check, "bridge", CHECK_UNKNOWN, "",

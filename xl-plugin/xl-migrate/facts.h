@@ -30,6 +30,7 @@
 
 #include "domain.h"
 #include "json.h"
+#include "vif_script.h"
 #include "xcext.h"
 
 #define FACTS_MAX_FILES   64
@@ -48,11 +49,13 @@ struct facts_disk {
     char script[FACTS_PATH_BYTES]; /* whole path; "": none */
     bool is_path;   /* path is a file or device of this host's Dom0 */
     bool read_only; /* a CD or the like */
+    bool is_image;  /* qcow2, vhd and the like: a file of it may grow */
 };
 
 struct facts_nic {
-    char bridge[FACTS_NAME_BYTES]; /* "": none */
+    char bridge[FACTS_NAME_BYTES]; /* the device to look for; "": none */
     char script[FACTS_PATH_BYTES]; /* whole path; "": none */
+    enum vif_script kind;          /* of the script */
     bool elsewhere;                /* its backend is another domain's */
 };
 

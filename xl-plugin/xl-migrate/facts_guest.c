@@ -62,12 +62,17 @@ static void take_disk(struct facts_disk *ret, const libxl_device_disk *disk)
     /* With a script the "path" is whatever the script makes of it. */
     ret->is_path = !elsewhere && !ret->script[0] && ret->path[0] == '/';
     ret->read_only = !disk->readwrite;
+    ret->is_image = disk->format != LIBXL_DISK_FORMAT_RAW;
 }
 
 static void take_nic(struct facts_nic *ret, const libxl_device_nic *nic)
 {
+    unsigned vlan;
+
     ret->elsewhere = is_elsewhere(nic->backend_domid, nic->backend_domname);
-    copy(ret->bridge, sizeof(ret->bridge), nic->bridge);
+    ret->kind = vif_script_kind(nic->script);
+    vif_script_bridge(ret->kind, nic->bridge, ret->bridge, sizeof(ret->bridge),
+                      &vlan);
     copy_script(ret->script,
                 nic->script && nic->script[0] ? nic->script : VIF_SCRIPT);
 }

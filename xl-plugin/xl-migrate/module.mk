@@ -21,7 +21,8 @@ migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
 FACTS_SRC := $(call migrate_src,facts.c facts_xl.c facts_stock.c json.c \
     message.c)
 test_check_SRC := $(call migrate_src,check.c check_devices.c check_print.c \
-    lines.c) $(FACTS_SRC) tests/unit/check_sample.c
+    lines.c) $(FACTS_SRC) tests/unit/check_sample.c tests/unit/check_trial.c
+test_check_devices_SRC := $(test_check_SRC)
 test_check_print_SRC := $(call migrate_src,check_print.c json.c lines.c)
 test_facts_SRC := $(FACTS_SRC) tests/unit/check_sample.c
 ASK_SRC := $(call migrate_src,channel.c lines.c spawn.c transport_ssh.c)
@@ -37,7 +38,8 @@ test_send_check_SRC := $(call migrate_src,send_check.c precheck_print.c \
     $(FACTS_SRC) $(CONFIG_SRC)
 test_send_check_LIBS = $(COMMON_LIBS)
 test_forecast_SRC := $(call migrate_src,forecast.c)
-test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c) \
+test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c \
+    vif_script.c) \
     $(FACTS_SRC)
 test_facts_gather_LIBS = $(call pkglibs,xenlight xenstore)
 
