@@ -163,15 +163,19 @@ static void an_unsettled_case_is_named(void **state)
     struct journal journal, target;
 
     (void)state;
-    assert_int_equal(cases_check_settled(dir, UUID, &err), 0);
+    assert_int_equal(cases_check_settled(dir, UUID, NULL, &err), 0);
     add(&journal, "0c", JOURNAL_SOURCE);
     add(&target, "0d", JOURNAL_TARGET);
-    /* In use: another domain's, as this one's lock is ours. */
-    assert_int_equal(cases_check_settled(dir, UUID, &err), 0);
+    /* In use, by a recover that waits for the lock that is ours. */
+    assert_int_equal(cases_check_settled(dir, OTHER, NULL, &err), 0);
+    assert_int_equal(cases_check_settled(dir, UUID, NULL, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_RESOURCE);
+    assert_non_null(strstr(err.msg, "another process works on this case"));
+    err = XCX_ERR_INIT;
     journal_close(&journal);
     journal_close(&target);
-    assert_int_equal(cases_check_settled(dir, OTHER, &err), 0);
-    assert_int_equal(cases_check_settled(dir, UUID, &err), -1);
+    assert_int_equal(cases_check_settled(dir, OTHER, NULL, &err), 0);
+    assert_int_equal(cases_check_settled(dir, UUID, NULL, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_GUEST);
     assert_non_null(strstr(err.msg, "recover 0c"));
     assert_int_equal(journal_open(&journal, dir, "0c", JOURNAL_SOURCE, NULL),
@@ -179,6 +183,110 @@ static void an_unsettled_case_is_named(void **state)
     journal_remove(&journal, NULL);
     assert_int_equal(journal_open(&target, dir, "0d", JOURNAL_TARGET, NULL), 0);
     journal_remove(&target, NULL);
+}
+
+/* A journal of the right name with this text in it. */
+static void leave_file(const char *name, const char *text)
+{
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void remove_all(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -f %s/*", dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void no_number_of_leftovers_stops_another_guest(void **state)
+{
+    enum { NR_LEFT = 1025 };
+    struct xcx_err err = XCX_ERR_INIT;
+    struct case_name *names = NULL;
+    struct journal journal;
+    unsigned nr = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < NR_LEFT; i++) {
+        char name[64], text[512];
+
+        snprintf(name, sizeof(name), "%04x.target.journal", i);
+        snprintf(text, sizeof(text),
+                 "{\"version\":1,\"side\":\"target\",\"id\":\"%04x\","
+                 "\"uuid\":\"" OTHER "\",\"name\":\"left\","
+                 "\"peer\":\"host9\",\"boot\":\"" OTHER "\"}\n",
+                 i);
+        leave_file(name, text);
+    }
+    if (cases_check_settled(dir, UUID, NULL, &err))
+        fail_msg("%s", err.msg);
+    if (cases_list(dir, &names, &nr, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(nr, NR_LEFT);
+    assert_string_equal(names[0].id, "0000");
+    assert_string_equal(names[NR_LEFT - 1].id, "0400");
+    free(names);
+    add(&journal, "ffff", JOURNAL_SOURCE);
+    journal_close(&journal);
+    assert_int_equal(cases_check_settled(dir, UUID, NULL, &err), -1);
+    assert_non_null(strstr(err.msg, "recover ffff"));
+    remove_all();
+}
+
+static unsigned nr_warned;
+static char warned[512];
+
+static void on_warning(void *opaque, enum xcx_log_level level, const char *line)
+{
+    (void)opaque;
+    assert_int_equal(level, XCX_LOG_WARN);
+    nr_warned++;
+    snprintf(warned, sizeof(warned), "%s", line);
+}
+
+static void a_journal_that_cannot_be_read_is_named_and_skipped(void **state)
+{
+    static const struct xcx_log log = {.emit = on_warning};
+    static const struct {
+        const char *text;
+        mode_t mode;
+        unsigned nr_warned;
+    } rows[] = {
+        {"nonsense\n", 0600, 1},
+        {"", 0600, 1},
+        {"{\"version\":1}\n", 0666, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct xcx_err err = XCX_ERR_INIT;
+        struct journal journal;
+        char path[128];
+
+        nr_warned = 0;
+        leave_file("0a.source.journal", rows[i].text);
+        leave_file("0b.target.journal", rows[i].text);
+        snprintf(path, sizeof(path), "%s/0a.source.journal", dir);
+        assert_int_equal(chmod(path, rows[i].mode), 0);
+        if (cases_check_settled(dir, UUID, &log, &err))
+            fail_msg("%s", err.msg);
+        assert_int_equal(nr_warned, rows[i].nr_warned);
+        assert_non_null(strstr(warned, "0a.source.journal"));
+        add(&journal, "0c", JOURNAL_SOURCE);
+        journal_close(&journal);
+        assert_int_equal(cases_check_settled(dir, UUID, &log, &err), -1);
+        assert_non_null(strstr(err.msg, "recover 0c"));
+        remove_all();
+    }
 }
 
 static void ids_differ(void **state)
@@ -211,6 +319,8 @@ int main(void)
         cmocka_unit_test(a_lock_leaves_no_file_behind),
         cmocka_unit_test(a_lock_on_a_file_that_was_removed_is_none),
         cmocka_unit_test(an_unsettled_case_is_named),
+        cmocka_unit_test(no_number_of_leftovers_stops_another_guest),
+        cmocka_unit_test(a_journal_that_cannot_be_read_is_named_and_skipped),
         cmocka_unit_test(ids_differ),
     };
 

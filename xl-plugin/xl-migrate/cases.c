@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define ID_RANDOM_BYTES 16
+#define FIRST_NR_NAMES  64
 #define SOURCE_SUFFIX   ".source.journal"
 #define TARGET_SUFFIX   ".target.journal"
 
@@ -61,51 +62,75 @@ static int by_name(const void *left, const void *right)
     return order ? order : (int)a->side - (int)b->side;
 }
 
-static int read_names(DIR *stream, struct case_name *names, unsigned *ret_nr,
-                      struct xcx_err *err)
+int cases_each(const char *dir, cases_seen *seen, void *opaque,
+               struct xcx_err *err)
 {
+    DIR *stream = opendir(dir);
     const struct dirent *entry;
+    int rc = 0;
 
-    *ret_nr = 0;
-    while ((entry = readdir(stream))) {
+    if (!stream && errno == ENOENT)
+        return 0;
+    if (!stream)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "cannot read the journals' directory %s", dir);
+    while (!rc && (errno = 0, entry = readdir(stream))) {
         struct case_name name;
 
-        if (!take_name(entry->d_name, &name))
-            continue;
-        if (*ret_nr == CASES_MAX)
-            return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
-                               "more than %d journals", CASES_MAX);
-        names[(*ret_nr)++] = name;
+        if (take_name(entry->d_name, &name))
+            rc = seen(opaque, &name, err);
     }
-    qsort(names, *ret_nr, sizeof(*names), by_name);
+    if (!rc && errno)
+        rc = xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                         "cannot read the journals' directory %s", dir);
+    closedir(stream);
+    return rc;
+}
+
+/* ---- all of them in order ------------------------------------------------ */
+
+struct name_list {
+    struct case_name *names;
+    unsigned nr, nr_room;
+};
+
+static int add_name(void *opaque, const struct case_name *name,
+                    struct xcx_err *err)
+{
+    struct name_list *list = opaque;
+
+    if (list->nr == list->nr_room) {
+        unsigned nr_room = list->nr_room ? 2 * list->nr_room : FIRST_NR_NAMES;
+        struct case_name *names =
+            reallocarray(list->names, nr_room, sizeof(*names));
+
+        if (!names)
+            return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
+                               "list of journals");
+        list->names = names;
+        list->nr_room = nr_room;
+    }
+    list->names[list->nr++] = *name;
     return 0;
 }
 
 int cases_list(const char *dir, struct case_name **ret, unsigned *ret_nr,
                struct xcx_err *err)
 {
-    struct case_name *names = calloc(CASES_MAX, sizeof(*names));
-    DIR *stream = opendir(dir);
-    unsigned nr = 0;
-    int rc = 0;
+    struct name_list list = {.names = NULL};
 
-    if (!names)
-        rc = xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "list of journals");
-    else if (stream)
-        rc = read_names(stream, names, &nr, err);
-    else if (errno != ENOENT)
-        rc = xcx_err_set(err, XCX_ERR_RESOURCE, errno,
-                         "cannot read the journals' directory %s", dir);
-    if (stream)
-        closedir(stream);
-    if (rc) {
-        free(names);
+    if (cases_each(dir, add_name, &list, err)) {
+        free(list.names);
         return -1;
     }
-    *ret = names;
-    *ret_nr = nr;
+    if (list.nr)
+        qsort(list.names, list.nr, sizeof(*list.names), by_name);
+    *ret = list.names;
+    *ret_nr = list.nr;
     return 0;
 }
+
+/* ---- one process a domain ------------------------------------------------ */
 
 /* 1: locked; 0: the file is nobody's any more, and another may be there. */
 static int lock_file(const char *path, int *ret_fd, struct xcx_err *err)
@@ -168,37 +193,64 @@ void cases_unlock_domain(const char *dir, const char *uuid, int *fd)
     *fd = -1;
 }
 
-/* One in use by others is another domain's: its lock is ours. */
-static bool is_of(const char *dir, const struct case_name *name,
-                  const char *uuid)
-{
-    struct journal journal;
-    bool same;
+/* ---- what is not settled ------------------------------------------------- */
 
-    if (journal_open(&journal, dir, name->id, name->side, NULL))
-        return false;
-    same = !strcmp(journal.about.uuid, uuid);
-    journal_close(&journal);
-    return same;
+struct unsettled {
+    const char *dir, *uuid;
+    const struct xcx_log *log;
+};
+
+int cases_peek(const char *dir, const struct case_name *name,
+               const struct xcx_log *log, struct journal *ret)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (!journal_peek(ret, dir, name->id, name->side, &why))
+        return 0;
+    /* USAGE: the case was settled since its name was read. */
+    if (why.kind != XCX_ERR_USAGE)
+        xcx_log(log, XCX_LOG_WARN, "%s; skipped", why.msg);
+    return -1;
 }
 
-int cases_check_settled(const char *dir, const char *uuid, struct xcx_err *err)
+/* The process that holds the journal holds the domain, too, or is about to. */
+static int refuse_open_case(const struct unsettled *unsettled, const char *id,
+                            struct xcx_err *err)
 {
-    struct case_name *names = NULL;
-    unsigned nr = 0;
-    int rc = 0;
+    struct xcx_err why = XCX_ERR_INIT;
+    struct journal journal;
 
-    if (cases_list(dir, &names, &nr, err))
-        return -1;
-    for (unsigned i = 0; i < nr && !rc; i++) {
-        if (names[i].side == JOURNAL_SOURCE && is_of(dir, &names[i], uuid))
-            rc = xcx_err_set(err, XCX_ERR_GUEST, 0,
-                             "an earlier migration of this domain is not "
-                             "settled: run xl-migrate recover %s",
-                             names[i].id);
+    if (!journal_open(&journal, unsettled->dir, id, JOURNAL_SOURCE, &why)) {
+        journal_close(&journal);
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "an earlier migration of this domain is not "
+                           "settled: run xl-migrate recover %s",
+                           id);
     }
-    free(names);
-    return rc;
+    if (why.kind == XCX_ERR_USAGE)
+        return 0;
+    return xcx_err_set(err, why.kind, 0, "%s", why.msg);
+}
+
+static int check_source_case(void *opaque, const struct case_name *name,
+                             struct xcx_err *err)
+{
+    const struct unsettled *unsettled = opaque;
+    struct journal seen;
+
+    if (name->side != JOURNAL_SOURCE ||
+        cases_peek(unsettled->dir, name, unsettled->log, &seen) ||
+        strcmp(seen.about.uuid, unsettled->uuid) != 0)
+        return 0;
+    return refuse_open_case(unsettled, name->id, err);
+}
+
+int cases_check_settled(const char *dir, const char *uuid,
+                        const struct xcx_log *log, struct xcx_err *err)
+{
+    struct unsettled unsettled = {.dir = dir, .uuid = uuid, .log = log};
+
+    return cases_each(dir, check_source_case, &unsettled, err);
 }
 
 int cases_new_id(char ret_id[JOURNAL_ID_BYTES], struct xcx_err *err)

@@ -11,8 +11,6 @@
 #include "journal.h"
 #include "xcext.h"
 
-#define CASES_MAX 1024
-
 struct case_name {
     char id[JOURNAL_ID_BYTES];
     enum journal_side side;
@@ -21,12 +19,31 @@ struct case_name {
 /* Makes the folder and those above it, 0700. RESOURCE. */
 int cases_make_dir(const char *dir, struct xcx_err *err);
 
+/* Called for one journal; anything but 0 ends the walk with that. */
+typedef int cases_seen(void *opaque, const struct case_name *name,
+                       struct xcx_err *err);
+
 /*
- * All there are, sorted by name; *ret is malloc'ed, the caller's. No folder:
- * none. Errors: RESOURCE, for more than CASES_MAX, too.
+ * Calls seen() for each journal, in no order, however many there are. Files of
+ * other names are passed over. No folder: none. Errors: RESOURCE, and those of
+ * seen().
+ */
+int cases_each(const char *dir, cases_seen *seen, void *opaque,
+               struct xcx_err *err);
+
+/*
+ * All there are, sorted by name; *ret is malloc'ed, the caller's, NULL for
+ * none. No folder: none. Errors: RESOURCE.
  */
 int cases_list(const char *dir, struct case_name **ret, unsigned *ret_nr,
                struct xcx_err *err);
+
+/*
+ * journal_peek() for a walk over all: -1 for a journal that is gone by now, and
+ * for one that cannot be read, which is named in log and stops nothing.
+ */
+int cases_peek(const char *dir, const struct case_name *name,
+               const struct xcx_log *log, struct journal *ret);
 
 /*
  * One process a domain, as long as *ret_fd is open: the caller's to give to
@@ -39,10 +56,13 @@ int cases_lock_domain(const char *dir, const char *uuid, int *ret_fd,
 void cases_unlock_domain(const char *dir, const char *uuid, int *fd);
 
 /*
- * GUEST if a case of this domain at this end is not settled; a case in use is
- * not seen, so that the answer is final only under the domain's lock. RESOURCE.
+ * GUEST if a source's case of this domain is not settled. Cases of targets do
+ * not count. A journal that cannot be read is named in log and skipped. The
+ * answer is final only under the domain's lock. RESOURCE: also when another
+ * process holds a case of the domain.
  */
-int cases_check_settled(const char *dir, const char *uuid, struct xcx_err *err);
+int cases_check_settled(const char *dir, const char *uuid,
+                        const struct xcx_log *log, struct xcx_err *err);
 
 /* A new case's ID. RESOURCE. */
 int cases_new_id(char ret_id[JOURNAL_ID_BYTES], struct xcx_err *err);

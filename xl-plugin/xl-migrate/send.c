@@ -54,7 +54,7 @@ static int run_hooks(const struct send_session *session, enum hooks_phase phase,
 static int check_settled(struct send_session *session, struct xcx_err *err)
 {
     if (!cases_check_settled(session->config.journal_dir, session->domain.uuid,
-                             err))
+                             &session->log, err))
         return 0;
     session->unsettled = err->kind == XCX_ERR_GUEST;
     return -1;
