@@ -362,6 +362,28 @@ static void another_domid_is_another_domain(void **state)
     expect_file("domain", "paused 8\n");
 }
 
+/* The case is there: its source must not take it for one that never was. */
+static void a_reattach_that_fails_is_no_answer_about_the_case(void **state)
+{
+    struct source source;
+    char run_dir[160];
+
+    (void)state;
+    until_ready(&source, BEGIN);
+    expect_end(&source, 0, 0);
+    snprintf(run_dir, sizeof(run_dir), "%s/%0120d", getenv("FAKE_DIR"), 0);
+    setenv("XL_MIGRATE_RUN_DIR", run_dir, 1);
+    reattach(&source);
+    expect_text(hear(&source, "error"), "code", "reattach");
+    expect_end(&source, 2, -1);
+    snprintf(run_dir, sizeof(run_dir), "%s/run", getenv("FAKE_DIR"));
+    setenv("XL_MIGRATE_RUN_DIR", run_dir, 1);
+    expect_journal("READY");
+    reattach(&source);
+    hear_word(&source, "READY");
+    expect_end(&source, 0, -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, fake_source_clean)
 
 int main(int argc, char **argv)
@@ -384,6 +406,7 @@ int main(int argc, char **argv)
         TEST(an_unpause_that_fails_is_tried_again_by_the_next),
         TEST(after_a_reboot_the_copy_is_gone),
         TEST(another_domid_is_another_domain),
+        TEST(a_reattach_that_fails_is_no_answer_about_the_case),
     };
 
     (void)argc;

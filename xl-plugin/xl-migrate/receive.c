@@ -168,7 +168,7 @@ static int take_message(struct receive *receive, const struct message *message,
         if (!takers[i].take(receive, message, err))
             return 0;
         *ret_code = takers[i].code;
-        if (takers[i].take == receive_reattach && err->kind == XCX_ERR_USAGE)
+        if (receive->no_such_case)
             *ret_code = "no-such-case";
         return -1;
     }

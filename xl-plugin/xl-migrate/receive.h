@@ -59,6 +59,7 @@ struct receive {
     bool host_is_open;
     /* The case; its journal is open from begin or reattach to the end. */
     bool has_case;
+    bool no_such_case; /* the one that was asked for has no journal here */
     bool settled;
     struct journal journal;
     struct rendezvous rendezvous;

@@ -462,14 +462,23 @@ int receive_word(struct receive *receive, const struct message *message,
 
 /* ---- a case that was begun before --------------------------------------- */
 
+/* USAGE: there is no such case, and only then may the source hear so. */
+static int open_once(struct receive *receive, const char *id,
+                     struct xcx_err *ret_why)
+{
+    int rc = journal_open(&receive->journal, receive->config->journal_dir, id,
+                          JOURNAL_TARGET, ret_why);
+
+    receive->no_such_case = rc && ret_why->kind == XCX_ERR_USAGE;
+    return rc;
+}
+
 static int open_journal(struct receive *receive, const char *id,
                         struct xcx_err *err)
 {
-    const struct config *config = receive->config;
     struct xcx_err first = XCX_ERR_INIT, unasked = XCX_ERR_INIT;
 
-    if (!journal_open(&receive->journal, config->journal_dir, id,
-                      JOURNAL_TARGET, &first))
+    if (!open_once(receive, id, &first))
         return 0;
     /*
      * The one that has it may be waiting on a connection that is dead. Only
@@ -477,10 +486,12 @@ static int open_journal(struct receive *receive, const char *id,
      * not, it would ask for the case again as we do.
      */
     if (first.kind == XCX_ERR_RESOURCE &&
-        !rendezvous_ask_yield(config->run_dir, id,
-                              deadline_in_ms(CHANNEL_YIELD_MS), &unasked))
-        return journal_open(&receive->journal, config->journal_dir, id,
-                            JOURNAL_TARGET, err);
+        !rendezvous_ask_yield(receive->config->run_dir, id,
+                              deadline_in_ms(CHANNEL_YIELD_MS), &unasked)) {
+        first = XCX_ERR_INIT;
+        if (!open_once(receive, id, &first))
+            return 0;
+    }
     return xcx_err_set(err, first.kind, 0, "%s", first.msg);
 }
 
