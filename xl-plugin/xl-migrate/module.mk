@@ -116,8 +116,8 @@ test_recover_cases_SRC := $(test_recover_SRC)
 test_recover_cases_LIBS := $(test_recover_LIBS)
 test_recover_options_SRC := $(call migrate_src,cmd_recover.c)
 test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
-    progress.c report.c send.c send_session.c source_domain.c source_keys.c \
-    spawn.c transport_ssh.c) $(SETTLE_SRC) $(CONTROL_SRC) \
+    progress.c report.c send.c send_outcome.c send_session.c source_domain.c \
+    source_keys.c spawn.c transport_ssh.c) $(SETTLE_SRC) $(CONTROL_SRC) \
     $(call common_src,cancel.c record.c) tests/unit/case_sample.c \
     tests/unit/send_world.c
 test_send_outcome_LIBS = $(COMMON_LIBS) -Wl,--wrap=xcx_settle

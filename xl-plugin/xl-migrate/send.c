@@ -12,6 +12,7 @@
 #include "hooks.h"
 #include "send_check.h"
 #include "send_config.h"
+#include "send_outcome.h"
 #include "send_session.h"
 #include "settle.h"
 #include "source_keys.h"
@@ -373,126 +374,7 @@ static int hand_over(struct send_session *session, bool failed,
     return settle(&params, ret, err);
 }
 
-/* ---- the outcome --------------------------------------------------------- */
-
-static uint64_t between(uint64_t from_ns, uint64_t to_ns)
-{
-    return from_ns && to_ns > from_ns ? to_ns - from_ns : REPORT_UNKNOWN;
-}
-
-static void fill_report(struct send_session *session)
-{
-    const struct send_times *times = &session->stream.times;
-    struct report *report = &session->report;
-
-    report->stats = session->stream.stats;
-    report->bytes = session->stream.bytes;
-    report->total_ns = deadline_now_ns() - session->start_ns;
-    report->setup_ns = between(session->start_ns, times->start_ns);
-    report->downtime_ns = between(times->asked_ns, session->starting_ns);
-    report->suspend_ns = between(times->asked_ns, times->stopped_ns);
-    report->device_model_ns = between(times->stopped_ns, times->model_ns);
-    report->stream_ns = between(times->asked_ns, times->end_ns);
-    report->ready_ns = between(times->end_ns, session->ready_ns);
-    report->start_ns = between(session->ready_ns, session->starting_ns);
-}
-
-static enum exit_status status_of(const struct settle_result *result)
-{
-    switch (result->place) {
-    case HANDOVER_HERE:
-        return EXIT_STATUS_AT_SOURCE;
-    case HANDOVER_THERE:
-        return result->settled ? EXIT_STATUS_DONE : EXIT_STATUS_AT_TARGET;
-    case HANDOVER_UNDECIDED:
-        return EXIT_STATUS_UNDECIDED;
-    default:
-        return EXIT_STATUS_LOST;
-    }
-}
-
-static enum exit_status tell(struct send_session *session,
-                             enum exit_status status, const char *error)
-{
-    static const char *const results[] = {
-        [EXIT_STATUS_DONE] = "done",
-        [EXIT_STATUS_BROKEN] = "failed",
-        [EXIT_STATUS_USAGE] = "failed",
-        [EXIT_STATUS_REFUSED] = "refused",
-        [EXIT_STATUS_AT_SOURCE] = "failed-guest-at-source",
-        [EXIT_STATUS_AT_TARGET] = "failed-guest-at-target",
-        [EXIT_STATUS_UNDECIDED] = "needs-recover",
-        [EXIT_STATUS_LOST] = "lost",
-    };
-    struct report *report = &session->report;
-    struct xcx_err err = XCX_ERR_INIT;
-
-    progress_end(&session->progress);
-    fill_report(session);
-    report->result = results[status];
-    if (status != EXIT_STATUS_DONE)
-        snprintf(report->error, sizeof(report->error), "%s", error);
-    if (report->id[0] && session->config.stats_dir[0] &&
-        report_save(report, session->config.stats_dir, &err))
-        xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
-    if (status != EXIT_STATUS_DONE)
-        fprintf(stderr, "xl-migrate send: %s\n", error);
-    err = XCX_ERR_INIT;
-    if (session->options->json && report_print_json(report, stdout, &err))
-        fprintf(stderr, "xl-migrate send: %s\n", err.msg);
-    else if (!session->options->json && report->id[0] &&
-             !session->options->quiet)
-        report_print_text(report, stdout);
-    return status;
-}
-
-/* Where the guest is, and what to type. */
-static void advise(const struct send_session *session,
-                   const struct settle_result *result)
-{
-    if (result->place == HANDOVER_UNDECIDED)
-        fprintf(stderr,
-                "xl-migrate send: %s is suspended here and may be at %s: run "
-                "xl-migrate recover %s\n",
-                session->domain.name, session->options->host,
-                session->report.id);
-    else if (status_of(result) == EXIT_STATUS_LOST)
-        fprintf(stderr,
-                "xl-migrate send: %s runs nowhere: start it from its disks "
-                "with xl create and its configuration\n",
-                session->domain.name);
-    else if (!result->settled)
-        fprintf(stderr,
-                "xl-migrate send: %s has not been told how it ended: run "
-                "xl-migrate recover %s\n",
-                session->options->host, session->report.id);
-}
-
-/*
- * The domain that was to move is nowhere, but the guest may have rebooted
- * while it was copied: then xl has made a new domain of it, which runs here.
- */
-static void look_for_reboot(struct send_session *session,
-                            struct settle_result *result)
-{
-    const struct domain *domain = &session->domain;
-    enum handover_copy copy = HANDOVER_ABSENT;
-    struct xcx_err err = XCX_ERR_INIT;
-    uint32_t domid = 0;
-
-    if (status_of(result) != EXIT_STATUS_LOST)
-        return;
-    if (domain_look_target(&session->host, domain->uuid, domain->name, &copy,
-                           &domid, &err))
-        xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
-    if (copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING)
-        return;
-    result->place = HANDOVER_HERE;
-    fprintf(stderr,
-            "xl-migrate send: %s is here as domain %u: it was started anew "
-            "meanwhile\n",
-            domain->name, (unsigned)domid);
-}
+/* ---- the end ------------------------------------------------------------- */
 
 static void run_failed_hooks(const struct send_session *session,
                              const char *error)
@@ -517,15 +399,15 @@ static enum exit_status finish(struct send_session *session,
         failed = false;
         result.why = err;
     }
-    look_for_reboot(session, &result);
-    status = status_of(&result);
+    send_outcome_look_for_reboot(session, &result);
+    status = send_outcome_status(&result);
     error = failed ? failure->msg : result.why.msg;
     if (status == EXIT_STATUS_AT_SOURCE)
         run_failed_hooks(session, error);
-    tell(session, status, error);
+    send_outcome_tell(session, status, error);
     if (status == EXIT_STATUS_DONE)
         send_check_learn(session);
-    advise(session, &result);
+    send_outcome_advise(session, &result);
     return status;
 }
 
@@ -549,7 +431,7 @@ static enum exit_status give_up(struct send_session *session, bool checked,
     if (session->hooked)
         run_failed_hooks(session, why);
     if (!checked || !session->options->dry_run)
-        return tell(session, status, why);
+        return send_outcome_tell(session, status, why);
     /* What a dry run reports is what was found, and that is printed. */
     progress_end(&session->progress);
     fprintf(stderr, "xl-migrate send: %s\n", why);
