@@ -273,6 +273,12 @@ static int on_hear(struct peer *peer, uint64_t deadline_ns,
     return 0;
 }
 
+static void on_drop(struct peer *peer)
+{
+    (void)peer;
+    note_told("(drop)");
+}
+
 static void on_end(struct peer *peer)
 {
     (void)peer;
@@ -286,6 +292,7 @@ int peer_open(const struct peer_address *address, struct peer **ret,
                                   .say = on_say,
                                   .hear = on_hear,
                                   .end_data = on_end,
+                                  .drop_data = on_drop,
                                   .close = on_end};
     static struct peer peer;
 

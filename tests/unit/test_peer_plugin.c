@@ -208,6 +208,35 @@ static void whoever_writes_data_to_it_is_freed(void **state)
     peer_close(&peer);
 }
 
+/* Neither it nor what is behind it has read the data that are under way. */
+static void data_that_stay_half_end_at_once(void **state)
+{
+    const struct journal_case about = {.id = "0a"};
+    const struct peer_begin begin = {.about = &about, .source = "host1"};
+    struct peer *peer =
+        open_peer("# host2\ncase $XL_MIGRATE_RUN in *--data*) exec sleep "
+                  "1000;; esac; " HELLO LISTENING "exec sleep 1000");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+    struct pollfd data = {.events = 0};
+    int fd;
+
+    (void)state;
+    if (peer->ops->begin(peer, &begin, &fd, &err))
+        fail_msg("%s", err.msg);
+    data.fd = dup(fd);
+    assert_int_equal(write(fd, "half", 4), 4);
+    peer->ops->drop_data(peer);
+    assert_int_equal(poll(&data, 1, WAIT_MS), 1);
+    assert_int_equal(data.revents, POLLERR);
+    /* Words are another connection's. */
+    if (peer->ops->hear(peer, 0, &message, &err))
+        fail_msg("%s", err.msg);
+    peer->ops->drop_data(peer);
+    close(data.fd);
+    peer_close(&peer);
+}
+
 #define READ_BEGIN                                                             \
     "while read line; do case $line in *begin*) break;; esac; done; "
 #define LOG "echo '{\"type\":\"log\",\"level\":\"info\",\"text\":\"l\"}'; "
@@ -469,6 +498,7 @@ int main(void)
         cmocka_unit_test(one_that_goes_silent_is_lost),
         cmocka_unit_test(one_whose_command_leaves_others_is_lost_too),
         cmocka_unit_test(whoever_writes_data_to_it_is_freed),
+        cmocka_unit_test(data_that_stay_half_end_at_once),
         cmocka_unit_test(whoever_writes_data_to_it_behind_others_is_told),
         cmocka_unit_test(who_says_no_to_begin_knows_nothing_of_the_case),
         cmocka_unit_test(one_that_only_logs_does_not_begin),

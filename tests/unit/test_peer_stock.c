@@ -30,6 +30,10 @@ static const char xl[] =
     "      ! [ -e domain ] || echo \"$(cat domain) 1.0 " UUID " -\" ;;\n"
     "unpause) echo \"$*\" >>done; echo 'g1 7 128 1 -b----' >domain ;;\n"
     "destroy) echo \"$*\" >>done; rm domain ;;\n"
+    "migrate-receive)\n"
+    "      echo 'xl migration receiver ready, send binary domain data.'\n"
+    "      ! [ -e hangs ] || exec sleep 1000\n"
+    "      cat >/dev/null; echo 'unexpected end' >&2; exit 1 ;;\n"
     "esac\n";
 
 static char dir[] = "/tmp/xl-stock-XXXXXX";
@@ -155,6 +159,39 @@ static void what_is_withdrawn_is_destroyed_unless_it_runs(void **state)
         check(&all[i]);
 }
 
+/* Whether xl there gets its input's end or not: half a copy is none. */
+static void data_that_stay_half_end_its_copy(void **state)
+{
+    const struct peer_address address = {.host = SHELL, .ssh = ""};
+    const struct journal_case about = {.uuid = UUID, .name = "g1"};
+    const struct peer_begin begin = {.about = &about, .monitor = true};
+
+    (void)state;
+    for (int hangs = 0; hangs < 2; hangs++) {
+        struct peer *peer = NULL;
+        struct peer_message message;
+        struct xcx_err err = XCX_ERR_INIT;
+        char unused[TEXT_BYTES];
+        int fd;
+
+        if (hangs)
+            put("hangs", "");
+        if (peer_stock_open(&address, &peer, &err) ||
+            peer->ops->begin(peer, &begin, &fd, &err))
+            fail_msg("%s", err.msg);
+        assert_int_equal(write(fd, "half", 4), 4);
+        peer->ops->drop_data(peer);
+        hear(peer, &message);
+        assert_int_equal(message.news, PEER_WORD);
+        assert_int_equal(message.word, HANDOVER_SAY_ABORTED);
+        assert_string_equal(message.text, hangs
+                                              ? "there is no copy at the target"
+                                              : "unexpected end");
+        peer_close(&peer);
+        take("hangs", unused);
+    }
+}
+
 static int make_dir(void **state)
 {
     char path[4096];
@@ -184,6 +221,7 @@ int main(void)
         cmocka_unit_test(what_was_let_go_is_unpaused_unless_it_is_to_stay_so),
         cmocka_unit_test(before_go_what_is_seen_is_its_word),
         cmocka_unit_test(what_is_withdrawn_is_destroyed_unless_it_runs),
+        cmocka_unit_test(data_that_stay_half_end_its_copy),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -83,6 +83,13 @@ struct peer_ops {
     uint64_t (*queued_bytes)(struct peer *peer);
     /* All is written: the data's end. Then begin's fd is no more. Optional. */
     void (*end_data)(struct peer *peer);
+    /*
+     * The data will never be whole: ends their connection at once, whatever is
+     * still under way in it, so that the target gives up its half copy. Words
+     * can still be said and heard. Without effect before begin and after
+     * end_data; begin's fd is no more.
+     */
+    void (*drop_data)(struct peer *peer);
     /* Frees the peer. What was not said is not said. */
     void (*close)(struct peer *peer);
 };

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -471,6 +472,17 @@ static void plugin_end_data(struct peer *peer)
     transport_ssh_close_input(&plugin_of(peer)->data);
 }
 
+/* ssh may hold megabytes that the link takes minutes for. */
+static void plugin_drop_data(struct peer *peer)
+{
+    struct transport_ssh *data = &plugin_of(peer)->data;
+
+    if (data->to_fd < 0)
+        return;
+    spawn_signal(&data->child, SIGKILL);
+    transport_ssh_close_input(data);
+}
+
 static void plugin_close(struct peer *peer)
 {
     struct peer_plugin *plugin = plugin_of(peer);
@@ -493,6 +505,7 @@ static const struct peer_ops plugin_ops = {
     .is_watched = plugin_is_watched,
     .queued_bytes = plugin_queued_bytes,
     .end_data = plugin_end_data,
+    .drop_data = plugin_drop_data,
     .close = plugin_close,
 };
 

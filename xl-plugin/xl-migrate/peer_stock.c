@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ struct peer_stock {
     struct xl_answers answers;
     struct xcx_err garbled; /* what it said instead of an answer */
     bool receiving;         /* xl may still work on its copy */
+    uint64_t kill_ns;       /* when the connection of the data is; 0: never */
     enum handover_word said;
     enum handover_copy copy; /* as of the last look */
     uint32_t domid;
@@ -123,6 +125,16 @@ static void word(struct peer_message *ret, enum handover_word heard,
     snprintf(ret->text, sizeof(ret->text), "%s", text);
 }
 
+/* A link that stands still never brings the end of its input to xl. */
+static void end_dropped(struct peer_stock *stock)
+{
+    if (!stock->kill_ns || deadline_left_ms(stock->kill_ns))
+        return;
+    spawn_signal(&stock->data.child, SIGKILL);
+    stock->kill_ns = 0;
+    stock->receiving = false;
+}
+
 /* As long as xl works on its copy only its own answers count. */
 static int hear_receiver(struct peer_stock *stock, uint64_t deadline_ns,
                          struct peer_message *ret)
@@ -132,6 +144,7 @@ static int hear_receiver(struct peer_stock *stock, uint64_t deadline_ns,
     do {
         last = deadline_left_ms(deadline_ns) == 0;
         poll_receiver(stock, deadline_ns);
+        end_dropped(stock);
         if (stock->answers.heard == XL_ANSWER_STARTED && !stock->told_ready) {
             stock->receiving = false;
             stock->told_ready = true;
@@ -333,6 +346,17 @@ static void stock_end_data(struct peer *peer)
     transport_ssh_close_input(&stock_of(peer)->data);
 }
 
+/* xl says why, if the end of its input gets there in time. */
+static void stock_drop_data(struct peer *peer)
+{
+    struct peer_stock *stock = stock_of(peer);
+
+    if (stock->data.to_fd < 0)
+        return;
+    transport_ssh_close_input(&stock->data);
+    stock->kill_ns = deadline_in_ms(GRACE_MS);
+}
+
 static void stock_close(struct peer *peer)
 {
     struct peer_stock *stock = stock_of(peer);
@@ -349,6 +373,7 @@ static const struct peer_ops stock_ops = {
     .hear = stock_hear,
     .queued_bytes = stock_queued_bytes,
     .end_data = stock_end_data,
+    .drop_data = stock_drop_data,
     .close = stock_close,
 };
 

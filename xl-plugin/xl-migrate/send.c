@@ -255,8 +255,11 @@ static int move(struct send_session *session, struct xcx_err *err)
         rc = begin(session, err);
     if (!rc)
         rc = stream(session, err);
-    if (rc)
+    if (rc) {
         send_session_explain(session, err);
+        /* Else the target would wait for the rest, and we for the target. */
+        session->peer->ops->drop_data(session->peer);
+    }
     if (recorded)
         send_session_end_record(session, err);
     return rc;
