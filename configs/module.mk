@@ -34,4 +34,5 @@ for d in $(EXAMPLES_DIR) $(dir $(EXAMPLES_DIR)) $(HOOKS_DIR); do \
 endef
 
 # What is installed says what the command's own help does.
-QUICK_TESTS += tests/unit/test-documented tests/unit/test-install
+QUICK_TESTS += tests/unit/test-completion tests/unit/test-documented \
+    tests/unit/test-install

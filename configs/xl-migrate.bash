@@ -2,18 +2,38 @@
 # shellcheck shell=bash
 # Completion of xl-migrate's commands, options, domains and hosts.
 
-_xl_migrate_domains() {
-    xl list 2>/dev/null | awk 'NR > 1 && $2 != 0 { print $1 }'
+# Prints each guest whose name begins with WORD, quoted for the shell, one a
+# line. A name is any text of anyone's: it must never reach compgen -W, which
+# expands its words. The name ends where five columns from the right begin.
+_xl_migrate_domains() { # _xl_migrate_domains WORD
+    local columns='^(.*[^ ]) +([0-9]+) +[0-9]+ +[0-9]+'
+    local line name quoted
+    columns+='[[:space:]]+[-a-z]{6}[[:space:]]+[0-9.]+$'
+    while IFS= read -r line; do
+        [[ $line =~ $columns && ${BASH_REMATCH[2]} != 0 ]] || continue
+        name=${BASH_REMATCH[1]}
+        printf -v quoted %q "$name"
+        [[ $name == -* ]] && continue
+        [[ $name == "$1"* || $quoted == "$1"* ]] && printf '%s\n' "$quoted"
+    done < <(xl list 2>/dev/null)
 }
 
-# What stands where: the domain first, then the host.
+# Completes files; readline quotes their names, which are anyone's text too.
+_xl_migrate_files() { # _xl_migrate_files WORD
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
+# Completes the operands: the domain first, then the host.
 _xl_migrate_operand() { # _xl_migrate_operand COMMAND WORD NR-BEFORE
     case $1:$3 in
-    inspect:0) compgen -f -- "$2" ;;
+    inspect:0) _xl_migrate_files "$2" ;;
     send:0 | check:0 | recover:0 | status:0 | cancel:0 | tune:0 | monitor:0)
-        compgen -W "$(_xl_migrate_domains)" -- "$2"
+        mapfile -t COMPREPLY < <(_xl_migrate_domains "$2")
         ;;
-    send:1 | check:1) compgen -A hostname -- "$2" ;;
+    send:1 | check:1)
+        mapfile -t COMPREPLY < <(compgen -A hostname -- "$2")
+        ;;
     esac
 }
 
@@ -46,7 +66,7 @@ _xl_migrate() {
         return
         ;;
     -C)
-        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        _xl_migrate_files "$word"
         return
         ;;
     -s | --downtime | --bandwidth | --timeout | --reconnect-timeout | --probe)
@@ -66,8 +86,7 @@ _xl_migrate() {
         *) nr_operands=$((nr_operands + 1)) ;;
         esac
     done
-    mapfile -t COMPREPLY < <(_xl_migrate_operand "$command" "$word" \
-        "$nr_operands")
+    _xl_migrate_operand "$command" "$word" "$nr_operands"
 }
 
 complete -F _xl_migrate xl-migrate
