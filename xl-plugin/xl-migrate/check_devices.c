@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "check_devices.h"
+#include "check_parts.h"
 
 #include <inttypes.h>
 #include <linux/magic.h>

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* check_devices: the part of a check that is about devices; check.c's own. */
-#ifndef XL_MIGRATE_CHECK_DEVICES_H
-#define XL_MIGRATE_CHECK_DEVICES_H
+/*
+ * check_parts: what check.c makes its findings from: check_target.c and
+ * check_devices.c.
+ */
+#ifndef XL_MIGRATE_CHECK_PARTS_H
+#define XL_MIGRATE_CHECK_PARTS_H
 
 #include "check.h"
 
@@ -21,6 +24,9 @@ const char *check_kind_name(enum domain_kind kind);
 
 /* What does not move, whatever the target. */
 void check_fixed_devices(struct checking *at);
+
+/* What the target must have, devices apart. */
+void check_target(struct checking *at);
 
 /* What must be there. */
 void check_disks(struct checking *at);

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a host says of itself, as JSON. */
+#include "facts.h"
+
+#include <string.h>
+
+#include "facts_json.h"
+
+/* Numbers beyond these are nonsense rather than large. */
+#define MAX_VERSION 1000
+#define MAX_KIB     (UINT64_C(1) << 44)
+#define MAX_CPUS    (1U << 20)
+#define MAX_BYTES   (UINT64_C(1) << 62)
+
+static const char *const type_names[] = {"absent", "file", "block", "other"};
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- a host as JSON ----------------------------------------------------- */
+
+static void put_policy(struct json *json, const struct xcx_cpu_policy *policy)
+{
+    json_open_map(json, "cpu");
+    json_open_array(json, "leaves");
+    for (unsigned i = 0; i < policy->nr_leaves; i++) {
+        const struct xcx_cpu_leaf *leaf = &policy->leaves[i];
+
+        json_count(json, NULL, leaf->leaf);
+        json_count(json, NULL, leaf->subleaf);
+        json_count(json, NULL, leaf->a);
+        json_count(json, NULL, leaf->b);
+        json_count(json, NULL, leaf->c);
+        json_count(json, NULL, leaf->d);
+    }
+    json_close_array(json);
+    json_open_array(json, "msrs");
+    for (unsigned i = 0; i < policy->nr_msrs; i++) {
+        json_count(json, NULL, policy->msrs[i].index);
+        json_count(json, NULL, policy->msrs[i].value & UINT32_MAX);
+        json_count(json, NULL, policy->msrs[i].value >> 32);
+    }
+    json_close_array(json);
+    json_close_map(json);
+}
+
+static void put_files(struct json *json, const struct facts_host *host)
+{
+    json_open_array(json, "files");
+    for (unsigned i = 0; i < host->nr_files; i++) {
+        const struct facts_file *file = &host->files[i];
+
+        json_open_map(json, NULL);
+        json_text(json, "type", type_names[file->type]);
+        if (file->executable)
+            json_bool(json, "executable", true);
+        if (file->has_size)
+            json_count(json, "size_bytes", file->size_bytes);
+        if (file->fs_magic)
+            json_count(json, "fs_magic", file->fs_magic);
+        json_close_map(json);
+    }
+    json_close_array(json);
+}
+
+static void put_clashes(struct json *json, const struct facts_host *host)
+{
+    if (!host->has_clashes)
+        return;
+    json_open_array(json, "clashes");
+    for (unsigned i = 0; i < host->nr_clashes; i++) {
+        json_open_map(json, NULL);
+        json_count(json, "domid", host->clashes[i].domid);
+        json_text(json, "name", host->clashes[i].name);
+        json_text(json, "uuid", host->clashes[i].uuid);
+        json_close_map(json);
+    }
+    json_close_array(json);
+}
+
+static void put_answer(struct json *json, const char *key,
+                       enum facts_answer answer)
+{
+    if (answer != FACTS_UNKNOWN)
+        json_text(json, key, facts_answer_name(answer));
+}
+
+void facts_host_put(struct json *json, const char *key,
+                    const struct facts_host *host)
+{
+    json_open_map(json, key);
+    json_text(json, "host", host->host);
+    json_text(json, "boot", host->boot);
+    json_text(json, "version", host->version);
+    if (host->has_xen) {
+        json_open_map(json, "xen");
+        json_count(json, "major", host->xen_major);
+        json_count(json, "minor", host->xen_minor);
+        json_count(json, "total_kib", host->total_kib);
+        json_count(json, "free_kib", host->free_kib);
+        json_count(json, "nr_cpus", host->nr_cpus);
+        json_close_map(json);
+    }
+    put_answer(json, "pv", host->pv);
+    put_answer(json, "hvm", host->hvm);
+    put_answer(json, "hap", host->hap);
+    put_answer(json, "shadow", host->shadow);
+    put_answer(json, "autoballoon", host->autoballoon);
+    put_answer(json, "pool", host->pool);
+    put_clashes(json, host);
+    put_files(json, host);
+    json_open_array(json, "bridges");
+    for (unsigned i = 0; i < host->nr_bridges; i++)
+        json_text(json, NULL, facts_answer_name(host->bridges[i]));
+    json_close_array(json);
+    if (host->has_cpu_policy)
+        put_policy(json, &host->cpu_policy);
+    json_close_map(json);
+}
+
+static int get_policy(const struct message *host_from, struct facts_host *host,
+                      struct xcx_err *err)
+{
+    const struct message from = {.root = message_value(host_from, "cpu"),
+                                 .type = "facts' cpu"};
+    struct xcx_cpu_policy *policy = &host->cpu_policy;
+    uint32_t leaves[XCX_CPU_MAX_LEAVES * 6], msrs[XCX_CPU_MAX_MSRS * 3];
+    size_t nr_leaves = 0, nr_msrs = 0;
+
+    if (!from.root)
+        return 0;
+    if (facts_get_u32s(&from, "leaves", XCX_CPU_MAX_LEAVES, 6, leaves,
+                       &nr_leaves, err) ||
+        facts_get_u32s(&from, "msrs", XCX_CPU_MAX_MSRS, 3, msrs, &nr_msrs, err))
+        return -1;
+    for (size_t i = 0; i < nr_leaves; i++) {
+        const uint32_t *at = &leaves[i * 6];
+
+        policy->leaves[i] = (struct xcx_cpu_leaf){
+            .leaf = at[0],
+            .subleaf = at[1],
+            .a = at[2],
+            .b = at[3],
+            .c = at[4],
+            .d = at[5],
+        };
+    }
+    for (size_t i = 0; i < nr_msrs; i++) {
+        policy->msrs[i].index = msrs[i * 3];
+        policy->msrs[i].value =
+            (uint64_t)msrs[i * 3 + 2] << 32 | msrs[i * 3 + 1];
+    }
+    policy->nr_leaves = (unsigned)nr_leaves;
+    policy->nr_msrs = (unsigned)nr_msrs;
+    host->has_cpu_policy = true;
+    return 0;
+}
+
+static int get_file(yajl_val value, struct facts_file *file,
+                    struct xcx_err *err)
+{
+    const struct message from = {.root = value, .type = "facts' file"};
+    unsigned type;
+
+    if (facts_get_name_of(&from, "type", type_names, NR(type_names), &type,
+                          err) ||
+        message_bool(&from, "executable", &file->executable, err) ||
+        message_count(&from, "size_bytes", 0, MAX_BYTES, &file->size_bytes,
+                      err) ||
+        message_count(&from, "fs_magic", 0, UINT32_MAX, &file->fs_magic, err))
+        return -1;
+    file->has_size = message_value(&from, "size_bytes") != NULL;
+    file->type = (enum facts_file_type)type;
+    return 0;
+}
+
+static int get_files(const struct message *from,
+                     const struct facts_query *query, struct facts_host *host,
+                     struct xcx_err *err)
+{
+    yajl_val *values = NULL;
+    size_t nr;
+
+    if (facts_get_array(from, "files", FACTS_MAX_FILES, &values, &nr, err))
+        return -1;
+    if (nr && nr != query->nr_files)
+        return facts_improper("files", err);
+    for (size_t i = 0; i < nr; i++) {
+        if (get_file(values[i], &host->files[i], err))
+            return -1;
+    }
+    host->nr_files = (unsigned)nr;
+    return 0;
+}
+
+static int get_bridges(const struct message *from,
+                       const struct facts_query *query, struct facts_host *host,
+                       struct xcx_err *err)
+{
+    yajl_val *values = NULL;
+    size_t nr;
+
+    if (facts_get_array(from, "bridges", FACTS_MAX_BRIDGES, &values, &nr, err))
+        return -1;
+    if (nr && nr != query->nr_bridges)
+        return facts_improper("bridges", err);
+    for (size_t i = 0; i < nr; i++) {
+        const char *text = YAJL_GET_STRING(values[i]);
+
+        host->bridges[i] = text && strcmp(text, "yes") == 0  ? FACTS_YES
+                           : text && strcmp(text, "no") == 0 ? FACTS_NO
+                                                             : FACTS_UNKNOWN;
+    }
+    host->nr_bridges = (unsigned)nr;
+    return 0;
+}
+
+static int get_clashes(const struct message *from, struct facts_host *host,
+                       struct xcx_err *err)
+{
+    yajl_val *values = NULL;
+    size_t nr;
+
+    if (facts_get_array(from, "clashes", FACTS_MAX_CLASHES, &values, &nr, err))
+        return -1;
+    for (size_t i = 0; i < nr; i++) {
+        const struct message at = {.root = values[i], .type = "facts' clash"};
+        struct facts_clash *clash = &host->clashes[i];
+
+        if (facts_get_unsigned(&at, "domid", UINT16_MAX, &clash->domid, err) ||
+            facts_get_text(&at, "name", clash->name, sizeof(clash->name),
+                           err) ||
+            message_uuid(&at, "uuid", clash->uuid, sizeof(clash->uuid), err))
+            return -1;
+    }
+    host->nr_clashes = (unsigned)nr;
+    host->has_clashes = message_value(from, "clashes") != NULL;
+    return 0;
+}
+
+static int get_xen(const struct message *host_from, struct facts_host *host,
+                   struct xcx_err *err)
+{
+    const struct message from = {.root = message_value(host_from, "xen"),
+                                 .type = "facts' xen"};
+
+    if (!from.root)
+        return 0;
+    host->has_xen = true;
+    return facts_get_unsigned(&from, "major", MAX_VERSION, &host->xen_major,
+                              err) ||
+                   facts_get_unsigned(&from, "minor", MAX_VERSION,
+                                      &host->xen_minor, err) ||
+                   message_count(&from, "total_kib", 0, MAX_KIB,
+                                 &host->total_kib, err) ||
+                   message_count(&from, "free_kib", 0, MAX_KIB, &host->free_kib,
+                                 err) ||
+                   facts_get_unsigned(&from, "nr_cpus", MAX_CPUS,
+                                      &host->nr_cpus, err)
+               ? -1
+               : 0;
+}
+
+static int get_host(const struct message *from, const struct facts_query *query,
+                    struct facts_host *host, struct xcx_err *err)
+{
+    return facts_get_text(from, "host", host->host, sizeof(host->host), err) ||
+                   facts_get_text(from, "boot", host->boot, sizeof(host->boot),
+                                  err) ||
+                   facts_get_text(from, "version", host->version,
+                                  sizeof(host->version), err) ||
+                   get_xen(from, host, err) ||
+                   facts_get_answer(from, "pv", &host->pv, err) ||
+                   facts_get_answer(from, "hvm", &host->hvm, err) ||
+                   facts_get_answer(from, "hap", &host->hap, err) ||
+                   facts_get_answer(from, "shadow", &host->shadow, err) ||
+                   facts_get_answer(from, "autoballoon", &host->autoballoon,
+                                    err) ||
+                   facts_get_answer(from, "pool", &host->pool, err) ||
+                   get_clashes(from, host, err) ||
+                   get_files(from, query, host, err) ||
+                   get_bridges(from, query, host, err) ||
+                   get_policy(from, host, err)
+               ? -1
+               : 0;
+}
+
+int facts_host_get(yajl_val object, const struct facts_query *query,
+                   struct facts_host *ret_host, struct xcx_err *err)
+{
+    const struct message from = {.root = object, .type = "facts"};
+    struct facts_host host = {0};
+
+    if (!YAJL_IS_OBJECT(object))
+        return facts_improper("facts", err);
+    if (get_host(&from, query, &host, err))
+        return -1;
+    *ret_host = host;
+    return 0;
+}
