@@ -51,6 +51,19 @@ int xcx_survey(uint32_t domid, struct xcx_survey *ret_survey,
     return rc;
 }
 
+int xcx_is_hypervisor(uint32_t domid, unsigned nr_vcpus, bool *ret_is,
+                      struct xcx_err *err)
+{
+    struct xcx_hv hv;
+    int rc;
+
+    if (xcx_hv_open(&hv, domid, NULL, NULL, err))
+        return -1;
+    rc = xcx_hvm_is_hypervisor(&hv, nr_vcpus, ret_is, err);
+    xcx_hv_close(&hv);
+    return rc;
+}
+
 /* ---- CPU policies ------------------------------------------------------- */
 
 static int take(struct xcx_cpu_policy_blobs *blobs,

@@ -142,6 +142,39 @@ static const char *const no_features[] = {
     "OSPKE", "FDP_EXCP_ONLY", "NO_FPU_SEL", "APIC",
 };
 
+/*
+ * Hints. The names that end in "_NO" are hints, too: the CPU does not have the
+ * flaw. SPEC_CTRL's own bits are not: software writes the MSR.
+ */
+static const char *const hints[] = {
+    "ARCH_CAPS",
+    "MD_CLEAR",
+    "FB_CLEAR",
+    "RFDS_CLEAR",
+    "VERW_CLEAR",
+    "RSBA",
+    "RRSBA",
+    "SKIP_L1DFL",
+    "EIBRS",
+    "IBRS_ALWAYS",
+    "STIBP_ALWAYS",
+    "IBRS_FAST",
+    "IBPB_RET",
+    "IBPB_BRTYPE",
+    "IBRS_SAME_MODE",
+    "LFENCE_DISPATCH",
+    "ERMS",
+    "FSRM",
+    "FZRM",
+    "FSRS",
+    "FSRCS",
+    "CLDEMOTE",
+    "RSTR_FP_ERR_PTRS",
+    "NO_LMSL",
+    "HLE",
+    "RTM_ALWAYS_ABORT",
+};
+
 static const struct xcx_cpu_leaf *find_leaf(const struct xcx_cpu_policy *policy,
                                             uint32_t leaf, uint32_t subleaf)
 {
@@ -190,6 +223,7 @@ static uint32_t find_word(const struct xcx_cpu_policy *policy,
 
 /* What is missing, so far. */
 struct missing {
+    enum xcx_cpu_features sort;
     char *text;
     size_t bytes;
     size_t used;
@@ -237,6 +271,19 @@ static bool is_no_feature(unsigned word, const char *name)
     return false;
 }
 
+static enum xcx_cpu_features sort_of(const char *name)
+{
+    size_t length = strlen(name);
+
+    if (length > 3 && strcmp(name + length - 3, "_NO") == 0)
+        return XCX_CPU_HINTS;
+    for (size_t i = 0; i < NR(hints); i++) {
+        if (strcmp(name, hints[i]) == 0)
+            return XCX_CPU_HINTS;
+    }
+    return XCX_CPU_NEEDED;
+}
+
 static void compare_word(const struct xcx_cpu_policy *guest,
                          const struct xcx_cpu_policy *host, unsigned word,
                          struct missing *missing)
@@ -250,7 +297,8 @@ static void compare_word(const struct xcx_cpu_policy *guest,
         if (!(bits >> bit & 1))
             continue;
         name = feature_name(word * 32 + bit);
-        if (is_no_feature(word, name))
+        if (is_no_feature(word, name) ||
+            (name ? sort_of(name) : XCX_CPU_NEEDED) != missing->sort)
             continue;
         if (name)
             note(missing, "%s", name);
@@ -319,17 +367,21 @@ static void compare_states(const struct xcx_cpu_policy *guest,
 }
 
 unsigned xcx_cpu_policy_missing(const struct xcx_cpu_policy *guest,
-                                const struct xcx_cpu_policy *host, char *text,
+                                const struct xcx_cpu_policy *host,
+                                enum xcx_cpu_features sort, char *text,
                                 size_t text_bytes)
 {
-    struct missing missing = {.text = text, .bytes = text_bytes};
+    struct missing missing = {.sort = sort, .text = text, .bytes = text_bytes};
     uint64_t faulting;
 
     if (text_bytes)
         text[0] = 0;
-    compare_vendor(guest, host, &missing);
+    if (sort == XCX_CPU_NEEDED)
+        compare_vendor(guest, host, &missing);
     for (unsigned i = 0; i < NR(words); i++)
         compare_word(guest, host, i, &missing);
+    if (sort == XCX_CPU_HINTS)
+        return missing.nr;
     compare_states(guest, host, &missing);
     compare_limits(guest, host, &missing);
     faulting = find_msr(guest, MSR_PLATFORM_INFO) &

@@ -6,8 +6,13 @@
 
 #include <xenctrl.h>
 #include <xen/hvm/params.h>
+#include <xen/hvm/save.h>
 
 #include "base/cleanup.h"
+
+/* Of CR4 and of the EFER MSR. */
+#define CR4_VMXE  (UINT64_C(1) << 13)
+#define EFER_SVME (UINT64_C(1) << 12)
 
 /* What a receiver needs; the rest it builds anew or libxl sets. */
 static const uint32_t migrated_params[XCX_HVM_MAX_PARAMS] = {
@@ -83,5 +88,25 @@ int xcx_hvm_has_pv_drivers(const struct xcx_hv *hv, bool *ret_has,
     if (xc_hvm_param_get(hv->xch, hv->domid, HVM_PARAM_CALLBACK_IRQ, &callback))
         return xcx_hv_failed(hv, err, "get_param (callback)");
     *ret_has = callback != 0;
+    return 0;
+}
+
+int xcx_hvm_is_hypervisor(const struct xcx_hv *hv, unsigned nr_vcpus,
+                          bool *ret_is, struct xcx_err *err)
+{
+    *ret_is = false;
+    for (unsigned i = 0; i < nr_vcpus && !*ret_is; i++) {
+        HVM_SAVE_TYPE(CPU) cpu;
+
+        /* Xen has no record of a vCPU that is offline. */
+        if (xc_domain_hvm_getcontext_partial(hv->xch, hv->domid,
+                                             HVM_SAVE_CODE(CPU), (uint16_t)i,
+                                             &cpu, sizeof(cpu))) {
+            if (errno == ENODATA || errno == ENOENT)
+                continue;
+            return xcx_hv_failed(hv, err, "gethvmcontext_partial");
+        }
+        *ret_is = cpu.cr4 & CR4_VMXE || cpu.msr_efer & EFER_SVME;
+    }
     return 0;
 }

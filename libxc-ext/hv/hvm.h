@@ -37,4 +37,11 @@ int xcx_hvm_params(const struct xcx_hv *hv,
 int xcx_hvm_has_pv_drivers(const struct xcx_hv *hv, bool *ret_has,
                            struct xcx_err *err);
 
+/*
+ * Whether a vCPU has switched VMX or SVM on: the guest runs a hypervisor, or
+ * is about to. The domain may run; Xen pauses it for each look.
+ */
+int xcx_hvm_is_hypervisor(const struct xcx_hv *hv, unsigned nr_vcpus,
+                          bool *ret_is, struct xcx_err *err);
+
 #endif

@@ -108,6 +108,13 @@ struct xcx_survey {
 int xcx_survey(uint32_t domid, struct xcx_survey *ret_survey,
                struct xcx_err *err);
 
+/*
+ * Whether an HVM or PVH domain has switched VMX or SVM on, so that guests of
+ * its own may run. Xen pauses it for microseconds. Errors: HYPERCALL, RESOURCE.
+ */
+int xcx_is_hypervisor(uint32_t domid, unsigned nr_vcpus, bool *ret_is,
+                      struct xcx_err *err);
+
 /* Xen's own have some 120 leaves and 3 MSRs; empty leaves are left out. */
 #define XCX_CPU_MAX_LEAVES 256
 #define XCX_CPU_MAX_MSRS   32
@@ -137,13 +144,23 @@ int xcx_cpu_policy_of_host(bool hvm, struct xcx_cpu_policy *ret_policy,
                            struct xcx_err *err);
 
 /*
- * What the guest has and the host lacks, in words ("AVX2, BMI1, XSAVE state
- * 0x4"), cut to fit, into text; returns how many there are, 0: the guest can
- * run there. Pure; both may come from anywhere. Xen itself compares no more
- * than the highest leaves, and takes the features away without a word.
+ * NEEDED: instructions, registers and MSRs that software uses once it has seen
+ * the feature. HINTS: what software only chooses by: that the CPU does not
+ * have a flaw, that VERW clears buffers, that a way to copy is fast. Without
+ * those the guest runs as before, but may be slower or leave a flaw open.
+ */
+enum xcx_cpu_features { XCX_CPU_NEEDED, XCX_CPU_HINTS };
+
+/*
+ * The features of that sort that the guest has and the host lacks, in words
+ * ("AVX2, BMI1, XSAVE state 0x4"), cut to fit, into text; returns how many
+ * there are; 0 NEEDED: the guest can run there. Pure; both may come from
+ * anywhere. Xen itself compares no more than the highest leaves, and takes the
+ * features away without a word.
  */
 unsigned xcx_cpu_policy_missing(const struct xcx_cpu_policy *guest,
-                                const struct xcx_cpu_policy *host, char *text,
+                                const struct xcx_cpu_policy *host,
+                                enum xcx_cpu_features sort, char *text,
                                 size_t text_bytes);
 
 #define XCX_PROBE_MAX_SAMPLES 16

@@ -68,6 +68,11 @@ static void silent(void)
 {
     guest.suspend_feature = false;
 }
+static void has_moved_before(void)
+{
+    silent();
+    guest.suspend_unsaid = true;
+}
 static void paged_out(void)
 {
     guest.survey.nr_pages_paged = 12;
@@ -106,6 +111,16 @@ static void vnuma(void)
 static void nested(void)
 {
     guest.nested_hvm = true;
+    guest.is_hypervisor = FACTS_YES;
+}
+static void nested_unknown(void)
+{
+    guest.nested_hvm = true;
+}
+static void nested_not_used(void)
+{
+    guest.nested_hvm = true;
+    guest.is_hypervisor = FACTS_NO;
 }
 static void native_tsc(void)
 {
@@ -204,6 +219,12 @@ static void no_popcnt(void)
 {
     there.cpu_policy.leaves[0].c = 1;
 }
+static void no_md_clear(void)
+{
+    guest.cpu_policy.leaves[1] =
+        (struct xcx_cpu_leaf){.leaf = 7, .d = 1u << 10};
+    guest.cpu_policy.nr_leaves = 2;
+}
 static void cpu_unknown(void)
 {
     there.has_cpu_policy = false;
@@ -264,11 +285,53 @@ static void domains_unknown(void)
 static void no_pool(void)
 {
     put(guest.pool, "fast");
+    put(guest.pool_now, "fast");
     there.pool = FACTS_NO;
 }
 static void pool_unknown(void)
 {
     put(guest.pool, "fast");
+    put(guest.pool_now, "fast");
+    there.pool = FACTS_UNKNOWN;
+}
+static void other_pool_now(void)
+{
+    put(guest.pool, "fast");
+    put(guest.pool_now, "slow");
+    there.pool = FACTS_YES;
+}
+static void left_first_pool(void)
+{
+    put(guest.pool_now, "slow");
+}
+static void pinned(unsigned first, unsigned second)
+{
+    guest.nr_pins = 2;
+    facts_cpus_add(&guest.pins[0], 1);
+    facts_cpus_add(&guest.pins[1], first);
+    facts_cpus_add(&guest.pins[1], second);
+    there.has_cpus = true;
+    for (unsigned i = 0; i < 4; i++)
+        facts_cpus_add(&there.cpus, i);
+}
+static void pinned_elsewhere(void)
+{
+    pinned(9, 6);
+}
+static void cpus_unknown(void)
+{
+    pinned(2, 6);
+    there.has_cpus = false;
+}
+static void no_caps_here(void)
+{
+    put(guest.sched, "null");
+    wishes.may_throttle = true;
+}
+static void cap_is_lost(void)
+{
+    guest.cap = 50;
+    put(there.sched, "rtds");
 }
 static const struct check_change changes[] = {
     {dying, "state", CHECK_BLOCKER, "web is being destroyed", NULL},
@@ -281,6 +344,7 @@ static const struct check_change changes[] = {
     {pvh_no_drivers, "suspend", CHECK_BLOCKER, "web cannot be suspended",
      "CONFIG_XEN_PVH"},
     {silent, "suspend", CHECK_WARNING, "does not say", "feature-suspend"},
+    {has_moved_before, "suspend", CHECK_UNKNOWN, "since it has moved", NULL},
     {paged_out, "paged-out", CHECK_BLOCKER, "12 pages paged out", "xenpaging"},
     {on_demand, "populate-on-demand", CHECK_WARNING, "100 MiB", "balloon"},
     {no_migrate, "nomigrate", CHECK_BLOCKER, "forbids", "nomigrate=1"},
@@ -290,7 +354,11 @@ static const struct check_change changes[] = {
     {old_device_model, "device-model-version", CHECK_BLOCKER,
      "web runs on qemu-traditional", "xl migrate"},
     {vnuma, "vnuma", CHECK_BLOCKER, "2 virtual NUMA nodes", "vnuma="},
-    {nested, "nested-hvm", CHECK_BLOCKER, "guests of its own", "nestedhvm=0"},
+    {nested, "nested-hvm", CHECK_BLOCKER, "runs a hypervisor", "nestedhvm=0"},
+    {nested_unknown, "nested-hvm", CHECK_WARNING, "not found out",
+     "nestedhvm=0"},
+    {nested_not_used, "nested-hvm", CHECK_WARNING, "runs none now",
+     "nestedhvm=0"},
     {native_tsc, "tsc", CHECK_WARNING, "TSC", "tsc_mode"},
     {pci, "devices", CHECK_BLOCKER, "web has 1 PCI devices", "xl pci-detach"},
     {usb, "devices", CHECK_BLOCKER, "2 USB devices", "xl usbdev-detach"},
@@ -324,6 +392,8 @@ static const struct check_change changes[] = {
     {no_pv, "guest-kind", CHECK_BLOCKER, "cannot run PV", "PV"},
     {no_popcnt, "cpu", CHECK_BLOCKER,
      "host2 lacks CPU features that web sees: POPCNT", "cpuid="},
+    {no_md_clear, "cpu", CHECK_WARNING,
+     "lacks what web only chooses by: MD_CLEAR", "microcode"},
     {cpu_unknown, "cpu", CHECK_UNKNOWN, "not checked", NULL},
     {few_cpus, "nr-cpus", CHECK_WARNING, "2 vCPUs, host2 only 1", NULL},
     {little_memory, "memory", CHECK_BLOCKER,
@@ -344,7 +414,19 @@ static const struct check_change changes[] = {
      "web--incoming: a copy of web that is arriving", "xl-migrate status"},
     {domains_unknown, "name-clash", CHECK_UNKNOWN, "listed", NULL},
     {no_pool, "cpupool", CHECK_BLOCKER, "no CPU pool fast", "cpupool-create"},
+    {no_pool, "cpupool", CHECK_BLOCKER, "no CPU pool fast", "-C FILE"},
     {pool_unknown, "cpupool", CHECK_UNKNOWN, "fast", NULL},
+    {other_pool_now, "cpupool", CHECK_WARNING,
+     "web is in CPU pool slow; on host2 it will be in fast", "pool=\"slow\""},
+    {left_first_pool, "cpupool", CHECK_WARNING, "it will be in Pool-0",
+     "pool=\"slow\""},
+    {pinned_elsewhere, "affinity", CHECK_BLOCKER,
+     "web has a vCPU that may run on CPUs 6, 9 only", "-C FILE"},
+    {cpus_unknown, "affinity", CHECK_UNKNOWN, "host2", NULL},
+    {no_caps_here, "scheduler", CHECK_WARNING,
+     "web cannot be throttled: the scheduler null has no caps",
+     "--on-slow stop"},
+    {cap_is_lost, "scheduler", CHECK_WARNING, "50 %", "-C FILE"},
 };
 
 static void test_nothing_is_found(void **state)
@@ -380,6 +462,22 @@ static void test_event_channel_is_enough(void **state)
     guest.suspend_event_channel = true;
     check_trial_run();
     assert_int_equal(check_trial_count("suspend", &found), 0);
+}
+
+static void test_pins_that_meet(void **state)
+{
+    const struct check_finding *found = NULL;
+
+    (void)state;
+    check_sample_make();
+    pinned(9, 3);
+    put(guest.sched, "credit2");
+    put(there.sched, "credit");
+    guest.cap = 50;
+    wishes.may_throttle = true;
+    check_trial_run();
+    assert_int_equal(check_trial_count("affinity", &found), 0);
+    assert_int_equal(check_trial_count("scheduler", &found), 0);
 }
 
 /* A guest moved within its host is its own namesake. */
@@ -425,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_found),
         cmocka_unit_test(test_each_is_found),
         cmocka_unit_test(test_event_channel_is_enough),
+        cmocka_unit_test(test_pins_that_meet),
         cmocka_unit_test(test_no_clash_with_itself),
         cmocka_unit_test(test_without_a_target),
         cmocka_unit_test(test_hostile_text_is_plain),

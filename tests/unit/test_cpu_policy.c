@@ -38,7 +38,7 @@ static const struct xcx_cpu_policy plain = {
 static unsigned missing(const struct xcx_cpu_policy *guest,
                         const struct xcx_cpu_policy *host, char text[512])
 {
-    return xcx_cpu_policy_missing(guest, host, text, 512);
+    return xcx_cpu_policy_missing(guest, host, XCX_CPU_NEEDED, text, 512);
 }
 
 static void test_same_and_more(void **state)
@@ -118,8 +118,31 @@ static void test_vendor_and_msrs(void **state)
 
     host = plain;
     guest.msrs[1].value = UINT64_C(1) << 62 | 1;
-    assert_int_equal(missing(&guest, &host, text), 2);
+    assert_int_equal(missing(&guest, &host, text), 0);
+    assert_int_equal(
+        xcx_cpu_policy_missing(&guest, &host, XCX_CPU_HINTS, text, 512), 2);
     assert_string_equal(text, "RDCL_NO, ITS_NO");
+}
+
+/* Microcode that differs between two hosts shows in these alone. */
+static void test_hints_are_not_needed(void **state)
+{
+    struct xcx_cpu_policy guest = plain, host = plain;
+    char text[512];
+
+    (void)state;
+    guest.leaves[2].b |= 1u << 9;                        /* ERMS */
+    guest.leaves[2].d |= 1u << 10 | 1u << 26 | 1u << 29; /* MD_CLEAR */
+    guest.leaves[8].b |= 1u << 26;                       /* SSB_NO */
+    guest.msrs[1].value = 1u << 17 | 1u << 7;            /* FB_CLEAR */
+    assert_int_equal(missing(&guest, &host, text), 2);
+    assert_string_equal(text, "IBRSB, TSX_CTRL");
+    assert_int_equal(
+        xcx_cpu_policy_missing(&guest, &host, XCX_CPU_HINTS, text, 512), 5);
+    assert_string_equal(text, "ERMS, SSB_NO, MD_CLEAR, ARCH_CAPS, FB_CLEAR");
+    host.leaves[0].b ^= 1; /* another vendor: said once */
+    assert_int_equal(
+        xcx_cpu_policy_missing(&guest, &host, XCX_CPU_HINTS, text, 512), 5);
 }
 
 /* Bits that are not a matter of the CPU. */
@@ -142,10 +165,12 @@ static void test_text_is_cut(void **state)
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    assert_true(xcx_cpu_policy_missing(&plain, &host, text, 20) > 30);
+    assert_true(
+        xcx_cpu_policy_missing(&plain, &host, XCX_CPU_NEEDED, text, 20) > 30);
     assert_int_equal(strlen(text), 19);
     assert_int_equal(text[20], 'x');
-    assert_true(xcx_cpu_policy_missing(&plain, &host, text, 0) > 30);
+    assert_true(xcx_cpu_policy_missing(&plain, &host, XCX_CPU_NEEDED, text, 0) >
+                30);
 }
 
 static void test_out_of_blobs(void **state)
@@ -177,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_same_and_more),
         cmocka_unit_test(test_each_kind_of_loss),
         cmocka_unit_test(test_vendor_and_msrs),
+        cmocka_unit_test(test_hints_are_not_needed),
         cmocka_unit_test(test_not_features),
         cmocka_unit_test(test_text_is_cut),
         cmocka_unit_test(test_out_of_blobs),

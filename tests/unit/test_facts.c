@@ -163,6 +163,13 @@ static void test_host_there_and_back(void **state)
     check_sample_make();
     host->shadow = FACTS_NO;
     host->pool = FACTS_YES;
+    strcpy(host->sched, "credit2");
+    host->has_cpus = true;
+    facts_cpus_add(&host->cpus, 0);
+    facts_cpus_add(&host->cpus, 63);
+    facts_cpus_add(&host->cpus, 64);
+    facts_cpus_add(&host->cpus, FACTS_MAX_CPUS - 1);
+    facts_cpus_add(&host->cpus, FACTS_MAX_CPUS);
     host->nr_clashes = 1;
     host->clashes[0] = (struct facts_clash){9, "web", CHECK_SAMPLE_UUID};
     host->files[1] = (struct facts_file){.type = FACTS_FILE_BLOCK,
@@ -241,6 +248,9 @@ static void test_hostile_hosts(void **state)
         {"{\"clashes\":[{\"name\":\"x\"}]}", "\"uuid\""},
         {"{\"clashes\":[{\"domid\":65536," U "}]}", "\"domid\""},
         {"{\"clashes\":7}", "\"clashes\""},
+        {"{\"cpus\":[0]}", "\"cpus\""},
+        {"{\"cpus\":[0,1024]}", "\"cpus\""},
+        {"{\"scheduler\":7}", "\"scheduler\""},
         {"{\"files\":[{\"type\":\"file\"}]}", "\"files\""},
         {"{\"files\":[7,7,7,7]}", "\"type\""},
         {"{\"bridges\":[\"yes\",\"yes\"]}", "\"bridges\""},
@@ -390,6 +400,7 @@ static void test_stock_answer(void **state)
     assert_int_equal(got.shadow, FACTS_NO);
     assert_int_equal(got.autoballoon, FACTS_YES);
     assert_int_equal(got.pool, FACTS_YES);
+    assert_string_equal(got.sched, "credit2");
     assert_true(got.has_clashes);
     assert_int_equal(got.nr_clashes, 1);
     assert_int_equal(got.clashes[0].domid, 3);

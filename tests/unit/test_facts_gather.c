@@ -76,6 +76,29 @@ static void test_flags(void **state)
     assert_false(guest.no_migrate);
 }
 
+static void test_scheduling(void **state)
+{
+    uint8_t bits[4] = {0x20, 0x02, 0x20, 0xff};
+    libxl_bitmap maps[4];
+    libxl_domain_build_info *info = &config.b_info;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        maps[i] = (libxl_bitmap){.size = 1, .map = &bits[i]};
+    info->vcpu_hard_affinity = maps;
+    info->num_vcpu_hard_affinity = 4;
+    info->sched_params.cap = 40;
+    take();
+    assert_int_equal(guest.cap, 40);
+    assert_int_equal(guest.nr_pins, 2); /* 0 and 2 are the same, 3 is any */
+    assert_true(facts_cpus_have(&guest.pins[0], 5));
+    assert_false(facts_cpus_have(&guest.pins[0], 1));
+    assert_true(facts_cpus_have(&guest.pins[1], 1));
+    info->sched_params.cap = -1; /* libxl's default */
+    take();
+    assert_int_equal(guest.cap, 0);
+}
+
 static void test_what_does_not_move(void **state)
 {
     libxl_domain_build_info *info = &config.b_info;
@@ -231,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_plain, set_up),
         cmocka_unit_test_setup(test_flags, set_up),
+        cmocka_unit_test_setup(test_scheduling, set_up),
         cmocka_unit_test_setup(test_what_does_not_move, set_up),
         cmocka_unit_test_setup(test_disks, set_up),
         cmocka_unit_test_setup(test_nics, set_up),

@@ -73,6 +73,11 @@ static void check_suspend(struct checking *at)
     else if (guest->suspend_feature)
         check_add(at->check, "suspend", CHECK_OK, "",
                   "%s suspends when xenstore asks it to", name);
+    else if (guest->suspend_unsaid && guest->kind != DOMAIN_PVH)
+        check_add(at->check, "suspend", CHECK_UNKNOWN, "",
+                  "%s has not said that it can be suspended since it has "
+                  "moved, restored or begun to start",
+                  name);
     else if (guest->kind == DOMAIN_HVM && !guest->survey.hvm_pv_drivers)
         check_add(at->check, "suspend", CHECK_WARNING,
                   "install Xen's PV drivers in the guest",
@@ -140,6 +145,32 @@ static void check_pv_width(struct checking *at)
                   at->guest->name);
 }
 
+/* Xen carries no nested state, so a guest of the guest would not survive. */
+static void check_nested(struct checking *at)
+{
+    const struct facts_guest *guest = at->guest;
+    const char *fix = "start it with nestedhvm=0";
+
+    if (!guest->nested_hvm)
+        return;
+    if (guest->is_hypervisor == FACTS_YES)
+        check_add(at->check, "nested-hvm", CHECK_BLOCKER,
+                  "shut down its guests and unload its hypervisor; or start "
+                  "it with nestedhvm=0",
+                  "%s runs a hypervisor, whose guests no stream carries",
+                  guest->name);
+    else if (guest->is_hypervisor == FACTS_NO)
+        check_add(at->check, "nested-hvm", CHECK_WARNING, fix,
+                  "%s may run guests of its own, whose state no stream "
+                  "carries; it runs none now",
+                  guest->name);
+    else
+        check_add(at->check, "nested-hvm", CHECK_WARNING, fix,
+                  "%s may run guests of its own, whose state no stream "
+                  "carries; whether it does was not found out",
+                  guest->name);
+}
+
 static void check_specials(struct checking *at)
 {
     const struct facts_guest *guest = at->guest;
@@ -163,11 +194,6 @@ static void check_specials(struct checking *at)
                   guest->nr_vnuma_nodes);
     else
         check_add(at->check, "vnuma", CHECK_OK, "", "no virtual NUMA");
-    if (guest->nested_hvm)
-        check_add(at->check, "nested-hvm", CHECK_BLOCKER,
-                  "start it with nestedhvm=0",
-                  "%s may run guests of its own, whose state no stream carries",
-                  name);
     if (guest->native_tsc)
         check_add(at->check, "tsc", CHECK_WARNING,
                   "start it with tsc_mode=\"default\"",
@@ -235,6 +261,7 @@ void check_facts(const struct facts_guest *guest,
     check_no_migrate(&at);
     check_pv_width(&at);
     check_specials(&at);
+    check_nested(&at);
     check_fixed_devices(&at);
     check_log_dirty(&at);
     if (!there)

@@ -44,6 +44,7 @@ struct check {
 struct check_wishes {
     const char *target; /* as the user named it */
     bool pv_may_pause;  /* PV without log-dirty may be moved stopped */
+    bool may_throttle;  /* precheck sets it, by on_slow */
 };
 
 /*

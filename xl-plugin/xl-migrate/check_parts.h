@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * check_parts: what check.c makes its findings from: check_target.c and
- * check_devices.c.
+ * check_parts: what check.c makes its findings from: check_target.c,
+ * check_sched.c and check_devices.c.
  */
 #ifndef XL_MIGRATE_CHECK_PARTS_H
 #define XL_MIGRATE_CHECK_PARTS_H
@@ -27,6 +27,9 @@ void check_fixed_devices(struct checking *at);
 
 /* What the target must have, devices apart. */
 void check_target(struct checking *at);
+
+/* Its CPU pool, CPUs and scheduler. */
+void check_scheduling(struct checking *at);
 
 /* What must be there. */
 void check_disks(struct checking *at);

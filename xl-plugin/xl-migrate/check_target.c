@@ -96,18 +96,16 @@ static void check_kind(struct checking *at)
                   at->target, at->guest->name);
 }
 
-static void check_cpu(struct checking *at)
+/* As much of the list as a finding has room for. */
+#define FEATURES_CHARS 200
+
+static void check_cpu_needs(struct checking *at)
 {
     char missing[CHECK_TEXT_BYTES];
-    unsigned nr;
+    unsigned nr =
+        xcx_cpu_policy_missing(&at->guest->cpu_policy, &at->there->cpu_policy,
+                               XCX_CPU_NEEDED, missing, sizeof(missing));
 
-    if (!at->guest->has_cpu_policy || !at->there->has_cpu_policy) {
-        check_add(at->check, "cpu", CHECK_UNKNOWN, "",
-                  "the CPU features of %s were not checked", at->target);
-        return;
-    }
-    nr = xcx_cpu_policy_missing(&at->guest->cpu_policy, &at->there->cpu_policy,
-                                missing, sizeof(missing));
     if (nr == 0)
         check_add(at->check, "cpu", CHECK_OK, "",
                   "%s has all CPU features that %s sees", at->target,
@@ -116,9 +114,34 @@ static void check_cpu(struct checking *at)
         check_add(at->check, "cpu", CHECK_BLOCKER,
                   "start the guest without them (cpuid= in xl.cfg), or move "
                   "it to a host that has them",
-                  "%s lacks CPU features that %s sees: %.200s%s", at->target,
-                  at->guest->name, missing,
-                  strlen(missing) > 200 ? " ..." : "");
+                  "%s lacks CPU features that %s sees: %.*s%s", at->target,
+                  at->guest->name, FEATURES_CHARS, missing,
+                  strlen(missing) > FEATURES_CHARS ? " ..." : "");
+}
+
+static void check_cpu_hints(struct checking *at)
+{
+    char missing[CHECK_TEXT_BYTES];
+
+    if (xcx_cpu_policy_missing(&at->guest->cpu_policy, &at->there->cpu_policy,
+                               XCX_CPU_HINTS, missing, sizeof(missing)))
+        check_add(at->check, "cpu", CHECK_WARNING,
+                  "give both hosts the same Xen and microcode; a guest that "
+                  "has moved chooses anew when it reboots",
+                  "%s lacks what %s only chooses by: %.*s%s", at->target,
+                  at->guest->name, FEATURES_CHARS, missing,
+                  strlen(missing) > FEATURES_CHARS ? " ..." : "");
+}
+
+static void check_cpu(struct checking *at)
+{
+    if (!at->guest->has_cpu_policy || !at->there->has_cpu_policy) {
+        check_add(at->check, "cpu", CHECK_UNKNOWN, "",
+                  "the CPU features of %s were not checked", at->target);
+        return;
+    }
+    check_cpu_needs(at);
+    check_cpu_hints(at);
 }
 
 static void check_cpus(struct checking *at)
@@ -252,21 +275,6 @@ static void check_clashes(struct checking *at)
                   "%s has no domain of this name or UUID", at->target);
 }
 
-static void check_pool(struct checking *at)
-{
-    if (!at->guest->pool[0] || at->there->pool == FACTS_YES)
-        return;
-    if (at->there->pool == FACTS_NO)
-        check_add(at->check, "cpupool", CHECK_BLOCKER,
-                  "there: xl cpupool-create; or here: xl cpupool-migrate to a "
-                  "pool that both have",
-                  "%s has no CPU pool %s", at->target, at->guest->pool);
-    else
-        check_add(at->check, "cpupool", CHECK_UNKNOWN, "",
-                  "whether %s has a CPU pool %s was not found out", at->target,
-                  at->guest->pool);
-}
-
 void check_target(struct checking *at)
 {
     check_same_host(at);
@@ -278,5 +286,5 @@ void check_target(struct checking *at)
     check_memory(at);
     check_autoballoon(at);
     check_clashes(at);
-    check_pool(at);
+    check_scheduling(at);
 }

@@ -10,6 +10,28 @@ static const char *const kind_names[] = {"pv", "pvh", "hvm"};
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
+/* ---- CPUs --------------------------------------------------------------- */
+
+void facts_cpus_add(struct facts_cpus *cpus, unsigned cpu)
+{
+    if (cpu < FACTS_MAX_CPUS)
+        cpus->words[cpu / 64] |= UINT64_C(1) << cpu % 64;
+}
+
+bool facts_cpus_have(const struct facts_cpus *cpus, unsigned cpu)
+{
+    return cpu < FACTS_MAX_CPUS && cpus->words[cpu / 64] >> cpu % 64 & 1;
+}
+
+bool facts_cpus_meet(const struct facts_cpus *a, const struct facts_cpus *b)
+{
+    for (size_t i = 0; i < NR(a->words); i++) {
+        if (a->words[i] & b->words[i])
+            return true;
+    }
+    return false;
+}
+
 /* ---- the query ---------------------------------------------------------- */
 
 int facts_query_file(const struct facts_query *query, const char *path)

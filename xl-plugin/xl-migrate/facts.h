@@ -40,6 +40,17 @@
 #define FACTS_MAX_CLASHES 16
 #define FACTS_PATH_BYTES  512
 #define FACTS_NAME_BYTES  256 /* of domains, bridges, pools, hosts */
+#define FACTS_WORD_BYTES  32  /* of schedulers, versions */
+#define FACTS_MAX_CPUS    1024
+#define FACTS_FIRST_POOL  "Pool-0" /* Xen's own */
+#define FACTS_MAX_PINS    16 /* different sets of CPUs that vCPUs are bound to */
+
+/* CPUs of a host, by their numbers. */
+struct facts_cpus {
+    uint64_t words[FACTS_MAX_CPUS / 64];
+};
+
+enum facts_answer { FACTS_UNKNOWN, FACTS_NO, FACTS_YES };
 
 /* ---- the guest --------------------------------------------------------- */
 
@@ -73,7 +84,12 @@ struct facts_guest {
     enum domain_kind kind;
     uint64_t need_memory_kib; /* at a target, all in all */
     unsigned nr_vcpus;
-    char pool[FACTS_NAME_BYTES];
+    char pool[FACTS_NAME_BYTES];     /* by its configuration; "": the first */
+    char pool_now[FACTS_NAME_BYTES]; /* that it is in here; "": not known */
+    char sched[FACTS_WORD_BYTES];    /* of that pool, as xl calls it */
+    unsigned cap;                    /* of its CPU time, in percent; 0: none */
+    unsigned nr_pins; /* more than there is room for: not known */
+    struct facts_cpus pins[FACTS_MAX_PINS];
     char device_model[FACTS_PATH_BYTES];  /* "": the default, or none */
     unsigned nr_disks, nr_disks_left_out; /* left out: past the bound */
     struct facts_disk disks[FACTS_MAX_DISKS];
@@ -84,10 +100,12 @@ struct facts_guest {
     bool stub_domain;
     bool old_device_model; /* qemu-traditional */
     bool nested_hvm;
+    enum facts_answer is_hypervisor; /* if nested: it has VMX or SVM on */
     bool native_tsc;
     unsigned nr_vnuma_nodes;
     bool suspend_event_channel; /* it has one */
     bool suspend_feature;       /* it answers control/shutdown */
+    bool suspend_unsaid;        /* the node is there, and empty */
     struct xcx_survey survey;
     bool has_cpu_policy;
     struct xcx_cpu_policy cpu_policy;
@@ -121,8 +139,6 @@ struct facts_file {
     uint64_t fs_magic; /* of a plain file: statfs(2)'s f_type; 0: not known */
 };
 
-enum facts_answer { FACTS_UNKNOWN, FACTS_NO, FACTS_YES };
-
 /* A domain there that has the guest's name, or will, or its UUID. */
 struct facts_clash {
     uint32_t domid;
@@ -141,7 +157,10 @@ struct facts_host {
     enum facts_answer pv, hvm, hap, shadow;
     enum facts_answer autoballoon; /* as its xl sees it */
     enum facts_answer pool;        /* it has the query's */
-    bool has_clashes;              /* they were looked for */
+    char sched[FACTS_WORD_BYTES];  /* of that pool; "": not known */
+    bool has_cpus;                 /* of that pool */
+    struct facts_cpus cpus;
+    bool has_clashes; /* they were looked for */
     unsigned nr_clashes;
     struct facts_clash clashes[FACTS_MAX_CLASHES];
     unsigned nr_files; /* as the query's, or 0: not looked at */
@@ -155,6 +174,11 @@ struct facts_host {
 /* What the guest needs of a host. */
 void facts_query_of(const struct facts_guest *guest,
                     struct facts_query *ret_query);
+
+/* Those past FACTS_MAX_CPUS are none. */
+void facts_cpus_add(struct facts_cpus *cpus, unsigned cpu);
+bool facts_cpus_have(const struct facts_cpus *cpus, unsigned cpu);
+bool facts_cpus_meet(const struct facts_cpus *a, const struct facts_cpus *b);
 
 /* The index in the query, or -1. */
 int facts_query_file(const struct facts_query *query, const char *path);

@@ -123,13 +123,55 @@ static void take_hvm(struct facts_guest *guest,
         guest->fixed.nr_usb += is_host_usb(list[i]);
 }
 
+static bool is_same(const struct facts_cpus *a, const struct facts_cpus *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* Each set of CPUs once; most guests have none, or one. */
+static void take_pin(struct facts_guest *guest, const libxl_bitmap *map)
+{
+    struct facts_cpus pin = {{0}};
+    bool is_any = true;
+    int cpu;
+
+    libxl_for_each_bit(cpu, *map)
+    {
+        if (libxl_bitmap_test(map, cpu))
+            facts_cpus_add(&pin, (unsigned)cpu);
+        else
+            is_any = false;
+    }
+    if (is_any || guest->nr_pins > FACTS_MAX_PINS)
+        return;
+    for (unsigned i = 0; i < guest->nr_pins; i++) {
+        if (is_same(&guest->pins[i], &pin))
+            return;
+    }
+    if (guest->nr_pins < FACTS_MAX_PINS)
+        guest->pins[guest->nr_pins] = pin;
+    guest->nr_pins++;
+}
+
+static void take_scheduling(struct facts_guest *guest,
+                            const libxl_domain_config *config)
+{
+    const libxl_domain_build_info *info = &config->b_info;
+
+    copy(guest->pool, sizeof(guest->pool), config->c_info.pool_name);
+    if (info->sched_params.cap > 0)
+        guest->cap = (unsigned)info->sched_params.cap;
+    for (int i = 0; i < info->num_vcpu_hard_affinity; i++)
+        take_pin(guest, &info->vcpu_hard_affinity[i]);
+}
+
 void facts_guest_config(struct facts_guest *guest,
                         const libxl_domain_config *config)
 {
     const libxl_domain_build_info *info = &config->b_info;
 
     guest->nr_vcpus = info->max_vcpus > 0 ? (unsigned)info->max_vcpus : 0;
-    copy(guest->pool, sizeof(guest->pool), config->c_info.pool_name);
+    take_scheduling(guest, config);
     copy(guest->device_model, sizeof(guest->device_model), info->device_model);
     guest->no_migrate = is_set(info->disable_migrate);
     guest->stub_domain = is_set(info->device_model_stubdomain);
@@ -164,6 +206,7 @@ static void ask_xenstore(struct facts_guest *guest, struct xs_handle *xs)
 
     guest->suspend_event_channel = port && port[0];
     guest->suspend_feature = feature && strcmp(feature, "1") == 0;
+    guest->suspend_unsaid = feature && !feature[0];
     free(port);
     free(feature);
 }
@@ -182,6 +225,33 @@ static void reckon_memory(struct facts_guest *guest, struct host *host,
     if (libxl_domain_need_memory(host->ctx, config, guest->domid, &need_kib))
         need_kib = 0;
     guest->need_memory_kib = need_kib > has_kib ? need_kib : has_kib;
+}
+
+/* What it is in now, which its configuration does not follow. */
+static void ask_pool(struct facts_guest *guest, libxl_ctx *ctx)
+{
+    libxl_cpupoolinfo pool;
+    libxl_dominfo info;
+
+    libxl_dominfo_init(&info);
+    libxl_cpupoolinfo_init(&pool);
+    if (libxl_domain_info(ctx, &info, guest->domid) == 0 &&
+        libxl_cpupool_info(ctx, &pool, info.cpupool) == 0) {
+        copy(guest->pool_now, sizeof(guest->pool_now), pool.pool_name);
+        copy(guest->sched, sizeof(guest->sched),
+             libxl_scheduler_to_string(pool.sched));
+    }
+    libxl_cpupoolinfo_dispose(&pool);
+    libxl_dominfo_dispose(&info);
+}
+
+static void ask_nested(struct facts_guest *guest)
+{
+    bool is_on;
+
+    if (guest->nested_hvm &&
+        xcx_is_hypervisor(guest->domid, guest->nr_vcpus, &is_on, NULL) == 0)
+        guest->is_hypervisor = is_on ? FACTS_YES : FACTS_NO;
 }
 
 int facts_guest_gather(struct host *host, const struct domain *domain,
@@ -212,6 +282,8 @@ int facts_guest_gather(struct host *host, const struct domain *domain,
     if (domain->stubdom_domid)
         ret_guest->stub_domain = true;
     ask_xenstore(ret_guest, host->xs);
+    ask_pool(ret_guest, host->ctx);
+    ask_nested(ret_guest);
     ret_guest->has_cpu_policy =
         xcx_cpu_policy_of_domain(domain->domid, &ret_guest->cpu_policy, NULL) ==
         0;

@@ -154,14 +154,33 @@ static void ask_domains(struct facts_host *facts,
     libxl_dominfo_list_free(list, nr_domains);
 }
 
+static void take_pool(struct facts_host *facts, const libxl_cpupoolinfo *info)
+{
+    int cpu;
+
+    snprintf(facts->sched, sizeof(facts->sched), "%s",
+             libxl_scheduler_to_string(info->sched));
+    libxl_for_each_set_bit(cpu, info->cpumap)
+        facts_cpus_add(&facts->cpus, (unsigned)cpu);
+    facts->has_cpus = true;
+}
+
+/* The pool that the guest will be in: the first, if it names none. */
 static void ask_pool(struct facts_host *facts, const struct facts_query *query,
                      libxl_ctx *ctx)
 {
-    uint32_t pool;
+    libxl_cpupoolinfo info;
+    uint32_t pool = 0;
 
     if (query->pool[0])
         facts->pool = yes_or_no(libxl_cpupool_qualifier_to_cpupoolid(
                                     ctx, query->pool, &pool, NULL) == 0);
+    if (facts->pool == FACTS_NO)
+        return;
+    libxl_cpupoolinfo_init(&info);
+    if (libxl_cpupool_info(ctx, &info, pool) == 0)
+        take_pool(facts, &info);
+    libxl_cpupoolinfo_dispose(&info);
 }
 
 int facts_host_gather(struct host *host, const struct facts_query *query,

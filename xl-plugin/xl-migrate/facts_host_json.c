@@ -77,6 +77,21 @@ static void put_clashes(struct json *json, const struct facts_host *host)
     json_close_array(json);
 }
 
+/* The first and the last of each row of neighbours. */
+static void put_cpus(struct json *json, const struct facts_cpus *cpus)
+{
+    json_open_array(json, "cpus");
+    for (unsigned i = 0; i < FACTS_MAX_CPUS; i++) {
+        if (!facts_cpus_have(cpus, i))
+            continue;
+        json_count(json, NULL, i);
+        while (facts_cpus_have(cpus, i + 1))
+            i++;
+        json_count(json, NULL, i);
+    }
+    json_close_array(json);
+}
+
 static void put_answer(struct json *json, const char *key,
                        enum facts_answer answer)
 {
@@ -106,6 +121,10 @@ void facts_host_put(struct json *json, const char *key,
     put_answer(json, "shadow", host->shadow);
     put_answer(json, "autoballoon", host->autoballoon);
     put_answer(json, "pool", host->pool);
+    if (host->sched[0])
+        json_text(json, "scheduler", host->sched);
+    if (host->has_cpus)
+        put_cpus(json, &host->cpus);
     put_clashes(json, host);
     put_files(json, host);
     json_open_array(json, "bridges");
@@ -152,6 +171,24 @@ static int get_policy(const struct message *host_from, struct facts_host *host,
     policy->nr_leaves = (unsigned)nr_leaves;
     policy->nr_msrs = (unsigned)nr_msrs;
     host->has_cpu_policy = true;
+    return 0;
+}
+
+static int get_cpus(const struct message *from, struct facts_host *host,
+                    struct xcx_err *err)
+{
+    uint32_t ranges[FACTS_MAX_CPUS];
+    size_t nr = 0;
+
+    if (facts_get_u32s(from, "cpus", FACTS_MAX_CPUS / 2, 2, ranges, &nr, err))
+        return -1;
+    for (size_t i = 0; i < nr; i++) {
+        if (ranges[2 * i + 1] >= FACTS_MAX_CPUS)
+            return facts_improper("cpus", err);
+        for (uint32_t cpu = ranges[2 * i]; cpu <= ranges[2 * i + 1]; cpu++)
+            facts_cpus_add(&host->cpus, cpu);
+    }
+    host->has_cpus = message_value(from, "cpus") != NULL;
     return 0;
 }
 
@@ -276,7 +313,9 @@ static int get_host(const struct message *from, const struct facts_query *query,
                    facts_get_answer(from, "autoballoon", &host->autoballoon,
                                     err) ||
                    facts_get_answer(from, "pool", &host->pool, err) ||
-                   get_clashes(from, host, err) ||
+                   facts_get_text(from, "scheduler", host->sched,
+                                  sizeof(host->sched), err) ||
+                   get_cpus(from, host, err) || get_clashes(from, host, err) ||
                    get_files(from, query, host, err) ||
                    get_bridges(from, query, host, err) ||
                    get_policy(from, host, err)

@@ -7,7 +7,7 @@
  *   host NAME, boot ID
  *   info KEY : VALUE             of xl info
  *   vm UUID DOMID NAME           of xl vm-list
- *   pool NAME                    the guest's, if it is there
+ *   pool NAME CPUS SCHEDULER     of xl cpupool-list
  *   conf LINE                    of xl.conf, about autoballoon
  *   file INDEX TYPE yes|no SIZE|- FS|-
  *   bridge INDEX yes|no
@@ -300,14 +300,20 @@ static void on_vm(struct answer *answer, const char *at)
 
 static void on_pool(struct answer *answer, const char *at)
 {
+    const char *wanted = answer->query->pool;
     char name[FACTS_NAME_BYTES];
+    uint64_t nr_cpus;
 
     /* The heading says that xl could list them. */
-    if (answer->host.pool == FACTS_UNKNOWN && answer->query->pool[0])
+    if (answer->host.pool == FACTS_UNKNOWN && wanted[0])
         answer->host.pool = FACTS_NO;
-    if (take_word(&at, name, sizeof(name)) &&
-        strcmp(name, answer->query->pool) == 0)
+    if (!take_word(&at, name, sizeof(name)) ||
+        strcmp(name, wanted[0] ? wanted : FACTS_FIRST_POOL) != 0)
+        return;
+    if (wanted[0])
         answer->host.pool = FACTS_YES;
+    if (take_number(&at, 10, UINT32_MAX, &nr_cpus))
+        take_word(&at, answer->host.sched, sizeof(answer->host.sched));
 }
 
 static void on_conf(struct answer *answer, const char *at)

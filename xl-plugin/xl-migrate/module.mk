@@ -20,8 +20,10 @@ migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
 # Facts and findings, without libxl.
 FACTS_SRC := $(call migrate_src,facts.c facts_host_json.c facts_json.c \
     facts_xl.c facts_stock.c json.c message.c)
-test_check_SRC := $(call migrate_src,check.c check_devices.c check_print.c \
-    check_target.c lines.c) $(FACTS_SRC) tests/unit/check_sample.c tests/unit/check_trial.c
+CHECK_SRC := $(call migrate_src,check.c check_devices.c check_print.c \
+    check_sched.c check_target.c lines.c) $(FACTS_SRC)
+test_check_SRC := $(CHECK_SRC) tests/unit/check_sample.c \
+    tests/unit/check_trial.c
 test_check_devices_SRC := $(test_check_SRC)
 test_check_print_SRC := $(call migrate_src,check_print.c json.c lines.c)
 test_facts_SRC := $(FACTS_SRC) tests/unit/check_sample.c
@@ -30,18 +32,14 @@ test_facts_ask_SRC := $(call migrate_src,facts_ask.c) $(FACTS_SRC) $(ASK_SRC) \
     tests/unit/check_sample.c
 test_probe_link_SRC := $(call migrate_src,probe.c) $(ASK_SRC) \
     $(call migrate_src,json.c message.c)
-test_precheck_SRC := $(call migrate_src,precheck.c precheck_print.c check.c \
-    check_devices.c check_print.c check_target.c forecast.c lines.c) $(FACTS_SRC) \
-    tests/unit/check_sample.c
+test_precheck_SRC := $(call migrate_src,precheck.c precheck_print.c \
+    forecast.c) $(CHECK_SRC) tests/unit/check_sample.c
 test_send_check_SRC := $(call migrate_src,send_check.c precheck_print.c \
-    check.c check_devices.c check_print.c check_target.c forecast.c lines.c \
-    report.c) \
-    $(FACTS_SRC) $(CONFIG_SRC)
+    forecast.c report.c) $(CHECK_SRC) $(CONFIG_SRC)
 test_send_check_LIBS = $(COMMON_LIBS)
 test_forecast_SRC := $(call migrate_src,forecast.c)
 test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c \
-    vif_script.c) \
-    $(FACTS_SRC)
+    vif_script.c) $(FACTS_SRC)
 test_facts_gather_LIBS = $(call pkglibs,xenlight xenstore)
 
 # Asking a running send, and being asked.

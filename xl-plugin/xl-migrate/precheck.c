@@ -170,6 +170,11 @@ static int run_probes(const struct precheck_params *params,
 int precheck_run(const struct precheck_params *params, struct precheck *ret,
                  struct xcx_err *err)
 {
+    struct check_wishes wishes = params->wishes;
+
+    wishes.may_throttle =
+        params->limits.on_slow == XCX_ON_SLOW_THROTTLE ||
+        params->limits.on_slow == XCX_ON_SLOW_THROTTLE_THEN_STOP;
     memset(ret, 0, sizeof(*ret));
     if (facts_guest_gather(params->host, params->domain, &ret->guest, err))
         return -1;
@@ -180,8 +185,7 @@ int precheck_run(const struct precheck_params *params, struct precheck *ret,
     if (ask_target(params, ret, err))
         return -1;
     check_facts(&ret->guest, &ret->query, &ret->here,
-                ret->has_there ? &ret->there : NULL, &params->wishes,
-                &ret->check);
+                ret->has_there ? &ret->there : NULL, &wishes, &ret->check);
     if (!params->probe || check_worst(&ret->check) == CHECK_BLOCKER)
         return 0;
     return run_probes(params, ret, err);
