@@ -35,8 +35,10 @@ static int answer(const struct xcx_err *how, struct xcx_err *err)
 }
 
 int facts_guest_gather(struct host *host, const struct domain *domain,
-                       struct facts_guest *ret_guest, struct xcx_err *err)
+                       const char *config_json, struct facts_guest *ret_guest,
+                       struct xcx_err *err)
 {
+    assert_string_equal(config_json, "{\"sent\": 1}");
     (void)host;
     (void)domain;
     *ret_guest = sample.guest;
@@ -105,6 +107,7 @@ static int set_up(void **state)
         .domain = &domain,
         .ask = {.ssh = "ssh", .host = "host2", .command = "xl-migrate"},
         .wishes = {.target = "host2"},
+        .config_json = "{\"sent\": 1}",
         .version = "0.1",
         .probe = true,
         .cancel_fd = -1,
@@ -198,6 +201,20 @@ static void test_no_probes(void **state)
     run();
     assert_int_equal(level_of("memory", "host2"), CHECK_BLOCKER);
     assert_int_equal(world.nr_links + world.nr_probes, 0);
+}
+
+/* It is as if it were a warning, which keeps nothing from being probed. */
+static void test_ignored_blocker(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    sample.there.free_kib = 0;
+    assert_int_equal(check_ids_parse("memory", &params.ignore, &err), 0);
+    run();
+    assert_int_equal(level_of("memory", "host2"), CHECK_WARNING);
+    assert_int_equal(world.nr_links + world.nr_probes, 2);
+    assert_true(precheck.has_forecast);
 }
 
 static void test_silent_target(void **state)
@@ -353,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup(test_all_is_well, set_up),
         cmocka_unit_test_setup(test_what_was_learnt, set_up),
         cmocka_unit_test_setup(test_no_probes, set_up),
+        cmocka_unit_test_setup(test_ignored_blocker, set_up),
         cmocka_unit_test_setup(test_silent_target, set_up),
         cmocka_unit_test_setup(test_connection_command, set_up),
         cmocka_unit_test_setup(test_probes_that_fail, set_up),

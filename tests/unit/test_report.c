@@ -109,12 +109,21 @@ static void json_has_all_of_it(void **state)
     static const char *downtime[] = {"downtime_ns", NULL};
     static const char *model[] = {"downtime_parts", "device_model_ns", NULL};
     static const char *forecast[] = {"forecast", "downtime_ns", NULL};
+    static const char *ignored[] = {"ignored", NULL};
     struct report report = sample();
-    char *text = print(as_json, &report);
-    yajl_val root = yajl_tree_parse(text, NULL, 0);
+    yajl_val root, list;
+    char *text;
 
     (void)state;
+    strcpy(report.ignored, "bridge, disk");
+    text = print(as_json, &report);
+    root = yajl_tree_parse(text, NULL, 0);
     assert_non_null(root);
+    list = yajl_tree_get(root, ignored, yajl_t_array);
+    assert_non_null(list);
+    assert_int_equal(YAJL_GET_ARRAY(list)->len, 2);
+    assert_string_equal(YAJL_GET_STRING(YAJL_GET_ARRAY(list)->values[1]),
+                        "disk");
     assert_int_equal(
         YAJL_GET_INTEGER(yajl_tree_get(root, downtime, yajl_t_number)),
         250000000);

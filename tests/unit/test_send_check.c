@@ -152,6 +152,25 @@ static void warnings_are_said_and_it_goes_on(void **state)
     assert_int_equal(session.report.forecast.bytes, 130 * MIB);
 }
 
+/* What is checked is what is sent; what is overruled stands in the report. */
+static void options_are_passed_on(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT, refusal;
+    char config[] = "{}";
+
+    (void)state;
+    session.config_json = config;
+    assert_int_equal(check_ids_parse("disk", &options.ignore, &err), 0);
+    check_add(&world.check, "disk", CHECK_BLOCKER, "", "there is no x");
+    check_ignore(&world.check, &options.ignore);
+    assert_int_equal(look(&refusal, &err), 0);
+    assert_false(xcx_err_is_set(&refusal));
+    assert_true(world.asked.config_json == config);
+    assert_true(check_ids_have(&world.asked.ignore, "disk"));
+    assert_string_equal(session.report.ignored, "disk");
+    assert_non_null(strstr(printed[1], "ignored  disk: there is no x"));
+}
+
 static void a_blocker_refuses(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT, refusal;
@@ -405,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(warnings_are_said_and_it_goes_on),
+        TEST(options_are_passed_on),
         TEST(a_blocker_refuses),
         TEST(quiet_says_blockers_only),
         TEST(a_dry_run_says_all_of_it),

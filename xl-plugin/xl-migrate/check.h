@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "check_ids.h"
 #include "facts.h"
 
 #define CHECK_TEXT_BYTES   320
@@ -31,6 +32,7 @@ const char *check_level_name(enum check_level level);
 struct check_finding {
     const char *id; /* static; as in xl-migrate(8) */
     enum check_level level;
+    bool ignored; /* a blocker that the administrator overrules: a warning */
     char text[CHECK_TEXT_BYTES]; /* one line, names the thing */
     char fix[CHECK_TEXT_BYTES];  /* what to type; "": nothing */
 };
@@ -60,6 +62,15 @@ void check_facts(const struct facts_guest *guest,
 void check_add(struct check *check, const char *id, enum check_level level,
                const char *fix, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* Blockers of these ids become warnings that are marked as ignored. */
+void check_ignore(struct check *check, const struct check_ids *ids);
+
+/* "bridge, disk": the ids of the blockers, each once, cut to fit. */
+void check_list_blockers(const struct check *check, char *text, size_t bytes);
+
+/* The same of what is ignored. */
+void check_list_ignored(const struct check *check, char *text, size_t bytes);
 
 /* The worst of them; CHECK_OK for none. */
 enum check_level check_worst(const struct check *check);

@@ -47,6 +47,50 @@ void check_add(struct check *check, const char *id, enum check_level level,
     lines_make_plain(finding->fix);
 }
 
+void check_ignore(struct check *check, const struct check_ids *ids)
+{
+    for (unsigned i = 0; i < check->nr_findings; i++) {
+        struct check_finding *finding = &check->findings[i];
+
+        if (finding->level != CHECK_BLOCKER ||
+            !check_ids_have(ids, finding->id))
+            continue;
+        finding->level = CHECK_WARNING;
+        finding->ignored = true;
+    }
+}
+
+/* Findings of an id need not be neighbours. */
+static void list(const struct check *check, bool of_ignored, char *text,
+                 size_t bytes)
+{
+    struct check_ids seen = {0};
+    size_t used = 0;
+
+    text[0] = 0;
+    for (unsigned i = 0; i < check->nr_findings && used < bytes; i++) {
+        const struct check_finding *finding = &check->findings[i];
+
+        if ((of_ignored ? !finding->ignored
+                        : finding->level != CHECK_BLOCKER) ||
+            check_ids_have(&seen, finding->id))
+            continue;
+        check_ids_add(&seen, finding->id);
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s",
+                                 used ? ", " : "", finding->id);
+    }
+}
+
+void check_list_blockers(const struct check *check, char *text, size_t bytes)
+{
+    list(check, false, text, bytes);
+}
+
+void check_list_ignored(const struct check *check, char *text, size_t bytes)
+{
+    list(check, true, text, bytes);
+}
+
 enum check_level check_worst(const struct check *check)
 {
     enum check_level worst = CHECK_OK;
@@ -76,8 +120,9 @@ void check_print_text(const struct check *check, enum check_level min,
 
             if (finding->level != (enum check_level)level)
                 continue;
-            fprintf(out, "%-8s %s: %s\n", level_names[level], finding->id,
-                    finding->text);
+            fprintf(out, "%-8s %s: %s\n",
+                    finding->ignored ? "ignored" : level_names[level],
+                    finding->id, finding->text);
             if (finding->fix[0])
                 fprintf(out, "         fix: %s\n", finding->fix);
         }
@@ -94,6 +139,8 @@ void check_print_json(const struct check *check, struct json *json,
         json_open_map(json, NULL);
         json_text(json, "id", finding->id);
         json_text(json, "level", level_names[finding->level]);
+        if (finding->ignored)
+            json_bool(json, "ignored", true);
         json_text(json, "text", finding->text);
         json_text(json, "fix", finding->fix);
         json_close_map(json);

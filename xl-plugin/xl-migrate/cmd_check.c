@@ -11,8 +11,11 @@
 #include "common/config.h"
 #include "options.h"
 #include "precheck.h"
+#include "send_config.h"
+#include "transport_ssh.h"
 
 #define COMMAND_THERE "xl-migrate"
+#define SSH_BYTES     (CONFIG_TEXT_BYTES + 128) /* with options of ours */
 
 enum {
     OPTION_JSON = OPTION_OWN,
@@ -20,6 +23,7 @@ enum {
     OPTION_STOCK,
     OPTION_NO_PROBE,
     OPTION_PROBE,
+    OPTION_IGNORE,
 };
 
 static const struct option longs[] = {
@@ -30,14 +34,18 @@ static const struct option longs[] = {
     {"stock", no_argument, NULL, OPTION_STOCK},
     {"no-probe", no_argument, NULL, OPTION_NO_PROBE},
     {"probe", required_argument, NULL, OPTION_PROBE},
+    {"ignore", required_argument, NULL, OPTION_IGNORE},
     {NULL, 0, NULL, 0},
 };
 
 struct options {
     struct config config;
     const char *domain, *host;
-    const char *ssh; /* -s; NULL: as configured */
+    const char *ssh;         /* -s; NULL: as configured */
+    const char *config_file; /* -C; NULL: the guest's own configuration */
+    struct check_ids ignore;
     bool help, json, quiet, stock, no_probe;
+    bool keep_domid; /* -D */
     uint64_t probe_ns;
 };
 
@@ -56,6 +64,11 @@ static int help(void)
         "forecast\n"
         "  --probe MS               how long to look (1000)\n"
         "  --stock                  take HOST for one without xl-migrate\n"
+        "  --ignore ID[,ID...]      take blockers with these ids for "
+        "warnings\n"
+        "  -C FILE                  check the configuration that send -C "
+        "FILE sends\n"
+        "  -D                       with the domid that it has here\n"
         "  -s COMMAND               instead of ssh; '': HOST is the "
         "command\n" OPTIONS_LIMITS_HELP);
     return EXIT_STATUS_DONE;
@@ -95,8 +108,16 @@ static int take(struct options *options, int option, struct xcx_err *err)
         return 0;
     case OPTION_PROBE:
         return take_probe(options, optarg, err);
+    case OPTION_IGNORE:
+        return check_ids_parse(optarg, &options->ignore, err);
     case OPTION_SSH:
         options->ssh = optarg;
+        return 0;
+    case 'C':
+        options->config_file = optarg;
+        return 0;
+    case 'D':
+        options->keep_domid = true;
         return 0;
     default:
         return options_set(&options->config, option, optarg, err);
@@ -108,7 +129,7 @@ static int parse_options(int argc, char **argv, struct options *options,
 {
     int option;
 
-    while ((option = options_next(argc, argv, "hs:", longs, err)) != -1) {
+    while ((option = options_next(argc, argv, "hs:C:D", longs, err)) != -1) {
         if (option == '?' || take(options, option, err))
             return -1;
         if (options->help)
@@ -118,19 +139,31 @@ static int parse_options(int argc, char **argv, struct options *options,
                                    err);
 }
 
-static int look(const struct options *options, struct host *host,
-                const struct cancel *cancel, struct precheck *precheck,
-                struct xcx_err *err)
+/* Ends by itself when the other host does, as send's does. */
+static void find_ssh(const struct options *options, char *ssh, size_t bytes)
 {
     const struct config *config = &options->config;
+
+    transport_ssh_command(options->ssh ? options->ssh : config->remote_command,
+                          (unsigned)config->peer_timeout_s, ssh, bytes);
+}
+
+static int look_at(const struct options *options, struct host *host,
+                   const struct domain *domain, const struct cancel *cancel,
+                   struct precheck *precheck, struct xcx_err *err)
+{
+    const struct config *config = &options->config;
+    char ssh[SSH_BYTES], *config_json = NULL;
     struct precheck_params params = {
         .host = host,
-        .ask = {.ssh = options->ssh ? options->ssh : config->remote_command,
+        .domain = domain,
+        .ask = {.ssh = ssh,
                 .host = options->host,
                 .command = COMMAND_THERE,
                 .stock = options->stock},
         .wishes = {.target = options->host,
                    .pv_may_pause = config->pv_without_logdirty == 1},
+        .ignore = options->ignore,
         .version = XL_MIGRATE_VERSION,
         .lock_dir = config->lock_dir[0] ? config->lock_dir : NULL,
         .costs_dir = config->journal_dir,
@@ -138,13 +171,28 @@ static int look(const struct options *options, struct host *host,
         .probe_ns = options->probe_ns,
         .cancel_fd = cancel->fd,
     };
+    int rc;
+
+    find_ssh(options, ssh, sizeof(ssh));
+    config_limits(config, &params.limits);
+    if (send_config_json(host, domain, options->config_file, SEND_CONFIG_XL_MS,
+                         options->keep_domid, &config_json, err))
+        return -1;
+    params.config_json = config_json;
+    rc = precheck_run(&params, precheck, err);
+    free(config_json);
+    return rc;
+}
+
+static int look(const struct options *options, struct host *host,
+                const struct cancel *cancel, struct precheck *precheck,
+                struct xcx_err *err)
+{
     struct domain domain;
 
-    config_limits(config, &params.limits);
-    if (domain_find(host, options->domain, &domain, err))
-        return -1;
-    params.domain = &domain;
-    return precheck_run(&params, precheck, err);
+    return domain_find(host, options->domain, &domain, err)
+               ? -1
+               : look_at(options, host, &domain, cancel, precheck, err);
 }
 
 static int print(const struct options *options, const struct precheck *precheck,

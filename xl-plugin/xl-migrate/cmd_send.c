@@ -15,6 +15,7 @@ enum {
     OPTION_DRY_RUN,
     OPTION_JSON,
     OPTION_QUIET,
+    OPTION_IGNORE,
 };
 
 static const struct option long_options[] = {
@@ -26,6 +27,7 @@ static const struct option long_options[] = {
     {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
     {"json", no_argument, NULL, OPTION_JSON},
     {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"ignore", required_argument, NULL, OPTION_IGNORE},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -44,6 +46,7 @@ static void help(void)
         "  --debug                  send all memory again and compare\n"
         "  --live                   nothing, as with xl: it always is\n"
         "  --stock                  treat HOST as one without xl-migrate\n"
+        "  --ignore ID[,ID...]      move it past blockers of check\n"
         "  --dry-run                check, forecast, and "
         "end\n" OPTIONS_LIMITS_HELP
         "  --reconnect-timeout S    a lost target is tried again for so long\n"
@@ -91,6 +94,8 @@ static int take_option(int option, struct send_options *options,
     case OPTION_QUIET:
         options->quiet = true;
         return 0;
+    case OPTION_IGNORE:
+        return check_ids_parse(optarg, &options->ignore, err);
     case OPTION_HELP:
         help();
         return 1;

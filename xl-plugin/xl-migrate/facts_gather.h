@@ -15,11 +15,14 @@
 #include "host.h"
 
 /*
- * The guest. What this host cannot tell is marked in the facts. Errors: GUEST
- * if it is gone; HYPERCALL, RESOURCE.
+ * The guest. config_json: the configuration that it moves with, as
+ * send_config.h has it. What this host cannot tell is marked in the facts.
+ * Errors: GUEST if it is gone; USAGE for JSON that is no configuration;
+ * HYPERCALL, RESOURCE.
  */
 int facts_guest_gather(struct host *host, const struct domain *domain,
-                       struct facts_guest *ret_guest, struct xcx_err *err);
+                       const char *config_json, struct facts_guest *ret_guest,
+                       struct xcx_err *err);
 
 /* Of these what stands in the configuration. Pure. */
 void facts_guest_config(struct facts_guest *guest,

@@ -254,29 +254,38 @@ static void ask_nested(struct facts_guest *guest)
         guest->is_hypervisor = is_on ? FACTS_YES : FACTS_NO;
 }
 
-int facts_guest_gather(struct host *host, const struct domain *domain,
-                       struct facts_guest *ret_guest, struct xcx_err *err)
+static int take_config(struct facts_guest *guest, struct host *host,
+                       const char *config_json, struct xcx_err *err)
 {
     libxl_domain_config config;
+    int rc;
 
+    libxl_domain_config_init(&config);
+    rc = libxl_domain_config_from_json(host->ctx, &config, config_json);
+    if (rc == 0) {
+        facts_guest_config(guest, &config);
+        reckon_memory(guest, host, &config);
+    }
+    libxl_domain_config_dispose(&config);
+    return rc ? xcx_err_set(err, XCX_ERR_USAGE, 0,
+                            "%s: libxl cannot read the configuration that it "
+                            "is to move with",
+                            guest->name)
+              : 0;
+}
+
+int facts_guest_gather(struct host *host, const struct domain *domain,
+                       const char *config_json, struct facts_guest *ret_guest,
+                       struct xcx_err *err)
+{
     memset(ret_guest, 0, sizeof(*ret_guest));
     ret_guest->domid = domain->domid;
     ret_guest->kind = domain->kind;
     copy(ret_guest->name, sizeof(ret_guest->name), domain->name);
     copy(ret_guest->uuid, sizeof(ret_guest->uuid), domain->uuid);
-    if (xcx_survey(domain->domid, &ret_guest->survey, err))
+    if (xcx_survey(domain->domid, &ret_guest->survey, err) ||
+        take_config(ret_guest, host, config_json, err))
         return -1;
-
-    libxl_domain_config_init(&config);
-    if (libxl_retrieve_domain_configuration(host->ctx, domain->domid, &config,
-                                            NULL)) {
-        libxl_domain_config_dispose(&config);
-        return xcx_err_set(err, XCX_ERR_GUEST, 0,
-                           "%s: xl has no configuration of it", domain->name);
-    }
-    facts_guest_config(ret_guest, &config);
-    reckon_memory(ret_guest, host, &config);
-    libxl_domain_config_dispose(&config);
 
     ret_guest->old_device_model = domain->old_device_model;
     if (domain->stubdom_domid)

@@ -20,12 +20,14 @@ migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
 # Facts and findings, without libxl.
 FACTS_SRC := $(call migrate_src,facts.c facts_host_json.c facts_json.c \
     facts_xl.c facts_stock.c json.c message.c)
-CHECK_SRC := $(call migrate_src,check.c check_devices.c check_print.c \
-    check_sched.c check_target.c lines.c) $(FACTS_SRC)
+CHECK_SRC := $(call migrate_src,check.c check_devices.c check_ids.c \
+    check_print.c check_sched.c check_target.c lines.c) $(FACTS_SRC)
 test_check_SRC := $(CHECK_SRC) tests/unit/check_sample.c \
     tests/unit/check_trial.c
 test_check_devices_SRC := $(test_check_SRC)
-test_check_print_SRC := $(call migrate_src,check_print.c json.c lines.c)
+test_check_print_SRC := $(call migrate_src,check_ids.c check_print.c json.c \
+    lines.c)
+test_check_ids_SRC := $(call migrate_src,check_ids.c)
 test_facts_SRC := $(FACTS_SRC) tests/unit/check_sample.c
 ASK_SRC := $(call migrate_src,channel.c lines.c spawn.c transport_ssh.c)
 test_facts_ask_SRC := $(call migrate_src,facts_ask.c) $(FACTS_SRC) $(ASK_SRC) \

@@ -176,7 +176,8 @@ int precheck_run(const struct precheck_params *params, struct precheck *ret,
         params->limits.on_slow == XCX_ON_SLOW_THROTTLE ||
         params->limits.on_slow == XCX_ON_SLOW_THROTTLE_THEN_STOP;
     memset(ret, 0, sizeof(*ret));
-    if (facts_guest_gather(params->host, params->domain, &ret->guest, err))
+    if (facts_guest_gather(params->host, params->domain, params->config_json,
+                           &ret->guest, err))
         return -1;
     facts_query_of(&ret->guest, &ret->query);
     if (facts_host_gather(params->host, &ret->query, params->version,
@@ -186,6 +187,7 @@ int precheck_run(const struct precheck_params *params, struct precheck *ret,
         return -1;
     check_facts(&ret->guest, &ret->query, &ret->here,
                 ret->has_there ? &ret->there : NULL, &wishes, &ret->check);
+    check_ignore(&ret->check, &params->ignore);
     if (!params->probe || check_worst(&ret->check) == CHECK_BLOCKER)
         return 0;
     return run_probes(params, ret, err);

@@ -30,6 +30,8 @@ struct precheck_params {
     const struct domain *domain;
     struct facts_ask_params ask; /* the target; cancel_fd is set from below */
     struct check_wishes wishes;
+    struct check_ids ignore;
+    const char *config_json; /* that the guest is built with at the target */
     struct xcx_policy_limits limits;
     const char *version;   /* of this program */
     const char *lock_dir;  /* as in xcx_probe_params */

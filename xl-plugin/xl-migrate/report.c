@@ -107,6 +107,8 @@ void report_print_text(const struct report *report, FILE *out)
             report->host, report->result);
     if (report->error[0])
         fprintf(out, "  %s\n", report->error);
+    if (report->ignored[0])
+        fprintf(out, "  ignored: %s\n", report->ignored);
     print_ms(out, "total", report->total_ns, report->forecast.total_ns);
     print_downtime(report, out);
     if (report->bytes)
@@ -159,6 +161,24 @@ static void put_downtime(struct json *json, const struct report *report)
     json_close_map(json);
 }
 
+/* An array of the ids. */
+static void put_ignored(struct json *json, const struct report *report)
+{
+    const char *at = report->ignored;
+    char id[REPORT_TEXT_BYTES];
+
+    json_open_array(json, "ignored");
+    while (*at) {
+        size_t length = strcspn(at, ",");
+
+        snprintf(id, sizeof(id), "%.*s", (int)length, at);
+        json_text(json, NULL, id);
+        at += length;
+        at += strspn(at, ", ");
+    }
+    json_close_array(json);
+}
+
 static void put_all(struct json *json, const struct report *report)
 {
     json_count(json, "version", 1);
@@ -171,6 +191,7 @@ static void put_all(struct json *json, const struct report *report)
     json_text(json, "target", report->target);
     json_text(json, "result", report->result);
     json_text(json, "error", report->error);
+    put_ignored(json, report);
     put_ns(json, "total_ns", report->total_ns);
     put_ns(json, "setup_ns", report->setup_ns);
     put_downtime(json, report);

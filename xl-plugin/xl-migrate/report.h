@@ -32,7 +32,8 @@ struct report {
     const char *kind;   /* static: "pvh" */
     const char *target; /* static: "plugin", "stock" */
     const char *result; /* static: "done", "failed-guest-at-source", ... */
-    char error[XCX_ERR_MSG_BYTES]; /* "": none */
+    char error[XCX_ERR_MSG_BYTES];   /* "": none */
+    char ignored[REPORT_TEXT_BYTES]; /* ids of blockers: "bridge, disk" */
     uint32_t domid;
     uint64_t setup_ns, total_ns; /* REPORT_UNKNOWN: it did not come to that */
     /* Of the guest, and what it is made of; REPORT_UNKNOWN as above. */

@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 
+#include "check_ids.h"
 #include "common/config.h"
 #include "peer.h"
 
@@ -27,6 +28,7 @@ struct send_options {
     const char *ssh;         /* -s; NULL: as configured */
     const char *config_file; /* -C; NULL: the guest's own configuration */
     enum peer_kind kind;
+    struct check_ids ignore; /* --ignore */
     bool pause;      /* -p */
     bool keep_domid; /* -D */
     bool no_monitor; /* -e */

@@ -27,6 +27,8 @@ static void fill_params(const struct send_session *session,
                 .log = &session->log},
         .wishes = {.target = session->options->host,
                    .pv_may_pause = config->pv_without_logdirty == 1},
+        .ignore = session->options->ignore,
+        .config_json = session->config_json,
         .version = XL_MIGRATE_VERSION,
         .lock_dir = config->lock_dir[0] ? config->lock_dir : NULL,
         .costs_dir = config->journal_dir,
@@ -56,19 +58,9 @@ static int tell(const struct send_session *session,
 /* The blockers' ids; their texts stand above. */
 static void refuse(const struct check *check, struct xcx_err *ret_refusal)
 {
-    char ids[IDS_BYTES] = "";
-    const char *last = "";
+    char ids[IDS_BYTES];
 
-    for (unsigned i = 0; i < check->nr_findings; i++) {
-        const struct check_finding *finding = &check->findings[i];
-        size_t used = strlen(ids);
-
-        if (finding->level != CHECK_BLOCKER || !strcmp(finding->id, last))
-            continue;
-        last = finding->id;
-        snprintf(ids + used, sizeof(ids) - used, "%s%s", used ? ", " : "",
-                 last);
-    }
+    check_list_blockers(check, ids, sizeof(ids));
     xcx_err_set(ret_refusal, XCX_ERR_GUEST, 0, "refused by a check: %s", ids);
 }
 
@@ -95,6 +87,8 @@ int send_check(struct send_session *session, struct xcx_err *ret_refusal,
     } else if (!(rc = tell(session, precheck, err))) {
         if (check_worst(&precheck->check) == CHECK_BLOCKER)
             refuse(&precheck->check, ret_refusal);
+        check_list_ignored(&precheck->check, session->report.ignored,
+                           sizeof(session->report.ignored));
         session->move = precheck->move;
         session->link_bytes_per_s =
             precheck->has_link ? precheck->link.bytes_per_s : 0;
