@@ -42,9 +42,10 @@ _xl_migrate() {
     local command=${COMP_WORDS[1]} nr_operands=0 i
     local limits='--downtime --bandwidth --timeout --on-slow'
     local -A options=(
-        [send]="-s -C -p -e -D --debug --live --stock --dry-run $limits
+        [send]="-s -C -p -e -D --debug --live --stock --dry-run --ignore $limits
             --reconnect-timeout --json --quiet"
-        [check]="-s --stock --no-probe --probe $limits --json --quiet"
+        [check]="-s -C -D --ignore --stock --no-probe --probe $limits --json
+            --quiet"
         [recover]='-s --stock --target-is-fenced'
         [status]='--json --watch'
         [cancel]=''
