@@ -182,6 +182,18 @@ void expect_journal(const char *entry)
     assert_non_null(strstr(text, want));
 }
 
+void until_journal_has(const char *want)
+{
+    uint64_t deadline_ns = deadline_in_ms(WAIT_MS);
+    char text[8192];
+
+    do {
+        read_file("journals/" ID ".target.journal", text, sizeof(text));
+        assert_int_not_equal(deadline_left_ms(deadline_ns), 0);
+        poll(NULL, 0, 1);
+    } while (!strstr(text, want));
+}
+
 void until_domain_is(const char *want)
 {
     uint64_t deadline_ns = deadline_in_ms(WAIT_MS);
@@ -214,7 +226,9 @@ int fake_source_clean(void **state)
     (void)state;
     unsetenv("FAKE_BOOT");
     unsetenv("FAKE_FAILS");
-    return system("rm -rf $FAKE_DOMAIN $FAKE_LOG $FAKE_DIR/journals/*");
+    unsetenv("FAKE_UUID");
+    return system("rm -rf $FAKE_DOMAIN $FAKE_LOG $FAKE_DIR/journals/* "
+                  "$FAKE_DIR/other");
 }
 
 static void set_path(const char *name, const char *file)
@@ -238,7 +252,7 @@ int fake_source_set_up(void **state)
     set_path("XL_MIGRATE_CONF", "conf");
     set_path("XL_MIGRATE_JOURNAL_DIR", "journals");
     set_path("XL_MIGRATE_RUN_DIR", "run");
-    setenv("LIBXL_SAVE_HELPER", "/our/helper", 1);
+    setenv("LIBXL_SAVE_HELPER", "true", 1);
     snprintf(path, sizeof(path), "%s:%s", dir, getenv("PATH"));
     setenv("PATH", path, 1);
     signal(SIGPIPE, SIG_IGN);

@@ -70,6 +70,7 @@ void spawn_with(struct spawned *ret, int in_fd, int out_fd,
 
 void expect_file(const char *name, const char *want); /* "": or no file */
 void expect_journal(const char *entry);               /* NULL: there is none */
+void until_journal_has(const char *want);
 void until_domain_is(const char *want);
 
 /* ---- for cmocka --------------------------------------------------------- */

@@ -2,7 +2,9 @@
 /*
  * xl-migrate receive without Xen: one domain, whose state and domid stand in
  * the file FAKE_DOMAIN ("paused 7"); what is done to it is written to FAKE_LOG.
+ * FAKE_DIR/other: the domid of another domain of the same UUID.
  *
+ *   FAKE_UUID=UUID         of the domain, if it is not the case's
  *   FAKE_BOOT=ID           this host's boot id
  *   FAKE_FAILS=WORD        what fails: "unpause", "keys", or a hook's phase
  */
@@ -13,6 +15,7 @@
 #include "../../xl-plugin/xl-migrate/facts.h"
 #include "../../xl-plugin/xl-migrate/facts_gather.h"
 #include "../../xl-plugin/xl-migrate/hooks.h"
+#include "../../xl-plugin/xl-migrate/restore_helper.h"
 #include "../../xl-plugin/xl-migrate/xenstore.h"
 
 #include <stdarg.h>
@@ -20,6 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "fake_source.h"
 
 static const char *const copy_names[HANDOVER_NR_COPIES] = {
     [HANDOVER_ABSENT] = "absent",
@@ -94,6 +99,38 @@ int domain_look_target(struct host *host, const char *uuid, const char *name,
     return 0;
 }
 
+int domain_look_copy(struct host *host, uint32_t domid, const char *uuid,
+                     const char *name, enum handover_copy *ret_copy,
+                     struct xcx_err *err)
+{
+    const char *its_uuid = getenv("FAKE_UUID");
+    uint32_t there;
+
+    if (domain_look_target(host, uuid, name, ret_copy, &there, err))
+        return -1;
+    if (there != domid || strcmp(uuid, its_uuid ? its_uuid : UUID) != 0)
+        *ret_copy = HANDOVER_ABSENT;
+    return 0;
+}
+
+int domain_find_other(struct host *host, const char *uuid, uint32_t but,
+                      uint32_t *ret_domid, struct xcx_err *err)
+{
+    char path[128];
+    unsigned domid = 0;
+    FILE *file;
+
+    (void)host, (void)uuid, (void)but, (void)err;
+    snprintf(path, sizeof(path), "%s/other", getenv("FAKE_DIR"));
+    file = fopen(path, "r");
+    if (file && fscanf(file, "%u", &domid) != 1)
+        domid = 0;
+    if (file)
+        fclose(file);
+    *ret_domid = domid;
+    return 0;
+}
+
 static int become(const char *state, uint32_t domid)
 {
     FILE *file = fopen(getenv("FAKE_DOMAIN"), "w");
@@ -122,8 +159,11 @@ int domain_destroy(struct host *host, uint32_t domid, struct xcx_err *err)
 int domain_get(struct host *host, uint32_t domid, struct domain *ret,
                struct xcx_err *err)
 {
+    const char *uuid = getenv("FAKE_UUID");
+
     (void)host, (void)err;
     *ret = (struct domain){.domid = domid, .kind = DOMAIN_HVM};
+    snprintf(ret->uuid, sizeof(ret->uuid), "%s", uuid ? uuid : UUID);
     return 0;
 }
 
@@ -230,5 +270,7 @@ void facts_host_put(struct json *json, const char *key,
 
 int main(int argc, char **argv)
 {
+    if (restore_helper_is_meant(argc, argv))
+        return restore_helper_run(argv);
     return cmd_receive(argc, argv);
 }

@@ -59,6 +59,7 @@ static void describe(const struct fake_domain *domain, libxl_dominfo *info)
     info->dying = domain->dying;
     info->shutdown_reason = domain->reason;
     info->current_memkb = 1024;
+    info->cpu_time = domain->has_run ? 1 : 0;
 }
 
 int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)

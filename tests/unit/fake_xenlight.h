@@ -20,7 +20,7 @@ struct fake_domain {
     uint32_t domid;
     const char *uuid;
     const char *name;
-    bool hvm, paused, shutdown, dying;
+    bool hvm, paused, shutdown, dying, has_run;
     int reason; /* of its shutdown */
     int stubdom;
     bool gone;

@@ -72,6 +72,28 @@ int domain_look_target(struct host *host, const char *uuid, const char *name,
     return 0;
 }
 
+int domain_look_copy(struct host *host, uint32_t domid, const char *uuid,
+                     const char *name, enum handover_copy *ret_copy,
+                     struct xcx_err *err)
+{
+    (void)host, (void)name, (void)err;
+    *ret_copy = domid == recover_world.domid && !recover_world.is_other_uuid &&
+                        !strcmp(uuid, UUID)
+                    ? recover_world.copy
+                    : HANDOVER_ABSENT;
+    return 0;
+}
+
+int domain_find_other(struct host *host, const char *uuid, uint32_t but,
+                      uint32_t *ret_domid, struct xcx_err *err)
+{
+    (void)host, (void)uuid, (void)err;
+    *ret_domid = recover_world.copy && recover_world.domid != but
+                     ? recover_world.domid
+                     : 0;
+    return 0;
+}
+
 int domain_get(struct host *host, uint32_t domid, struct domain *ret,
                struct xcx_err *err)
 {
@@ -233,6 +255,7 @@ static void leave_case(const struct recover_situation *at)
 
     snprintf(about.boot, sizeof(about.boot), "%s", at->boot);
     if (journal_create(&journal, scratch_dir, &about, &err) ||
+        (at->built && journal_append_built(&journal, 7, UUID, &err)) ||
         (at->entry &&
          journal_append(&journal, at->entry, at->unseen ? 0 : 7, &err)))
         fail_msg("%s", err.msg);
@@ -292,6 +315,7 @@ void recover_world_begin(const struct recover_situation *at)
     memset(&recover_world, 0, sizeof(recover_world));
     recover_world.copy = at->copy;
     recover_world.domid = at->domid;
+    recover_world.is_other_uuid = at->is_other_uuid;
     recover_world.settle_fails = at->settle_fails;
     recover_world.nr_busy = at->nr_busy;
     recover_world.answer = at->answer;

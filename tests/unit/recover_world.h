@@ -19,6 +19,7 @@
 extern struct recover_world {
     enum handover_copy copy;
     uint32_t domid;
+    bool is_other_uuid;
     bool settle_fails;
     unsigned nr_busy;          /* tries to settle that meet a save at work */
     enum handover_word answer; /* of the target to GO and to ABORT */
@@ -37,7 +38,9 @@ struct recover_situation {
     bool stay_paused, stock, fenced;
     enum handover_copy copy;
     uint32_t domid; /* the journal's is 7 */
-    bool unseen;    /* its entry was written when there was no domain */
+    bool built;     /* as the journal has it, before its entry */
+    bool is_other_uuid;
+    bool unseen; /* its entry was written when there was no domain */
     bool settle_fails;
     unsigned nr_busy; /* tries to resume it that meet a save at work */
     enum handover_word answer;

@@ -280,6 +280,67 @@ static void test_two_copies_at_the_target(void **state)
     assert_err(&err, XCX_ERR_GUEST, "2 domains on this host have the UUID");
 }
 
+static void test_looks_at_the_very_copy(void **state)
+{
+    static const struct {
+        uint32_t domid;
+        const char *uuid, *name;
+        bool paused, has_run;
+        enum handover_copy copy;
+    } cases[] = {
+        {5, UUID1, "web--incoming", true, false, HANDOVER_BUILDING},
+        {5, UUID1, NULL, true, false, HANDOVER_BUILDING},
+        {5, UUID1, "web", true, false, HANDOVER_PAUSED},
+        {5, UUID1, "renamed", true, false, HANDOVER_PAUSED},
+        {5, UUID1, "web", false, true, HANDOVER_RUNNING},
+        {5, UUID1, "web", false, false, HANDOVER_RUNNING},
+        /* An administrator has paused it, and must find it again. */
+        {5, UUID1, "web", true, true, HANDOVER_RUNNING},
+        {5, UUID2, "web", true, false, HANDOVER_ABSENT},
+        {6, UUID1, "web", true, false, HANDOVER_ABSENT},
+        {9, UUID1, "web", true, false, HANDOVER_ABSENT},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum handover_copy copy = HANDOVER_NR_COPIES;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        reset(state);
+        fake_xenlight.domains[1].name = cases[i].name;
+        fake_xenlight.domains[1].paused = cases[i].paused;
+        fake_xenlight.domains[1].has_run = cases[i].has_run;
+        assert_int_equal(domain_look_copy(&host, cases[i].domid, cases[i].uuid,
+                                          "web", &copy, &err),
+                         0);
+        assert_int_equal(copy, cases[i].copy);
+    }
+}
+
+static void test_another_of_the_uuid(void **state)
+{
+    static const struct {
+        uint32_t but, other;
+        const char *name; /* of 7, which has the UUID, too; NULL: it has not */
+    } cases[] = {
+        {5, 0, NULL},  {0, 5, NULL}, {5, 7, "web"}, {5, 0, "web--migratedaway"},
+        {7, 5, "web"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct xcx_err err = XCX_ERR_INIT;
+        uint32_t other = 77;
+
+        reset(state);
+        if (cases[i].name) {
+            fake_xenlight.domains[2].uuid = UUID1;
+            fake_xenlight.domains[2].name = cases[i].name;
+        }
+        assert_int_equal(
+            domain_find_other(&host, UUID1, cases[i].but, &other, &err), 0);
+        assert_int_equal(other, cases[i].other);
+    }
+}
+
 /* ---- acts --------------------------------------------------------------- */
 
 static void test_acts_that_are_done_already(void **state)
@@ -381,6 +442,8 @@ int main(void)
         TEST(test_looks_at_the_source),
         TEST(test_looks_at_the_target),
         TEST(test_two_copies_at_the_target),
+        TEST(test_looks_at_the_very_copy),
+        TEST(test_another_of_the_uuid),
         TEST(test_acts_that_are_done_already),
         TEST(test_acts),
         TEST(test_resume_waits_for_the_images),

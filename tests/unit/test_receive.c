@@ -46,7 +46,7 @@ static void a_guest_is_received_and_started(void **state)
     expect_end(&source, 0, 0);
     expect_journal(NULL);
     expect_file("domain", "running 7\n");
-    expect_file("log", "xl migrate-receive -p helper=/our/helper\n"
+    expect_file("log", "xl migrate-receive -p helper=true\n"
                        "hook pre-start target guest\n"
                        "key 7 data/x 1 \"v\" 2\n"
                        "unpause 7\n"
@@ -71,7 +71,7 @@ static void keys_before_ready_are_written_before_ready(void **state)
     message_done((struct message[]){hear(&source, "facts")});
     say_data(&source, "ok\nmemory\ngo\n");
     hear_word(&source, "READY");
-    expect_file("log", "xl migrate-receive -p helper=/our/helper\n"
+    expect_file("log", "xl migrate-receive -p helper=true\n"
                        "key 7 data 0 \"\" 1\n"
                        "key 7 data/h 2 \"A\" 1\n"
                        "hook pre-start target guest\n");
@@ -98,7 +98,7 @@ static void one_that_is_to_stay_paused_does(void **state)
     message_done((struct message[]){hear(&source, "settled")});
     expect_end(&source, 0, 0);
     expect_file("domain", "paused 7\n");
-    expect_file("log", "xl migrate-receive -p -d -e helper=/our/helper\n"
+    expect_file("log", "xl migrate-receive -p -d -e helper=true\n"
                        "hook pre-start target guest\n");
 }
 
@@ -240,6 +240,95 @@ static void a_guest_that_is_here_already_is_refused(void **state)
     expect_file("domain", "running 9\n");
 }
 
+/* The domain came by another program's hand while the source was silent. */
+static void another_s_copy_is_not_touched_by_a_stale_connection(void **state)
+{
+    static const char *const others[] = {"paused 9\n", "building 9\n",
+                                         "running 9\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct source source;
+        char command[64];
+
+        connect_to(&source);
+        say(&source, BEGIN);
+        message_done((struct message[]){hear(&source, "listening")});
+        snprintf(command, sizeof(command), "echo %.*s >$FAKE_DOMAIN",
+                 (int)strlen(others[i]) - 1, others[i]);
+        assert_int_equal(system(command), 0);
+        expect_end(&source, 0, -1);
+        expect_file("domain", others[i]);
+        assert_int_equal(system("rm -rf $FAKE_DOMAIN $FAKE_DIR/journals/*"), 0);
+    }
+}
+
+/* xl ends well, but with a domain that its helper never told of. */
+static void another_s_copy_is_not_adopted(void **state)
+{
+    struct source source;
+
+    (void)state;
+    setenv("FAKE_UUID", "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a009", 1);
+    begin(&source, BEGIN);
+    say_data(&source, "ok\nmemory\ngo\n");
+    hear_aborted(&source, "the stream holds the guest with UUID "
+                          "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a009, not the "
+                          "announced one with UUID " UUID);
+    expect_journal("ABORTED");
+    expect_file("domain", "absent 7\n");
+    say(&source, WORD("ABORT"));
+    hear_word(&source, "ABORTED");
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, 0);
+    expect_file("log", "xl migrate-receive -p helper=true\n"
+                       "hook failed target guest why\n");
+}
+
+#define TWO                                                                    \
+    "domain 9 here has the guest's UUID " UUID ", too: another program has "   \
+    "received or started the guest; this copy does not run beside that domain"
+
+static void beside_another_of_the_uuid_it_is_given_up(void **state)
+{
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    assert_int_equal(system("echo 9 >$FAKE_DIR/other"), 0);
+    say_data(&source, "ok\n");
+    hear_aborted(&source, TWO);
+    expect_end(&source, 0, 0);
+    expect_file("domain", "absent 7\n");
+    assert_int_equal(system("rm -rf $FAKE_DIR/other $FAKE_DIR/journals/*"), 0);
+    begin(&source, BEGIN);
+    say_data(&source, "ok\n");
+    until_journal_has("built");
+    assert_int_equal(system("echo 9 >$FAKE_DIR/other"), 0);
+    say_data(&source, "memory\ngo\n");
+    hear_aborted(&source, TWO);
+    expect_end(&source, 0, 0);
+    expect_file("domain", "absent 7\n");
+}
+
+static void beside_another_of_the_uuid_it_is_not_started(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source, BEGIN);
+    assert_int_equal(system("echo 9 >$FAKE_DIR/other"), 0);
+    say(&source, WORD("GO"));
+    expect_text(hear(&source, "word"), "text", TWO);
+    expect_journal("READY");
+    expect_file("domain", "paused 7\n");
+    say(&source, WORD("ABORT"));
+    hear_word(&source, "ABORTED");
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, 0);
+    expect_file("domain", "absent 7\n");
+}
+
 static void data_of_no_case_is_sent_away(void **state)
 {
     static const struct {
@@ -271,6 +360,10 @@ int main(int argc, char **argv)
         TEST(keys_that_cannot_be_written_after_ready_forbid_the_start),
         TEST(nonsense_is_refused_by_name),
         TEST(a_guest_that_is_here_already_is_refused),
+        TEST(another_s_copy_is_not_touched_by_a_stale_connection),
+        TEST(another_s_copy_is_not_adopted),
+        TEST(beside_another_of_the_uuid_it_is_given_up),
+        TEST(beside_another_of_the_uuid_it_is_not_started),
         TEST(data_of_no_case_is_sent_away),
     };
 

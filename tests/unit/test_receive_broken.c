@@ -112,7 +112,7 @@ static void lost_after_ready_it_is_left_for_the_next(void **state)
     expect_journal(NULL);
     expect_file("domain", "running 7\n");
     /* Its keys are written before it runs, and never again. */
-    expect_file("log", "xl migrate-receive -p helper=/our/helper\n"
+    expect_file("log", "xl migrate-receive -p helper=true\n"
                        "hook pre-start target guest\n"
                        "key 7 data/x 1 \"v\" 2\n"
                        "unpause 7\n"
@@ -302,13 +302,49 @@ static void killed_behind_xl_s_work_the_next_gives_up(void **state)
     (void)state;
     begin(&source, BEGIN);
     say_data(&source, "ok\n");
-    until_domain_is("building 7\n");
+    until_journal_has("{\"built\":7,\"uuid\":\"" UUID "\"");
     spawn_signal(&source.receive, SIGKILL);
     expect_end(&source, 137, 0);
     until_domain_is("absent 7\n"); /* from now on only we write it */
     assert_int_equal(system("echo paused 7 >$FAKE_DOMAIN"), 0);
     expect_given_up("the connection was lost before the guest was ready here");
-    expect_file("log", "xl migrate-receive -p helper=/our/helper\n"
+    expect_file("log", "xl migrate-receive -p helper=true\n"
+                       "destroy 7\n"
+                       "hook failed target guest why\n");
+}
+
+/* Nothing tells whose it is: xl died before its helper could tell. */
+static void a_domain_that_nobody_told_of_is_not_touched(void **state)
+{
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    say_data(&source, "early\n");
+    hear_aborted(&source, "xl migrate-receive: killed by signal 9: migration "
+                          "target: Ready to receive domain.");
+    expect_end(&source, 0, 0);
+    expect_file("domain", "building 7\n");
+    reattach(&source);
+    hear_aborted(&source, "none");
+    expect_end(&source, 0, -1);
+    expect_file("domain", "building 7\n");
+}
+
+/* Killed with its receiver, xl leaves a domain that the journal names. */
+static void
+a_domain_that_was_written_down_is_destroyed_by_the_next(void **state)
+{
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    say_data(&source, "kill\n");
+    hear_aborted(&source, "xl migrate-receive: killed by signal 9: migration "
+                          "target: Ready to receive domain.");
+    expect_end(&source, 0, 0);
+    expect_file("domain", "absent 7\n");
+    expect_file("log", "xl migrate-receive -p helper=true\n"
                        "destroy 7\n"
                        "hook failed target guest why\n");
 }
@@ -403,6 +439,8 @@ int main(int argc, char **argv)
         TEST(one_taken_from_a_living_line_before_ready_is_given_up),
         TEST(killed_before_ready_the_next_gives_up),
         TEST(killed_behind_xl_s_work_the_next_gives_up),
+        TEST(a_domain_that_nobody_told_of_is_not_touched),
+        TEST(a_domain_that_was_written_down_is_destroyed_by_the_next),
         TEST(an_unpause_that_fails_is_tried_again_by_the_next),
         TEST(after_a_reboot_the_copy_is_gone),
         TEST(another_domid_is_another_domain),

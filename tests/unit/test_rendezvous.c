@@ -37,10 +37,15 @@ static void open_it(struct rendezvous *rendezvous)
 static enum rendezvous_visit take(struct rendezvous *rendezvous, int *ret_fd,
                                   int *ret_data_fd)
 {
-    struct pollfd visit = {.fd = rendezvous->fd, .events = POLLIN};
+    struct pollfd waiting = {.fd = rendezvous->fd, .events = POLLIN};
+    struct rendezvous_visitor visitor = {.fd = -1, .data_fd = -1};
+    enum rendezvous_visit visit;
 
-    assert_int_equal(poll(&visit, 1, WAIT_MS), 1);
-    return rendezvous_take(rendezvous, ret_fd, ret_data_fd);
+    assert_int_equal(poll(&waiting, 1, WAIT_MS), 1);
+    visit = rendezvous_take(rendezvous, &visitor);
+    *ret_fd = visitor.fd;
+    *ret_data_fd = visitor.data_fd;
+    return visit;
 }
 
 /* In the child: 0, or the kind of the error. */
@@ -80,7 +85,7 @@ static void data_is_handed_over_and_waited_for(void **state)
     pid = visit(fds[0]);
     close(fds[0]);
     assert_int_equal(take(&meet, &fd, &data_fd), RENDEZVOUS_DATA);
-    rendezvous_accept_data(fd);
+    rendezvous_accept(fd);
     assert_int_equal(write(fds[1], "bytes", 5), 5);
     assert_int_equal(read(data_fd, text, sizeof(text)), 5);
     assert_int_equal(fcntl(data_fd, F_GETFD), FD_CLOEXEC);
@@ -124,6 +129,39 @@ static void who_asks_for_the_case_waits_for_its_end(void **state)
     close(fd);
     expect_exit(pid, 0);
     rendezvous_close(&meet);
+}
+
+static void a_domain_that_was_made_waits_until_it_is_written_down(void **state)
+{
+    (void)state;
+    for (int taken = 0; taken < 2; taken++) {
+        struct rendezvous meet;
+        struct rendezvous_visitor visitor;
+        struct pollfd waiting;
+        int status;
+        pid_t pid;
+
+        open_it(&meet);
+        pid = fork();
+        if (pid == 0) {
+            struct xcx_err err = XCX_ERR_INIT;
+
+            rendezvous_announce_built(meet.path, 70000 % 65536, &err);
+            _exit(err.kind);
+        }
+        waiting = (struct pollfd){.fd = meet.fd, .events = POLLIN};
+        assert_int_equal(poll(&waiting, 1, WAIT_MS), 1);
+        assert_int_equal(rendezvous_take(&meet, &visitor), RENDEZVOUS_BUILT);
+        assert_int_equal(visitor.domid, 70000 % 65536);
+        assert_int_equal(visitor.pid, pid);
+        assert_int_equal(visitor.data_fd, -1);
+        assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+        if (taken)
+            rendezvous_accept(visitor.fd);
+        close(visitor.fd);
+        expect_exit(pid, taken ? 0 : XCX_ERR_USAGE);
+        rendezvous_close(&meet);
+    }
 }
 
 static void nobody_at_home_is_an_error(void **state)
@@ -200,12 +238,13 @@ static void who_does_not_yield_in_time_is_told_of(void **state)
 
 static void visitors_without_sense_are_sent_away(void **state)
 {
-    static const char *const words[] = {"", "X", "D"}; /* D without an fd */
+    static const char *const words[] = {"", "X", "D",
+                                        "B"}; /* without fd, domid */
     struct rendezvous meet;
 
     (void)state;
     open_it(&meet);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int mine = socket(AF_UNIX, SOCK_SEQPACKET, 0), fd, data_fd;
         char byte;
@@ -275,6 +314,7 @@ int main(void)
         cmocka_unit_test(data_is_handed_over_and_waited_for),
         cmocka_unit_test(data_that_is_sent_away_is_told),
         cmocka_unit_test(who_asks_for_the_case_waits_for_its_end),
+        cmocka_unit_test(a_domain_that_was_made_waits_until_it_is_written_down),
         cmocka_unit_test(nobody_at_home_is_an_error),
         cmocka_unit_test(without_a_folder_it_is_the_built_in_one),
         cmocka_unit_test(who_is_heard_by_its_source_does_not_yield),

@@ -99,13 +99,17 @@ static void other_answers_are_refused(void **state)
 static void start(struct xl_receiver *receiver, int *ret_peer, bool debug,
                   bool monitor, const char *helper)
 {
+    char word[64] = "HELPER=none";
+    const char *const env[] = {word, NULL};
     struct xcx_err err = XCX_ERR_INIT;
     int fds[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
                      0);
     *ret_peer = fds[1];
-    if (xl_receiver_start(receiver, fds[0], debug, monitor, helper, &err))
+    if (helper)
+        snprintf(word, sizeof(word), "LIBXL_SAVE_HELPER=%s", helper);
+    if (xl_receiver_start(receiver, fds[0], debug, monitor, env, &err))
         fail_msg("%s", err.msg);
 }
 

@@ -103,6 +103,7 @@ static void describe_state(struct host *host, const libxl_dominfo *info,
         .domid = info->domid,
         .state = state_of(info),
         .memory_kib = info->current_memkb,
+        .has_run = info->cpu_time != 0,
     };
     uuid_text(&info->uuid, ret->uuid);
 }
@@ -334,6 +335,50 @@ int domain_look_target(struct host *host, const char *uuid, const char *name,
     else
         *ret_copy =
             domain.state == DOMAIN_PAUSED ? HANDOVER_PAUSED : HANDOVER_RUNNING;
+    return 0;
+}
+
+int domain_look_copy(struct host *host, uint32_t domid, const char *uuid,
+                     const char *name, enum handover_copy *ret_copy,
+                     struct xcx_err *err)
+{
+    struct domain domain;
+    int found = look_as(host, domid, describe_name, &domain, err);
+
+    if (found < 0)
+        return -1;
+    if (!found || strcmp(domain.uuid, uuid) != 0)
+        *ret_copy = HANDOVER_ABSENT;
+    else if (domain.has_run || domain.state != DOMAIN_PAUSED)
+        *ret_copy = HANDOVER_RUNNING;
+    else
+        *ret_copy =
+            is_being_built(&domain, name) ? HANDOVER_BUILDING : HANDOVER_PAUSED;
+    return 0;
+}
+
+int domain_find_other(struct host *host, const char *uuid, uint32_t but,
+                      uint32_t *ret_domid, struct xcx_err *err)
+{
+    int nr_domains;
+    libxl_dominfo *list = libxl_list_domain(host->ctx, &nr_domains);
+
+    if (!list)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                           "libxl cannot list this host's domains");
+    *ret_domid = 0;
+    for (int i = 0; i < nr_domains && !*ret_domid; i++) {
+        struct domain domain;
+
+        describe_state(host, &list[i], &domain);
+        if (!domain.domid || domain.domid == but || list[i].dying ||
+            strcmp(domain.uuid, uuid) != 0)
+            continue;
+        describe_name(host, &list[i], &domain);
+        if (match_not_away(&domain))
+            *ret_domid = domain.domid;
+    }
+    libxl_dominfo_list_free(list, nr_domains);
     return 0;
 }
 

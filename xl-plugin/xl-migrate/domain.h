@@ -47,6 +47,7 @@ struct domain {
     uint32_t stubdom_domid; /* its device model's; 0: none */
     bool old_device_model;  /* qemu-traditional, without QMP for this */
     uint64_t memory_kib;    /* what it has now */
+    bool has_run;           /* at all, since it was made */
 };
 
 /* "pv", "pvh", "hvm". */
@@ -81,6 +82,22 @@ int domain_look_source(struct host *host, uint32_t domid, const char *uuid,
 int domain_look_target(struct host *host, const char *uuid, const char *name,
                        enum handover_copy *ret_copy, uint32_t *ret_domid,
                        struct xcx_err *err);
+
+/*
+ * The very domain that a case has made at the target, name being the guest's:
+ * ABSENT where this domid has another UUID or is dying; BUILDING as above;
+ * PAUSED only as long as it has never run, RUNNING from then on.
+ */
+int domain_look_copy(struct host *host, uint32_t domid, const char *uuid,
+                     const char *name, enum handover_copy *ret_copy,
+                     struct xcx_err *err);
+
+/*
+ * A domain of this UUID that has another domid than but; *ret_domid 0: there
+ * is none. NAME--migratedaway does not count.
+ */
+int domain_find_other(struct host *host, const char *uuid, uint32_t but,
+                      uint32_t *ret_domid, struct xcx_err *err);
 
 /*
  * The configuration as xl sends it, JSON with live settings (memory target,

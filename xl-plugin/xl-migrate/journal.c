@@ -191,6 +191,7 @@ static int read_lines(struct journal *journal, char *text, struct xcx_err *err)
     ssize_t nr_bytes = pread(journal->fd, text, JOURNAL_MAX_BYTES + 1, 0);
     unsigned nr_lines = 0;
     char *line = text, *end;
+    struct stat st;
 
     if (nr_bytes < 0)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
@@ -199,6 +200,8 @@ static int read_lines(struct journal *journal, char *text, struct xcx_err *err)
         return xcx_err_set(err, XCX_ERR_STREAM, 0,
                            "journal %s: longer than any journal",
                            journal->path);
+    if (!fstat(journal->fd, &st))
+        journal->time_s = (uint64_t)st.st_mtim.tv_sec;
     for (; (end = memchr(line, '\n', nr_bytes - (line - text)));
          line = end + 1) {
         *end = 0;
@@ -288,25 +291,57 @@ int journal_peek(struct journal *journal, const char *dir, const char *id,
     return rc;
 }
 
+static int check_whole(const struct journal *journal, struct xcx_err *err)
+{
+    if (!journal->broken)
+        return 0;
+    return xcx_err_set(err, XCX_ERR_IO, 0,
+                       "journal %s: what is on disk is not known",
+                       journal->path);
+}
+
+/* The directory's part was on disk before the journal was ours. */
+static int put_and_sync(struct journal *journal, const char *line,
+                        size_t nr_bytes, struct xcx_err *err)
+{
+    return put_line(journal, line, nr_bytes, err) ||
+                   sync_fd(journal, journal->fd, err)
+               ? -1
+               : 0;
+}
+
 int journal_append(struct journal *journal, enum handover_entry entry,
                    uint32_t domid, struct xcx_err *err)
 {
+    uint64_t now_s = (uint64_t)time(NULL);
     char line[JOURNAL_LINE_BYTES];
     size_t nr_bytes;
 
-    if (journal->broken)
-        return xcx_err_set(err, XCX_ERR_IO, 0,
-                           "journal %s: what is on disk is not known",
-                           journal->path);
-    if (journal_line_check(journal, entry, err) ||
-        journal_line_of_entry(entry, domid, (uint64_t)time(NULL), line,
-                              &nr_bytes, err) ||
-        put_line(journal, line, nr_bytes, err) ||
-        /* The directory's part was on disk before the journal was ours. */
-        sync_fd(journal, journal->fd, err))
+    if (check_whole(journal, err) || journal_line_check(journal, entry, err) ||
+        journal_line_of_entry(entry, domid, now_s, line, &nr_bytes, err) ||
+        put_and_sync(journal, line, nr_bytes, err))
         return -1;
     journal->entry = entry;
     journal->domid = domid;
+    journal->was_ready |= entry == HANDOVER_READY;
+    journal->time_s = now_s;
+    return 0;
+}
+
+int journal_append_built(struct journal *journal, uint32_t domid,
+                         const char *uuid, struct xcx_err *err)
+{
+    uint64_t now_s = (uint64_t)time(NULL);
+    char line[JOURNAL_LINE_BYTES];
+    size_t nr_bytes;
+
+    if (check_whole(journal, err) || journal_line_check_built(journal, err) ||
+        journal_line_of_built(domid, uuid, now_s, line, &nr_bytes, err) ||
+        put_and_sync(journal, line, nr_bytes, err))
+        return -1;
+    snprintf(journal->built_uuid, sizeof(journal->built_uuid), "%s", uuid);
+    journal->domid = domid;
+    journal->time_s = now_s;
     return 0;
 }
 

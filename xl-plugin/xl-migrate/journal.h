@@ -11,6 +11,11 @@
  *   {"entry":"OFFERED","domid":5,"time_s":1767225600}
  *   {"entry":"GO","domid":5,"time_s":1767225601}
  *
+ * At the target a line tells which domain xl has made for the case, before
+ * anything is in it; that very domain is the case's, and no other ever:
+ *
+ *   {"built":7,"uuid":...,"time_s":1767225600}
+ *
  * - The first line is on disk before the file has its name, file and directory
  *   are before journal_create() or journal_open() returns, and each entry is
  *   before journal_append() does: one flush, as a guest may stand still for it.
@@ -65,9 +70,14 @@ struct journal {
     bool broken; /* what is on disk is not known: open it again */
     struct journal_case about;
     enum handover_entry entry; /* the last one; NONE: none yet */
-    uint32_t domid;            /* as of the last entry; 0: none */
-    uint64_t whole_bytes;      /* of the file, all lines whole */
-    char path[PATH_MAX];       /* for messages */
+    uint32_t domid;            /* as of the last line; 0: none */
+    /* Of the domain xl has made; not the case's where the stream is another
+     * guest's. "": there is no such line, the case's own then. */
+    char built_uuid[JOURNAL_UUID_BYTES];
+    bool was_ready;       /* READY is among the entries */
+    uint64_t time_s;      /* since 1970, of the last line; 0: not known */
+    uint64_t whole_bytes; /* of the file, all lines whole */
+    char path[PATH_MAX];  /* for messages */
 };
 
 #define JOURNAL_INIT ((struct journal){.fd = -1, .dir_fd = -1})
@@ -104,6 +114,13 @@ int journal_peek(struct journal *journal, const char *dir, const char *id,
  */
 int journal_append(struct journal *journal, enum handover_entry entry,
                    uint32_t domid, struct xcx_err *err);
+
+/*
+ * The target's: xl has made this domain for the case. Once, and before any
+ * entry. Errors as of journal_append().
+ */
+int journal_append_built(struct journal *journal, uint32_t domid,
+                         const char *uuid, struct xcx_err *err);
 
 /* The case is settled at both ends: removes the file and closes. */
 int journal_remove(struct journal *journal, struct xcx_err *err);

@@ -127,6 +127,20 @@ int journal_line_of_entry(enum handover_entry entry, uint32_t domid,
     return close_line(gen, ok, ret_line, ret_nr_bytes, err);
 }
 
+int journal_line_of_built(uint32_t domid, const char *uuid, uint64_t time_s,
+                          char *ret_line, size_t *ret_nr_bytes,
+                          struct xcx_err *err)
+{
+    yajl_gen gen = open_line(err);
+    bool ok;
+
+    if (!gen)
+        return -1;
+    ok = put_number(gen, "built", domid) && put_pair(gen, "uuid", uuid) &&
+         put_number(gen, "time_s", time_s);
+    return close_line(gen, ok, ret_line, ret_nr_bytes, err);
+}
+
 /* ---- from text ---------------------------------------------------------- */
 
 static const char *text_of(yajl_val root, const char *key)
@@ -216,6 +230,51 @@ int journal_line_check(const struct journal *journal, enum handover_entry entry,
                        journal_side_name(journal->about.side));
 }
 
+int journal_line_check_built(const struct journal *journal, struct xcx_err *err)
+{
+    if (journal->about.side == JOURNAL_TARGET && !journal->entry &&
+        !journal->domid)
+        return 0;
+    return xcx_err_set(err, XCX_ERR_BUG, 0,
+                       "a domain cannot be made after %s at a %s",
+                       handover_entry_name(journal->entry),
+                       journal_side_name(journal->about.side));
+}
+
+/* 0: none is told; it may have been left out by an older version. */
+static uint64_t time_of(yajl_val root)
+{
+    long long time_s = 0;
+
+    return number_of(root, "time_s", &time_s) && time_s > 0 ? (uint64_t)time_s
+                                                            : 0;
+}
+
+static int take_built(struct journal *journal, yajl_val root,
+                      struct xcx_err *err)
+{
+    const char *uuid = text_of(root, "uuid");
+    struct xcx_err unfit = XCX_ERR_INIT;
+    long long domid;
+
+    if (!number_of(root, "built", &domid) || domid < 1 || domid > UINT16_MAX ||
+        !uuid || !*uuid || strlen(uuid) >= sizeof(journal->built_uuid))
+        return xcx_err_set(err, XCX_ERR_STREAM, 0, "says no domain");
+    if (journal_line_check_built(journal, &unfit))
+        return xcx_err_set(err, XCX_ERR_STREAM, 0, "%s", unfit.msg);
+    strcpy(journal->built_uuid, uuid);
+    journal->domid = (uint32_t)domid;
+    journal->time_s = time_of(root);
+    return 0;
+}
+
+static bool is_built(yajl_val root)
+{
+    const char *path[] = {"built", NULL};
+
+    return yajl_tree_get(root, path, yajl_t_any) != NULL;
+}
+
 static int take_entry(struct journal *journal, yajl_val root,
                       struct xcx_err *err)
 {
@@ -235,6 +294,8 @@ static int take_entry(struct journal *journal, yajl_val root,
         return xcx_err_set(err, XCX_ERR_STREAM, 0, "%s", unfit.msg);
     journal->entry = entry;
     journal->domid = (uint32_t)domid;
+    journal->was_ready |= entry == HANDOVER_READY;
+    journal->time_s = time_of(root);
     return 0;
 }
 
@@ -251,6 +312,8 @@ int journal_line_take(struct journal *journal, unsigned number,
         rc = xcx_err_set(err, XCX_ERR_STREAM, 0, "is not a JSON object");
     else if (number == 1)
         rc = take_case(&journal->about, root, err);
+    else if (is_built(root))
+        rc = take_built(journal, root, err);
     else
         rc = take_entry(journal, root, err);
     yajl_tree_free(root);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xl-migrate: finds the subcommand and runs it. */
 #include "command.h"
+#include "restore_helper.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,8 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
 
+    if (restore_helper_is_meant(argc, argv))
+        return restore_helper_run(argv);
     if (!name) {
         fprintf(stderr, "xl-migrate: no command given" SEE_HELP "\n");
         return EXIT_STATUS_USAGE;

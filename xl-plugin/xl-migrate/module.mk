@@ -12,8 +12,8 @@ xl-migrate_DIR := sbin
 $(addprefix $(BUILD)/obj/$(XL_MIGRATE_DIR)/,main.o cmd_check.o cmd_receive.o send_check.o): \
     EXTRA_CFLAGS = -DXL_MIGRATE_VERSION='"$(XL_MIGRATE_VERSION)"'
 # What xl is told to restore with.
-$(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_case.o: $(PLACES)
-$(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_case.o: EXTRA_CFLAGS = \
+$(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_copy.o: $(PLACES)
+$(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_copy.o: EXTRA_CFLAGS = \
     -DXL_SAVE_HELPER='"$(PREFIX)/$(xl-save-helper_DIR)/xl-save-helper"'
 
 migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
@@ -156,8 +156,8 @@ test_vif_script_SRC := $(call migrate_src,vif_script.c)
 TEST_PROGS += xl-migrate-receive-fake
 xl-migrate-receive-fake_SRC := $(HANDOVER_RUN_SRC) $(CHANNEL_SRC) \
     $(CONFIG_SRC) $(call common_src,directory.c) $(call migrate_src, \
-    cmd_receive.c keepalive.c receive.c receive_case.c receive_keys.c \
-    rendezvous.c spawn.c \
+    cmd_receive.c keepalive.c receive.c receive_case.c receive_copy.c \
+    receive_keys.c receive_step.c rendezvous.c restore_helper.c spawn.c \
     target_domain.c xenstore.c xl_answers.c xl_receiver.c) tests/unit/fake_target.c
 xl-migrate-receive-fake_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore) \
     -Wl,--wrap=xenstore_write

@@ -193,31 +193,43 @@ static int take_messages(struct receive *receive, const char **ret_code,
 
 /* ---- who visits --------------------------------------------------------- */
 
+static int take_data(struct receive *receive,
+                     const struct rendezvous_visitor *visitor,
+                     struct xcx_err *err)
+{
+    if (receive->xl.child.pid || receive->journal.entry) {
+        close(visitor->fd);
+        close(visitor->data_fd);
+        return 0;
+    }
+    receive->data_visit_fd = visitor->fd;
+    rendezvous_accept(visitor->fd);
+    return receive_data(receive, visitor->data_fd, err);
+}
+
 static int take_visit(struct receive *receive, struct xcx_err *err)
 {
-    int fd = -1, data_fd = -1;
+    struct rendezvous_visitor visitor;
 
-    switch (rendezvous_take(&receive->rendezvous, &fd, &data_fd)) {
+    switch (rendezvous_take(&receive->rendezvous, &visitor)) {
     case RENDEZVOUS_YIELD_IF_LOST:
         if (channel_is_heard(&receive->channel)) {
-            rendezvous_refuse(fd);
-            close(fd);
+            rendezvous_refuse(visitor.fd);
+            close(visitor.fd);
             return 0;
         }
         /* fall through */
     case RENDEZVOUS_YIELD:
-        receive->yield_visit_fd = fd;
+        receive->yield_visit_fd = visitor.fd;
         receive->over = true;
         return 0;
+    case RENDEZVOUS_BUILT:
+        if (receive_claim(receive, &visitor))
+            rendezvous_accept(visitor.fd);
+        close(visitor.fd);
+        return 0;
     case RENDEZVOUS_DATA:
-        if (receive->xl.child.pid || receive->journal.entry) {
-            close(fd);
-            close(data_fd);
-            return 0;
-        }
-        receive->data_visit_fd = fd;
-        rendezvous_accept_data(fd);
-        return receive_data(receive, data_fd, err);
+        return take_data(receive, &visitor, err);
     default:
         return 0;
     }

@@ -5,6 +5,7 @@
  *
  *   source ◀── channel (standard input and output) ──▶ receive.c: the loop
  *   receive --data ── rendezvous: the data's fd ─────▶   │ receive_case.c
+ *   restore_helper ── rendezvous: its domain ────────▶   │ receive_copy.c
  *   xl migrate-receive -p ◀── xl_receiver ───────────────┘ receive_keys.c
  *
  * The connection's end, a source that is silent for longer than it has
@@ -13,7 +14,7 @@
  * has its copy; from READY on the copy is left as it is, for whoever comes
  * next with the journal.
  *
- * Everything here is for cmd_receive.c and these three files only.
+ * Everything here is for cmd_receive.c and the files receive*.c only.
  * Threads: one.
  */
 #ifndef XL_MIGRATE_RECEIVE_H
@@ -26,6 +27,7 @@
 #include "announce.h"
 #include "channel.h"
 #include "handover_run.h"
+#include "hooks.h"
 #include "host.h"
 #include "keepalive.h"
 #include "journal.h"
@@ -90,7 +92,21 @@ int receive_need_host(struct receive *receive, struct xcx_err *err);
 /* A message of this type without anything else in it. */
 int receive_say(struct receive *receive, const char *type, struct xcx_err *err);
 
-/* ---- receive_case.c: what the source asks for, and what xl has done ----- */
+/* ---- receive_step.c: steps of the handover, and hooks -------------------- */
+
+/* handover_run() on the case's journal and copy; words go to the source. */
+int receive_step(struct receive *receive, enum handover_event event,
+                 struct handover_outcome *ret, struct xcx_err *err);
+
+/* why: of HOOKS_FAILED, else NULL. Errors: as of hooks_run(). */
+int receive_run_hooks(struct receive *receive, enum hooks_phase phase,
+                      const char *why, struct xcx_err *err);
+
+/* Of hooks that cannot change anything any more: a failure is a warning. */
+void receive_run_late_hooks(struct receive *receive, enum hooks_phase phase,
+                            const char *why);
+
+/* ---- receive_case.c: what the source asks for --------------------------- */
 
 int receive_begin(struct receive *receive, const struct message *message,
                   struct xcx_err *err);
@@ -99,14 +115,36 @@ int receive_reattach(struct receive *receive, const struct message *message,
 int receive_word(struct receive *receive, const struct message *message,
                  struct xcx_err *err);
 
+/* The connection is gone: see above. why: may be empty. */
+void receive_leave(struct receive *receive, const struct xcx_err *why);
+
+/* ---- receive_copy.c: the copy, from the first byte to READY -------------- */
+
 /* Takes data_fd over: xl begins to build. */
 int receive_data(struct receive *receive, int data_fd, struct xcx_err *err);
+
+/*
+ * The helper of an xl is about to fill its domain. True: the xl is ours, the
+ * domain is the case's guest, and the journal says so.
+ */
+bool receive_claim(struct receive *receive,
+                   const struct rendezvous_visitor *visitor);
 
 /* xl has ended: READY, or ABORTED. */
 int receive_built(struct receive *receive, struct xcx_err *err);
 
-/* The connection is gone: see above. why: may be empty. */
-void receive_leave(struct receive *receive, const struct xcx_err *why);
+/* GUEST: another domain of this host has the guest's UUID. */
+int receive_check_alone(struct receive *receive, struct xcx_err *err);
+
+/* The data's process may go. */
+void receive_end_data(struct receive *receive);
+
+/* xl gives up what it has built so far, or is killed. Idempotent. */
+void receive_stop_building(struct receive *receive);
+
+/* The case is given up; why is kept if it is the first reason. */
+int receive_give_up(struct receive *receive, const struct xcx_err *why,
+                    struct xcx_err *err);
 
 /* ---- receive_keys.c: the guest's own xenstore keys ---------------------- */
 

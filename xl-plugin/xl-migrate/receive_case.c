@@ -11,116 +11,6 @@
 #include "domain.h"
 #include "hooks.h"
 
-/* ---- the seam ----------------------------------------------------------- */
-
-static int look(void *opaque, enum handover_copy *ret_copy, uint32_t *ret_domid,
-                struct xcx_err *err)
-{
-    struct receive *receive = opaque;
-
-    return target_domain_look(&receive->target, ret_copy, ret_domid, err);
-}
-
-static int act(void *opaque, enum handover_act what, struct xcx_err *err)
-{
-    struct receive *receive = opaque;
-
-    if (target_domain_act(&receive->target, what, err))
-        return -1;
-    if (what == HANDOVER_DO_UNPAUSE && !receive->journal.about.stay_paused)
-        receive->times.start_ns = deadline_now_ns();
-    return 0;
-}
-
-/* For the source's report: how long what it waits for has taken here. */
-static void put_times(const struct receive *receive, enum handover_word word,
-                      struct json *json)
-{
-    uint64_t now_ns = deadline_now_ns();
-
-    if (word == HANDOVER_SAY_READY && receive->times.whole_ns)
-        json_count(json, "prepare_ns", now_ns - receive->times.whole_ns);
-    if (word != HANDOVER_SAY_STARTING || !receive->times.go_ns ||
-        !receive->times.start_ns)
-        return;
-    json_count(json, "start_ns",
-               receive->times.start_ns - receive->times.go_ns);
-    json_count(json, "answer_ns", now_ns - receive->times.go_ns);
-}
-
-static int say(void *opaque, enum handover_word word, const char *text,
-               struct xcx_err *err)
-{
-    struct receive *receive = opaque;
-    char plain[XCX_ERR_MSG_BYTES];
-    struct json json;
-    int rc;
-
-    if (receive->over)
-        return xcx_err_set(err, XCX_ERR_PEER, 0, "the source is gone");
-    if (!text && (word == HANDOVER_SAY_ABORTED || word == HANDOVER_SAY_FAILED))
-        text = receive->why.msg;
-    if (message_begin(&json, "word", err))
-        return -1;
-    snprintf(plain, sizeof(plain), "%s", text ? text : "");
-    lines_make_plain(plain);
-    json_text(&json, "word", handover_word_name(word));
-    if (*plain)
-        json_text(&json, "text", plain);
-    put_times(receive, word, &json);
-    rc = channel_send(&receive->channel, &json, deadline_in_ms(RECEIVE_SEND_MS),
-                      err);
-    json_done(&json);
-    return rc;
-}
-
-static int run(struct receive *receive, enum handover_event event,
-               struct handover_outcome *ret, struct xcx_err *err)
-{
-    const struct handover_seam seam = {
-        .opaque = receive,
-        .look = look,
-        .act = act,
-        .say = say,
-    };
-
-    return handover_run(&receive->journal, &seam, event, ret, err);
-}
-
-static int run_hooks(struct receive *receive, enum hooks_phase phase,
-                     const char *why, struct xcx_err *err)
-{
-    const struct journal_case *about = &receive->journal.about;
-    const struct hooks hooks = {
-        .dir = receive->config->hooks_dir,
-        .timeout_ms = receive->config->hooks_timeout_s * 1000,
-        .log = &receive->log,
-        .cancel_fd = -1,
-    };
-    const struct hooks_case about_hooks = {
-        .side = "target",
-        .id = about->id,
-        .uuid = about->uuid,
-        .name = about->name,
-        .domid = receive->target.domid,
-        .source = about->peer,
-        .target = receive->host.name,
-        .error = why,
-    };
-
-    return hooks_run(&hooks, phase, &about_hooks, err);
-}
-
-/* Of hooks that cannot change anything any more. */
-static void run_late_hooks(struct receive *receive, enum hooks_phase phase,
-                           const char *why)
-{
-    struct xcx_err err = XCX_ERR_INIT;
-
-    if (run_hooks(receive, phase, why, &err))
-        xcx_log(&receive->log, XCX_LOG_WARN, "%s", err.msg);
-}
-
 /* ---- begin -------------------------------------------------------------- */
 
 static int take_announce(struct receive *receive, const struct message *message,
@@ -252,92 +142,6 @@ int receive_begin(struct receive *receive, const struct message *message,
     return -1;
 }
 
-/* ---- the copy ----------------------------------------------------------- */
-
-/* Ours, unless whoever called us has chosen another, or it is not there. */
-static const char *helper(void)
-{
-    const char *chosen = getenv("LIBXL_SAVE_HELPER");
-
-    if (chosen && *chosen)
-        return chosen;
-    return access(XL_SAVE_HELPER, X_OK) ? NULL : XL_SAVE_HELPER;
-}
-
-int receive_data(struct receive *receive, int data_fd, struct xcx_err *err)
-{
-    if (xl_receiver_start(&receive->xl, data_fd, receive->debug,
-                          receive->monitor, helper(), err))
-        return -1;
-    receive->building = true;
-    return 0;
-}
-
-static void end_data(struct receive *receive)
-{
-    if (receive->data_visit_fd >= 0)
-        close(receive->data_visit_fd);
-    receive->data_visit_fd = -1;
-}
-
-/* The data's process first: with it the pipe ends that xl reads from. */
-static void stop_building(struct receive *receive)
-{
-    end_data(receive);
-    if (receive->building)
-        xl_receiver_stop(&receive->xl, RECEIVE_STOP_MS, &receive->log);
-    receive->building = false;
-}
-
-/* why is kept if it is the first reason. */
-static int give_up(struct receive *receive, const struct xcx_err *why,
-                   struct xcx_err *err)
-{
-    struct handover_outcome outcome;
-
-    if (!xcx_err_is_set(&receive->why) && xcx_err_is_set(why))
-        receive->why = *why;
-    stop_building(receive);
-    if (run(receive, HANDOVER_GIVE_UP, &outcome, err))
-        return -1;
-    run_late_hooks(receive, HOOKS_FAILED, receive->why.msg);
-    return 0;
-}
-
-/* The copy is whole: what it needs before it may run. */
-static int prepare(struct receive *receive, struct xcx_err *err)
-{
-    enum handover_copy copy;
-    uint32_t domid;
-
-    if (!xl_receiver_has_copy(&receive->xl))
-        return xl_receiver_why(&receive->xl, err);
-    if (look(receive, &copy, &domid, err))
-        return -1;
-    if (copy != HANDOVER_PAUSED)
-        return xcx_err_set(err, XCX_ERR_GUEST, 0,
-                           "xl has received a guest, but not the one with "
-                           "UUID %s",
-                           receive->journal.about.uuid);
-    return receive_keys_write(receive, err) ||
-                   run_hooks(receive, HOOKS_PRE_START, NULL, err)
-               ? -1
-               : 0;
-}
-
-int receive_built(struct receive *receive, struct xcx_err *err)
-{
-    struct handover_outcome outcome;
-    struct xcx_err why = XCX_ERR_INIT;
-
-    receive->times.whole_ns = deadline_now_ns();
-    receive->building = false;
-    end_data(receive);
-    if (prepare(receive, &why))
-        return give_up(receive, &why, err);
-    return run(receive, HANDOVER_COMPLETE, &outcome, err);
-}
-
 /* ---- words -------------------------------------------------------------- */
 
 static void announce_emulated(struct receive *receive)
@@ -393,14 +197,16 @@ static int hear_go(struct receive *receive, struct xcx_err *err)
 
     receive->why = XCX_ERR_INIT;
     receive->times.go_ns = before == HANDOVER_READY ? deadline_now_ns() : 0;
-    if (before == HANDOVER_READY && receive_keys_write(receive, &receive->why))
+    if (before == HANDOVER_READY &&
+        (receive_check_alone(receive, &receive->why) ||
+         receive_keys_write(receive, &receive->why)))
         event = HANDOVER_CANNOT_START;
-    if (run(receive, event, &outcome, err))
+    if (receive_step(receive, event, &outcome, err))
         return -1;
     if (before == HANDOVER_READY && outcome.entry == HANDOVER_STARTED &&
         outcome.copy == HANDOVER_RUNNING) {
         announce_guest(receive);
-        run_late_hooks(receive, HOOKS_POST_START, NULL);
+        receive_run_late_hooks(receive, HOOKS_POST_START, NULL);
     }
     return 0;
 }
@@ -416,13 +222,13 @@ static int hear_abort(struct receive *receive, struct xcx_err *err)
 
     if (!xcx_err_is_set(&receive->why))
         receive->why = asked;
-    stop_building(receive);
-    if (run(receive, HANDOVER_HEARD_ABORT, &outcome, err))
+    receive_stop_building(receive);
+    if (receive_step(receive, HANDOVER_HEARD_ABORT, &outcome, err))
         return -1;
     if (outcome.entry != HANDOVER_ABORTED)
         return 0;
     if (before != HANDOVER_ABORTED)
-        run_late_hooks(receive, HOOKS_FAILED, receive->why.msg);
+        receive_run_late_hooks(receive, HOOKS_FAILED, receive->why.msg);
     return settle(receive, err);
 }
 
@@ -508,8 +314,9 @@ static int take_up(struct receive *receive, struct xcx_err *err)
     };
     struct handover_outcome outcome;
 
-    return receive->journal.entry ? run(receive, HANDOVER_LOOK, &outcome, err)
-                                  : give_up(receive, &broken, err);
+    return receive->journal.entry
+               ? receive_step(receive, HANDOVER_LOOK, &outcome, err)
+               : receive_give_up(receive, &broken, err);
 }
 
 int receive_reattach(struct receive *receive, const struct message *message,
@@ -540,9 +347,9 @@ void receive_leave(struct receive *receive, const struct xcx_err *why)
 
     receive->over = true;
     if (receive->has_case && !receive->settled && !receive->journal.entry &&
-        give_up(receive, xcx_err_is_set(why) ? why : &lost, &err))
+        receive_give_up(receive, xcx_err_is_set(why) ? why : &lost, &err))
         xcx_log(&receive->log, XCX_LOG_ERROR, "%s", err.msg);
-    end_data(receive);
+    receive_end_data(receive);
     xl_receiver_done(&receive->xl);
     rendezvous_close(&receive->rendezvous);
     journal_close(&receive->journal);

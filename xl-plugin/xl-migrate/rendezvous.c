@@ -14,6 +14,7 @@
 #include "deadline.h"
 
 #define SAY_DATA         'D'
+#define SAY_BUILT        'B'
 #define SAY_YIELD        'Y'
 #define SAY_TAKEN        'T'
 #define SAY_IF_LOST      'L'
@@ -48,6 +49,19 @@ static int make_socket(int flags, struct xcx_err *err)
     if (fd < 0)
         xcx_err_set(err, XCX_ERR_RESOURCE, errno, "socket");
     return fd;
+}
+
+/* Either side of a connection looks who the other one is. */
+static bool is_our_user(int fd, pid_t *ret_pid)
+{
+    struct ucred peer;
+    socklen_t nr_bytes = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &nr_bytes) ||
+        peer.uid != geteuid())
+        return false;
+    *ret_pid = peer.pid;
+    return true;
 }
 
 /* ---- the side that owns the case ---------------------------------------- */
@@ -97,24 +111,22 @@ void rendezvous_close(struct rendezvous *rendezvous)
     *rendezvous = RENDEZVOUS_INIT;
 }
 
-static bool is_our_user(int fd)
-{
-    struct ucred peer;
-    socklen_t nr_bytes = sizeof(peer);
+/* What a visitor says, as one packet. */
+struct packet {
+    char word;
+    char unused[3]; /* 0 */
+    uint32_t domid; /* of SAY_BUILT, else 0 */
+};
 
-    return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &nr_bytes) &&
-           peer.uid == geteuid();
-}
-
-/* One byte, and with it an fd, or -1. NUL: nothing of sense. */
-static char hear(int fd, int *ret_data_fd)
+/* A packet, and with it an fd, or -1. NUL: nothing of sense. */
+static char hear(struct rendezvous_visitor *visitor)
 {
-    char word = 0;
+    struct packet packet = {.word = 0};
     union {
         char bytes[CONTROL_FD_BYTES];
         struct cmsghdr align;
     } control;
-    struct iovec iov = {.iov_base = &word, .iov_len = 1};
+    struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
     struct msghdr message = {
         .msg_iov = &iov,
         .msg_iovlen = 1,
@@ -123,40 +135,55 @@ static char hear(int fd, int *ret_data_fd)
     };
     struct cmsghdr *header;
 
-    *ret_data_fd = -1;
-    if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1)
+    if (recvmsg(visitor->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) < 1)
         return 0;
     header = CMSG_FIRSTHDR(&message);
     if (header && header->cmsg_level == SOL_SOCKET &&
         header->cmsg_type == SCM_RIGHTS &&
         header->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(ret_data_fd, CMSG_DATA(header), sizeof(int));
-    return word;
+        memcpy(&visitor->data_fd, CMSG_DATA(header), sizeof(int));
+    visitor->domid = packet.domid;
+    return packet.word;
+}
+
+static enum rendezvous_visit visit_of(char word,
+                                      const struct rendezvous_visitor *visitor)
+{
+    switch (word) {
+    case SAY_DATA:
+        return visitor->data_fd >= 0 ? RENDEZVOUS_DATA : RENDEZVOUS_NOBODY;
+    case SAY_BUILT:
+        return visitor->domid ? RENDEZVOUS_BUILT : RENDEZVOUS_NOBODY;
+    case SAY_YIELD:
+        return RENDEZVOUS_YIELD;
+    case SAY_IF_LOST:
+        return RENDEZVOUS_YIELD_IF_LOST;
+    default:
+        return RENDEZVOUS_NOBODY;
+    }
 }
 
 enum rendezvous_visit rendezvous_take(struct rendezvous *rendezvous,
-                                      int *ret_fd, int *ret_data_fd)
+                                      struct rendezvous_visitor *ret)
 {
-    int fd = accept4(rendezvous->fd, NULL, NULL, SOCK_CLOEXEC);
-    struct pollfd said = {.fd = fd, .events = POLLIN};
-    char word;
+    struct rendezvous_visitor visitor = {
+        .fd = accept4(rendezvous->fd, NULL, NULL, SOCK_CLOEXEC),
+        .data_fd = -1,
+    };
+    struct pollfd said = {.fd = visitor.fd, .events = POLLIN};
+    enum rendezvous_visit visit = RENDEZVOUS_NOBODY;
 
-    if (fd < 0)
+    if (visitor.fd < 0)
         return RENDEZVOUS_NOBODY;
-    *ret_fd = fd;
-    if (is_our_user(fd) && poll(&said, 1, VISITOR_MS) > 0) {
-        word = hear(fd, ret_data_fd);
-        if (word == SAY_DATA && *ret_data_fd >= 0)
-            return RENDEZVOUS_DATA;
-        if (*ret_data_fd >= 0)
-            close(*ret_data_fd);
-        if (word == SAY_YIELD)
-            return RENDEZVOUS_YIELD;
-        if (word == SAY_IF_LOST)
-            return RENDEZVOUS_YIELD_IF_LOST;
-    }
-    close(fd);
-    return RENDEZVOUS_NOBODY;
+    if (is_our_user(visitor.fd, &visitor.pid) && poll(&said, 1, VISITOR_MS) > 0)
+        visit = visit_of(hear(&visitor), &visitor);
+    if (visit != RENDEZVOUS_DATA && visitor.data_fd >= 0)
+        close(visitor.data_fd);
+    if (visit == RENDEZVOUS_NOBODY)
+        close(visitor.fd);
+    else
+        *ret = visitor;
+    return visit;
 }
 
 /* One that is gone by now gets no answer. */
@@ -165,7 +192,7 @@ static void answer(int fd, char word)
     (void)!send(fd, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-void rendezvous_accept_data(int fd)
+void rendezvous_accept(int fd)
 {
     answer(fd, SAY_TAKEN);
 }
@@ -177,33 +204,43 @@ void rendezvous_refuse(int fd)
 
 /* ---- visitors ----------------------------------------------------------- */
 
-static int visit(const char *run_dir, const char *id, struct xcx_err *err)
+static int connect_to(const struct sockaddr_un *address, struct xcx_err *err)
 {
-    struct sockaddr_un address;
-    int fd;
+    int fd = make_socket(0, err);
+    pid_t unused;
 
-    if (fill_address(run_dir, id, &address, err))
-        return -1;
-    fd = make_socket(0, err);
     if (fd < 0)
         return -1;
-    if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)))
+        xcx_err_set(err,
+                    errno == ENOENT || errno == ECONNREFUSED ? XCX_ERR_USAGE
+                                                             : XCX_ERR_RESOURCE,
+                    errno, "%s", address->sun_path);
+    else if (!is_our_user(fd, &unused))
+        xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                    "%s: another user's process listens there",
+                    address->sun_path);
+    else
         return fd;
-    xcx_err_set(err,
-                errno == ENOENT || errno == ECONNREFUSED ? XCX_ERR_USAGE
-                                                         : XCX_ERR_RESOURCE,
-                errno, "%s", address.sun_path);
     close(fd);
     return -1;
 }
 
-static int say(int fd, char word, int data_fd, struct xcx_err *err)
+static int visit(const char *run_dir, const char *id, struct xcx_err *err)
+{
+    struct sockaddr_un address;
+
+    return fill_address(run_dir, id, &address, err) ? -1
+                                                    : connect_to(&address, err);
+}
+
+static int say(int fd, struct packet packet, int data_fd, struct xcx_err *err)
 {
     union {
         char bytes[CONTROL_FD_BYTES];
         struct cmsghdr align;
     } control = {.bytes = {0}};
-    struct iovec iov = {.iov_base = &word, .iov_len = 1};
+    struct iovec iov = {.iov_base = &packet, .iov_len = sizeof(packet)};
     struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
     struct cmsghdr *header;
 
@@ -216,10 +253,19 @@ static int say(int fd, char word, int data_fd, struct xcx_err *err)
         header->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(header), &data_fd, sizeof(int));
     }
-    if (sendmsg(fd, &message, MSG_NOSIGNAL) != 1)
+    if (sendmsg(fd, &message, MSG_NOSIGNAL) != sizeof(packet))
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
                            "the process that has the case");
     return 0;
+}
+
+static bool is_accepted(int fd)
+{
+    struct pollfd answered = {.fd = fd, .events = POLLIN};
+    char word;
+
+    return poll(&answered, 1, RENDEZVOUS_TAKEN_MS) > 0 &&
+           recv(fd, &word, 1, MSG_DONTWAIT) == 1 && word == SAY_TAKEN;
 }
 
 int rendezvous_bring_data(const char *run_dir, const char *id, int data_fd,
@@ -231,15 +277,42 @@ int rendezvous_bring_data(const char *run_dir, const char *id, int data_fd,
 
     if (fd < 0)
         return xcx_err_prefix(err, "case %s waits for no data", id);
-    if (say(fd, SAY_DATA, data_fd, err))
+    if (say(fd, (struct packet){.word = SAY_DATA}, data_fd, err))
         goto out;
-    if (recv(fd, &word, 1, 0) != 1 || word != SAY_TAKEN) {
+    if (!is_accepted(fd)) {
         xcx_err_set(err, XCX_ERR_USAGE, 0, "case %s waits for no data", id);
         goto out;
     }
     while (recv(fd, &word, 1, 0) > 0)
         continue;
     rc = 0;
+out:
+    close(fd);
+    return rc;
+}
+
+int rendezvous_announce_built(const char *socket, uint32_t domid,
+                              struct xcx_err *err)
+{
+    const struct packet packet = {.word = SAY_BUILT, .domid = domid};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd, rc = -1;
+
+    if (snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket) >=
+        (int)sizeof(address.sun_path))
+        return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                           "%.60s: too long for a socket", socket);
+    fd = connect_to(&address, err);
+    if (fd < 0)
+        return -1;
+    if (say(fd, packet, -1, err))
+        goto out;
+    if (is_accepted(fd))
+        rc = 0;
+    else
+        xcx_err_set(err, XCX_ERR_USAGE, 0,
+                    "domain %u: xl-migrate receive does not accept it",
+                    (unsigned)domid);
 out:
     close(fd);
     return rc;
@@ -266,7 +339,7 @@ static int ask(const char *run_dir, const char *id, char how,
 
     if (fd < 0)
         return -1;
-    if (!say(fd, how, -1, err)) {
+    if (!say(fd, (struct packet){.word = how}, -1, err)) {
         if (poll(&end, 1, deadline_left_ms(deadline_ns)) <= 0)
             does_not_yield(fd, id, err);
         else if (recv(fd, &word, 1, MSG_DONTWAIT) > 0)

@@ -6,6 +6,8 @@
  *
  *   receive --data ID ── its stdin, by SCM_RIGHTS ──▶ receive
  *                     ◀── "taken"; later its end: you may go
+ *   xl's restore helper ── "built N": about to fill domain N ──▶ receive
+ *                     ◀── "taken", once it is written down; or its end: no
  *   receive           ── "yield": the case is mine now ──▶ receive
  *                     ◀── its end: the lock is free
  *   recover           ── "yield if your source is lost" ──▶ receive
@@ -18,11 +20,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "xcext.h"
 
 #define RENDEZVOUS_DIR        "/run/xl-migrate"
 #define RENDEZVOUS_PATH_BYTES 108 /* as in sockaddr_un */
+/* How long a visitor waits to be heard; the owner may be busy with a hook. */
+#define RENDEZVOUS_TAKEN_MS 120000
 
 struct rendezvous {
     int fd; /* listening, non-blocking; -1: closed */
@@ -34,8 +39,17 @@ struct rendezvous {
 enum rendezvous_visit {
     RENDEZVOUS_NOBODY, /* or one that says nothing of sense: sent away */
     RENDEZVOUS_DATA,
+    RENDEZVOUS_BUILT,
     RENDEZVOUS_YIELD,
     RENDEZVOUS_YIELD_IF_LOST,
+};
+
+/* Whose fds are the caller's to close: fd once the visitor may go. */
+struct rendezvous_visitor {
+    int fd;
+    int data_fd;    /* of DATA, else -1 */
+    pid_t pid;      /* who came; while it waits, nobody else has the number */
+    uint32_t domid; /* of BUILT */
 };
 
 /* ---- the side that owns the case ---------------------------------------- */
@@ -45,16 +59,12 @@ int rendezvous_open(struct rendezvous *rendezvous, const char *run_dir,
                     const char *id, struct xcx_err *err);
 void rendezvous_close(struct rendezvous *rendezvous); /* idempotent */
 
-/*
- * When fd is readable. The visitor's connection is in *ret_fd, the caller's to
- * close once it may go; with DATA its fd is in *ret_data_fd, the caller's too.
- * Waits for a second at most.
- */
+/* When fd is readable. Waits for a second at most. */
 enum rendezvous_visit rendezvous_take(struct rendezvous *rendezvous,
-                                      int *ret_fd, int *ret_data_fd);
+                                      struct rendezvous_visitor *ret);
 
-/* To a visitor with data: it is taken. */
-void rendezvous_accept_data(int fd);
+/* To a visitor of DATA or BUILT: taken. */
+void rendezvous_accept(int fd);
 
 /* To one that asks for the case: the source is there. */
 void rendezvous_refuse(int fd);
@@ -62,11 +72,20 @@ void rendezvous_refuse(int fd);
 /* ---- visitors ----------------------------------------------------------- */
 
 /*
- * Hands data_fd over and waits until it is no longer needed. Errors: USAGE,
- * nobody waits for data of this case; RESOURCE.
+ * Hands data_fd over, within RENDEZVOUS_TAKEN_MS, and waits until it is no
+ * longer needed, as long as the process that has the case lives. Errors:
+ * USAGE, nobody waits for data of this case; RESOURCE.
  */
 int rendezvous_bring_data(const char *run_dir, const char *id, int data_fd,
                           struct xcx_err *err);
+
+/*
+ * The restore helper's: its xl has made this domain. socket: the path, as the
+ * owner has it. 0 once that is written down, within RENDEZVOUS_TAKEN_MS.
+ * Errors: USAGE, it must not be filled, or the owner is gone; RESOURCE.
+ */
+int rendezvous_announce_built(const char *socket, uint32_t domid,
+                              struct xcx_err *err);
 
 /*
  * Asks whoever has the case for it, as after a lost connection, and waits for

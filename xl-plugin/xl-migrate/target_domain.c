@@ -5,13 +5,10 @@
 
 #include "domain.h"
 
-static bool is_the_cases(const struct journal *journal, enum handover_copy copy,
-                         uint32_t domid)
+/* The UUID of the domain that its journal names. */
+static const char *own_uuid(const struct journal *journal)
 {
-    if (!journal->entry || domid == journal->domid)
-        return true;
-    /* There was none when the entry was written: a whole one is another's. */
-    return !journal->domid && copy == HANDOVER_BUILDING;
+    return *journal->built_uuid ? journal->built_uuid : journal->about.uuid;
 }
 
 int target_domain_look(void *opaque, enum handover_copy *ret_copy,
@@ -20,23 +17,31 @@ int target_domain_look(void *opaque, enum handover_copy *ret_copy,
     struct target_domain *target = opaque;
     const struct journal *journal = target->journal;
     enum handover_copy copy = HANDOVER_ABSENT;
-    uint32_t domid = 0;
 
     target->domid = 0;
-    if (!strcmp(journal->about.boot, target->host->boot) &&
-        domain_look_target(target->host, journal->about.uuid,
-                           journal->about.name, &copy, &domid, err))
+    if (journal->domid && !strcmp(journal->about.boot, target->host->boot) &&
+        domain_look_copy(target->host, journal->domid, own_uuid(journal),
+                         journal->about.name, &copy, err))
         return -1;
-    if (!is_the_cases(journal, copy, domid)) {
-        copy = HANDOVER_ABSENT;
-        domid = 0;
-    }
+    if (copy != HANDOVER_ABSENT)
+        target->domid = journal->domid;
     if (journal->about.stay_paused && journal->entry == HANDOVER_STARTING &&
         copy == HANDOVER_PAUSED)
         copy = HANDOVER_RUNNING;
     *ret_copy = copy;
-    *ret_domid = target->domid = domid;
+    *ret_domid = target->domid;
     return 0;
+}
+
+int target_domain_find_other(const struct target_domain *target,
+                             uint32_t *ret_domid, struct xcx_err *err)
+{
+    const struct journal *journal = target->journal;
+    bool is_ours = !strcmp(own_uuid(journal), journal->about.uuid) &&
+                   !strcmp(journal->about.boot, target->host->boot);
+
+    return domain_find_other(target->host, journal->about.uuid,
+                             is_ours ? journal->domid : 0, ret_domid, err);
 }
 
 int target_domain_act(void *opaque, enum handover_act act, struct xcx_err *err)

@@ -3,8 +3,11 @@
  * target_domain: the copy of a case on its target, for the steps of the
  * handover: looked at, unpaused and destroyed; by receive and by recover.
  *
- * - A domain of another boot of this host is never the case's, nor is one of
- *   another domid than the journal's last entry has.
+ * - The case's own is the domain that its journal names, of this boot and with
+ *   the UUID that it had when it was made. A journal that names none owns none.
+ *   Never is a domain the case's by its UUID or name alone.
+ * - A copy that has run is never paused again for the case's sake: an
+ *   administrator has unpaused it, and counts as one that runs.
  * - A copy that is to stay paused counts as running once it may run, and is
  *   never unpaused.
  *
@@ -25,6 +28,10 @@ struct target_domain {
     const struct journal *journal; /* open, the target's */
     uint32_t domid;                /* as of the last look; 0: none */
 };
+
+/* Another domain here than the case's own has the guest's UUID; 0: none. */
+int target_domain_find_other(const struct target_domain *target,
+                             uint32_t *ret_domid, struct xcx_err *err);
 
 /* As handover_seam has them; opaque: a struct target_domain. */
 int target_domain_look(void *opaque, enum handover_copy *ret_copy,

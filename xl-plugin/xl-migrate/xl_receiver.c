@@ -22,14 +22,12 @@ static void close_fd(int *fd)
 }
 
 static int start(struct xl_receiver *receiver, bool debug, bool monitor,
-                 const char *helper, struct xcx_err *err)
+                 const char *const *env, struct xcx_err *err)
 {
     const char *argv[8] = {"xl", "migrate-receive", "-p"};
-    char word[PROC_TEXT_BYTES];
-    const char *const env[] = {word, NULL};
     struct spawn_order order = {
         .argv = argv,
-        .env = helper ? env : NULL,
+        .env = env,
         .fds = {receiver->data_fd, -1, -1},
         .own_session = true, /* a Ctrl-C must not kill it half-way */
     };
@@ -41,8 +39,6 @@ static int start(struct xl_receiver *receiver, bool debug, bool monitor,
         argv[nr_args++] = "-d";
     if (!monitor)
         argv[nr_args++] = "-e";
-    if (helper)
-        snprintf(word, sizeof(word), "LIBXL_SAVE_HELPER=%s", helper);
     ok = !pipe2(out, O_CLOEXEC) && !pipe2(said, O_CLOEXEC);
     receiver->out_fd = out[0];
     receiver->err_fd = said[0];
@@ -63,12 +59,12 @@ out:
 }
 
 int xl_receiver_start(struct xl_receiver *receiver, int data_fd, bool debug,
-                      bool monitor, const char *helper, struct xcx_err *err)
+                      bool monitor, const char *const *env, struct xcx_err *err)
 {
     *receiver = XL_RECEIVER_INIT;
     receiver->data_fd = data_fd;
     receiver->answers = XL_ANSWERS_INIT;
-    if (!start(receiver, debug, monitor, helper, err))
+    if (!start(receiver, debug, monitor, env, err))
         return 0;
     xl_receiver_done(receiver);
     return -1;
@@ -203,6 +199,12 @@ static pid_t parent_of(pid_t pid)
         return -1;
     behind = strrchr(text, ')');
     return behind && sscanf(behind, ") %*c %d", &parent) == 1 ? parent : -1;
+}
+
+bool xl_receiver_is_parent_of(const struct xl_receiver *receiver, pid_t pid)
+{
+    return receiver->child.pid && !receiver->child.ended && pid > 0 &&
+           parent_of(pid) == receiver->child.pid;
 }
 
 static bool is_restoring(pid_t pid)

@@ -51,11 +51,18 @@ struct xl_receiver {
 
 /*
  * Takes data_fd over, also on failure. debug: as of xl migrate --debug;
- * monitor false: xl starts none (-e). helper: LIBXL_SAVE_HELPER for it, or
- * NULL. Errors: USAGE (no xl), RESOURCE.
+ * monitor false: xl starts none (-e). env: added to its environment,
+ * NAME=VALUE, up to a NULL. Errors: USAGE (no xl), RESOURCE.
  */
 int xl_receiver_start(struct xl_receiver *receiver, int data_fd, bool debug,
-                      bool monitor, const char *helper, struct xcx_err *err);
+                      bool monitor, const char *const *env,
+                      struct xcx_err *err);
+
+/*
+ * Whether this process is a child of the xl. True or false for good only as
+ * long as the process cannot end: it waits for an answer, say.
+ */
+bool xl_receiver_is_parent_of(const struct xl_receiver *receiver, pid_t pid);
 
 /* What to wait for; an fd of -1 is none. */
 void xl_receiver_poll(const struct xl_receiver *receiver,
