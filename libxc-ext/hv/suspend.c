@@ -150,16 +150,18 @@ int xcx_suspender_hvm_state(struct xcx_suspender *suspender,
     return 0;
 }
 
-int xcx_suspender_run_state(struct xcx_suspender *suspender,
-                            enum xcx_run_state *ret_state, struct xcx_err *err)
+static int read_state(const struct xcx_hv *hv, enum xcx_run_state *ret_state,
+                      unsigned *ret_reason, struct xcx_err *err)
 {
-    const struct xcx_hv *hv = &suspender->hv;
     xc_dominfo_t info;
     int nr = xc_domain_getinfo(hv->xch, hv->domid, 1, &info);
+    bool is_there = nr == 1 && info.domid == hv->domid;
 
     if (nr < 0)
         return xcx_hv_failed(hv, err, "getinfo");
-    if (nr != 1 || info.domid != hv->domid || info.dying)
+    *ret_reason = is_there && info.shutdown ? (unsigned)info.shutdown_reason
+                                            : XCX_NO_REASON;
+    if (!is_there || info.dying)
         *ret_state = XCX_GONE;
     else if (!info.shutdown)
         *ret_state = XCX_RUNS;
@@ -168,4 +170,24 @@ int xcx_suspender_run_state(struct xcx_suspender *suspender,
     else
         *ret_state = XCX_SHUT_DOWN;
     return 0;
+}
+
+int xcx_suspender_run_state(struct xcx_suspender *suspender,
+                            enum xcx_run_state *ret_state, struct xcx_err *err)
+{
+    unsigned unused;
+
+    return read_state(&suspender->hv, ret_state, &unused, err);
+}
+
+int xcx_run_state(uint32_t domid, enum xcx_run_state *ret_state,
+                  unsigned *ret_reason, struct xcx_err *err)
+{
+    struct xcx_hv hv = {.xch = NULL};
+    int rc = -1;
+
+    if (!xcx_hv_open(&hv, domid, NULL, NULL, err))
+        rc = read_state(&hv, ret_state, ret_reason, err);
+    xcx_hv_close(&hv);
+    return rc;
 }

@@ -426,6 +426,15 @@ int xcx_suspender_hvm_state(struct xcx_suspender *suspender,
 int xcx_suspender_run_state(struct xcx_suspender *suspender,
                             enum xcx_run_state *ret_state, struct xcx_err *err);
 
+/*
+ * The same of any domain, without a suspender: opens what it needs, asks once.
+ * *ret_reason: SHUTDOWN_* of Xen once the domain has shut down, and as long as
+ * Xen knows it, also while it is being destroyed; else XCX_NO_REASON.
+ */
+#define XCX_NO_REASON UINT_MAX
+int xcx_run_state(uint32_t domid, enum xcx_run_state *ret_state,
+                  unsigned *ret_reason, struct xcx_err *err);
+
 /* ---- inspecting ------------------------------------------------------- */
 
 /* The spec's record types in their order; the last: optional, of no name. */

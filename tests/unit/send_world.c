@@ -104,8 +104,9 @@ int domain_look_target(struct host *host, const char *uuid, const char *name,
     (void)host, (void)err;
     assert_string_equal(uuid, UUID);
     assert_string_equal(name, "g1");
-    *ret_copy = fake.anew;
-    *ret_domid = fake.anew ? 9 : 0;
+    *ret_copy = fake.anew_after ? HANDOVER_ABSENT : fake.anew;
+    *ret_domid = *ret_copy ? 9 : 0;
+    fake.anew_after -= fake.anew_after > 0;
     return 0;
 }
 
@@ -200,6 +201,32 @@ int hooks_run(const struct hooks *hooks, enum hooks_phase phase,
     return phase == HOOKS_PRE_CHECK && fake.hook_fails
                ? xcx_err_set(err, fake.hook_fails, 0, "hook no")
                : 0;
+}
+
+/* ---- the guest's own end ------------------------------------------------- */
+
+int guest_watch_start(struct guest_watch *watch, uint32_t domid,
+                      void (*ended)(void *opaque), void *opaque,
+                      struct xcx_err *err)
+{
+    (void)err;
+    assert_int_equal(domid, 7);
+    assert_false(watch->runs);
+    watch->runs = true;
+    if (fake.guest_end)
+        ended(opaque);
+    return 0;
+}
+
+enum guest_end guest_watch_stop(struct guest_watch *watch)
+{
+    watch->runs = false;
+    return fake.guest_end;
+}
+
+const char *guest_end_text(enum guest_end end)
+{
+    return end == GUEST_REBOOTED ? "rebooted" : "powered off";
 }
 
 int send_stream_run(struct send_stream *stream, struct xcx_err *err)

@@ -10,6 +10,7 @@
 
 #include "../../xl-plugin/xl-migrate/command.h"
 #include "../../xl-plugin/xl-migrate/domain.h"
+#include "../../xl-plugin/xl-migrate/guest_watch.h"
 #include "../../xl-plugin/xl-migrate/handover.h"
 
 #define SEND_WORLD_BYTES 8192 /* of what is said */
@@ -26,8 +27,10 @@ enum answer { ACCEPTS, SAYS_NO, FALLS_SILENT };
 /* Zeroed: the guest runs and nothing fails; deeds are to be set. */
 extern struct send_world {
     enum domain_state state;
-    enum handover_copy copy; /* of the domain that is to move, 7 */
-    enum handover_copy anew; /* of one that it has become meanwhile, 9 */
+    enum handover_copy copy;  /* of the domain that is to move, 7 */
+    enum handover_copy anew;  /* of one that it has become meanwhile, 9 */
+    unsigned anew_after;      /* so many looks */
+    enum guest_end guest_end; /* while it is copied */
     bool destroy_fails, refused, stock, quiet, dry_run, unchecked;
     const char *find_fails;   /* why; NULL: it does not */
     const char *stream_fails; /* the same */

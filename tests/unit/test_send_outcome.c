@@ -21,6 +21,7 @@ struct situation {
     enum handover_copy copy_then; /* once the stream has ended */
     const char *stream_fails;
     enum handover_copy anew;
+    enum guest_end end;
     bool destroy_fails, refused, stock;
     unsigned failing_read;
     enum answer answer;
@@ -100,6 +101,24 @@ static const struct situation situations[] = {
      .result = "failed-guest-at-source",
      .said = "g1 is here as domain 9: it was started anew meanwhile\n",
      .told = "(drop) ABORT"},
+    {"it was seen to reboot, and xl takes a moment", HANDOVER_ABSENT,
+     .stream_fails = "cancelled", .anew = HANDOVER_RUNNING,
+     .end = GUEST_REBOOTED, .deeds = {ABORTED, SETTLES},
+     .status = EXIT_STATUS_AT_SOURCE, .result = "failed-guest-at-source",
+     .said = "g1 is here as domain 9: it was started anew meanwhile\n"
+             "xl-migrate send: g1 rebooted while its memory was copied\n",
+     .told = "(drop) ABORT"},
+    {"it was seen to power off, and xl keeps the domain", HANDOVER_RUNNING,
+     .stream_fails = "cancelled", .end = GUEST_POWERED_OFF,
+     .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source",
+     .said = "xl-migrate send: g1 powered off while its memory was copied\n",
+     .told = "(drop) ABORT ABORT"},
+    {"it was seen to power off, and is gone", HANDOVER_ABSENT,
+     .stream_fails = "cancelled", .end = GUEST_POWERED_OFF,
+     .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_LOST, .result = "lost",
+     .said = "g1 has ended by itself: xl create starts it again",
+     .told = "(drop) ABORT"},
     {"it was shut down meanwhile", HANDOVER_ABSENT,
      .stream_fails = "domain 7 is gone", .deeds = {ABORTED, SETTLES},
      .status = EXIT_STATUS_LOST, .result = "lost",
@@ -123,6 +142,8 @@ static void each_end_has_its_status(void **state)
         send_world_reset();
         fake.copy = HANDOVER_RUNNING;
         fake.anew = at->anew;
+        fake.guest_end = at->end;
+        fake.anew_after = at->end == GUEST_REBOOTED ? 2 : 0;
         fake.destroy_fails = at->destroy_fails;
         fake.refused = at->refused;
         fake.stock = at->stock;

@@ -321,6 +321,40 @@ static void test_what_state_it_is_in(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* xl may be at it already: the reason is there as long as the domain is. */
+static void test_any_domain_is_asked_for_its_reason(void **state)
+{
+    static const struct {
+        xc_dominfo_t info;
+        enum xcx_run_state state;
+        unsigned reason;
+    } rows[] = {
+        {{.domid = DOMID}, XCX_RUNS, XCX_NO_REASON},
+        {{.domid = DOMID, .shutdown = 1, .shutdown_reason = 2},
+         XCX_SUSPENDED,
+         2},
+        {{.domid = DOMID, .shutdown = 1, .shutdown_reason = 1},
+         XCX_SHUT_DOWN,
+         1},
+        {{.domid = DOMID, .shutdown = 1, .shutdown_reason = 1, .dying = 1},
+         XCX_GONE,
+         1},
+        {{.domid = DOMID, .dying = 1}, XCX_GONE, XCX_NO_REASON},
+        {{.domid = DOMID + 1, .shutdown = 1}, XCX_GONE, XCX_NO_REASON},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        enum xcx_run_state run_state;
+        unsigned reason = 77;
+
+        xen.info = rows[i].info;
+        assert_int_equal(xcx_run_state(DOMID, &run_state, &reason, NULL), 0);
+        assert_int_equal(run_state, rows[i].state);
+        assert_int_equal(reason, rows[i].reason);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +363,8 @@ int main(void)
         TEST(test_a_channel_that_another_holds),
         TEST(test_an_hvm_guest),
         TEST(test_what_state_it_is_in),
+        cmocka_unit_test_setup_teardown(test_any_domain_is_asked_for_its_reason,
+                                        set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,8 @@ test_domain_SRC := $(call migrate_src,domain.c) tests/unit/fake_xenlight.c \
     tests/unit/fake_xenstore.c
 test_domain_LIBS = $(call pkglibs,xenlight)
 test_suspend_SRC := $(call migrate_src,suspend.c) tests/unit/fake_xenstore.c
+test_guest_watch_SRC := $(call migrate_src,guest_watch.c) \
+    tests/unit/fake_xenstore.c
 test_xenstore_SRC := $(call migrate_src,xenstore.c) tests/unit/fake_xenstore.c
 test_device_model_SRC := $(call migrate_src,device_model.c qmp.c json.c)
 test_libxl_write_SRC := $(call migrate_src,libxl_write.c libxl_stream.c \
@@ -100,8 +102,9 @@ test_settle_waits_SRC := $(test_settle_SRC)
 test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
     remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
 test_send_session_SRC := $(CONTROL_SRC) $(HANDOVER_RUN_SRC) $(call \
-    migrate_src,cases.c drain.c lines.c progress.c report.c send_session.c \
-    spawn.c transport_ssh.c) $(call common_src,cancel.c record.c)
+    migrate_src,cases.c drain.c guest_watch.c lines.c progress.c report.c \
+    send_session.c spawn.c transport_ssh.c) \
+    $(call common_src,cancel.c record.c) tests/unit/fake_xenstore.c
 test_send_session_LIBS = $(COMMON_LIBS)
 test_send_config_SRC := $(call migrate_src,send_config.c lines.c spawn.c)
 test_remote_shell_SRC := $(call migrate_src,lines.c remote_shell.c spawn.c \

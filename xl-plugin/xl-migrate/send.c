@@ -236,7 +236,9 @@ static int stream(struct send_session *session, struct xcx_err *err)
     };
     progress_phase(&session->progress, "copying memory", deadline_now_ns());
     send_session_set_copying(session, true);
+    send_session_watch_guest(session);
     rc = send_stream_run(&session->stream, err);
+    send_session_end_watch(session);
     send_session_set_copying(session, false);
     if (rc)
         return -1;

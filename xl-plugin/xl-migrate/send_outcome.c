@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "send_outcome.h"
 
+#include <poll.h>
 #include <stdio.h>
 
 #include "deadline.h"
+
+#define NEW_DOMAIN_MS 5000
+#define LOOK_AGAIN_MS 200
 
 static uint64_t between(uint64_t from_ns, uint64_t to_ns)
 {
@@ -86,6 +90,12 @@ void send_outcome_advise(const struct send_session *session,
                 "xl-migrate recover %s\n",
                 session->domain.name, session->options->host,
                 session->report.id);
+    else if (send_outcome_status(result) == EXIT_STATUS_LOST &&
+             session->guest_end == GUEST_POWERED_OFF)
+        fprintf(stderr,
+                "xl-migrate send: %s has ended by itself: xl create starts it "
+                "again\n",
+                session->domain.name);
     else if (send_outcome_status(result) == EXIT_STATUS_LOST)
         fprintf(stderr,
                 "xl-migrate send: %s runs nowhere: start it from its disks "
@@ -98,6 +108,26 @@ void send_outcome_advise(const struct send_session *session,
                 session->options->host, session->report.id);
 }
 
+/* xl needs a moment to make a new domain of a guest that has ended. */
+static bool may_come_back(const struct send_session *session)
+{
+    return session->guest_end == GUEST_REBOOTED ||
+           session->guest_end == GUEST_CRASHED;
+}
+
+static enum handover_copy look_for_new(struct send_session *session,
+                                       uint32_t *ret_domid)
+{
+    const struct domain *domain = &session->domain;
+    enum handover_copy copy = HANDOVER_ABSENT;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (domain_look_target(&session->host, domain->uuid, domain->name, &copy,
+                           ret_domid, &err))
+        xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
+    return copy;
+}
+
 /*
  * The domain that was to move is nowhere, but the guest may have rebooted
  * while it was copied: then xl has made a new domain of it, which runs here.
@@ -105,21 +135,20 @@ void send_outcome_advise(const struct send_session *session,
 void send_outcome_look_for_reboot(struct send_session *session,
                                   struct settle_result *result)
 {
-    const struct domain *domain = &session->domain;
-    enum handover_copy copy = HANDOVER_ABSENT;
-    struct xcx_err err = XCX_ERR_INIT;
+    uint64_t deadline_ns = deadline_in_ms(NEW_DOMAIN_MS);
+    enum handover_copy copy;
     uint32_t domid = 0;
 
     if (send_outcome_status(result) != EXIT_STATUS_LOST)
         return;
-    if (domain_look_target(&session->host, domain->uuid, domain->name, &copy,
-                           &domid, &err))
-        xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
+    while ((copy = look_for_new(session, &domid)) == HANDOVER_ABSENT &&
+           may_come_back(session) && deadline_left_ms(deadline_ns))
+        poll(NULL, 0, LOOK_AGAIN_MS);
     if (copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING)
         return;
     result->place = HANDOVER_HERE;
     fprintf(stderr,
             "xl-migrate send: %s is here as domain %u: it was started anew "
             "meanwhile\n",
-            domain->name, (unsigned)domid);
+            session->domain.name, (unsigned)domid);
 }

@@ -168,6 +168,32 @@ static void on_gone(void *opaque)
         cancel_request(&session->cancel);
 }
 
+/* In another thread: the copying one may wait for a link that stands still. */
+static void on_guest_ended(void *opaque)
+{
+    const struct send_session *session = opaque;
+
+    cancel_request(&session->cancel);
+}
+
+void send_session_watch_guest(struct send_session *session)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (guest_watch_start(&session->watch, session->domain.domid,
+                          on_guest_ended, session, &err))
+        xcx_log(&session->log, XCX_LOG_WARN,
+                "the end of the guest may be noticed late: %s", err.msg);
+}
+
+void send_session_end_watch(struct send_session *session)
+{
+    enum guest_end end = guest_watch_stop(&session->watch);
+
+    if (!session->guest_end)
+        session->guest_end = end;
+}
+
 /* What there is to be heard of the target by now; why it ends is in told. */
 static void hear(struct send_session *session)
 {
@@ -187,7 +213,11 @@ void send_session_explain(struct send_session *session, struct xcx_err *why)
     else if (listens &&
              (why->kind == XCX_ERR_IO || why->kind == XCX_ERR_CANCELLED))
         hear(session);
-    if (xcx_err_is_set(&session->told))
+    if (session->guest_end) {
+        *why = XCX_ERR_INIT;
+        xcx_err_set(why, XCX_ERR_GUEST, 0, "%s %s while its memory was copied",
+                    session->domain.name, guest_end_text(session->guest_end));
+    } else if (xcx_err_is_set(&session->told))
         *why = session->told;
     else if (why->kind == XCX_ERR_CANCELLED && reason)
         xcx_err_prefix(why, "%s", reason);
@@ -284,6 +314,7 @@ int send_session_init(struct send_session *session,
     session->lock_fd = -1;
     session->journal = JOURNAL_INIT;
     session->control = CONTROL_INIT;
+    session->watch = GUEST_WATCH_INIT;
     session->start_ns = now_ns;
     session->source = (struct source_domain){
         .host = &session->host,
@@ -322,6 +353,7 @@ int send_session_init(struct send_session *session,
 void send_session_done(struct send_session *session)
 {
     progress_end(&session->progress);
+    guest_watch_stop(&session->watch);
     peer_close(&session->peer);
     control_close(&session->control);
     record_done(&session->record);

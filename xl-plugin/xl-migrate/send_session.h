@@ -19,6 +19,7 @@
 #include "control.h"
 #include "domain.h"
 #include "forecast.h"
+#include "guest_watch.h"
 #include "host.h"
 #include "journal.h"
 #include "peer.h"
@@ -52,7 +53,9 @@ struct send_session {
     struct control_ops control_ops;
     struct xcx_save_params params;
     struct send_stream stream;
-    bool copying; /* atomic: data is being written */
+    bool copying;             /* atomic: data is being written */
+    struct guest_watch watch; /* while it is copied */
+    enum guest_end guest_end; /* as seen by then */
     struct record record;
     uint64_t recorded_ns;
     bool record_failed; /* warned already */
@@ -84,6 +87,13 @@ void send_session_end_record(struct send_session *session,
  * it does so after all: nothing else would ever do that.
  */
 void send_session_look_after(struct send_session *session);
+
+/*
+ * From here on the guest's own end, and its destruction by others, cancel the
+ * save; end_watch: not any more, and how it has ended is in guest_end.
+ */
+void send_session_watch_guest(struct send_session *session);
+void send_session_end_watch(struct send_session *session);
 
 /* As long as that is so, a target that goes silent ends the save. */
 void send_session_set_copying(struct send_session *session, bool copying);
