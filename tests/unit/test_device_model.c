@@ -23,7 +23,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../xl-plugin/xl-migrate/qmp.h"
+#include "../../xl-plugin/common/qmp.h"
 
 #define UUID       "01234567-89ab-cdef-0123-456789abcdef"
 #define GREETING   "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"

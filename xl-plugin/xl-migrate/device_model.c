@@ -15,8 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "qmp.h"
+#include "common/qmp.h"
 
 #define RUN_DIR    "/var/run/xen"
 #define LOCK_DIR   "/var/lib/xen"
@@ -50,8 +49,7 @@ static int talk(const struct device_model *model, unsigned default_ms,
              "%s/userdata-l.%" PRIu32 ".%s.qmp-socket-lock",
              model->lock_dir ? model->lock_dir : LOCK_DIR, model->domid,
              model->uuid);
-    return qmp_open(qmp, socket_path, lock_path, deadline_in_ms(timeout_ms),
-                    err);
+    return qmp_open(qmp, socket_path, lock_path, timeout_ms, err);
 }
 
 /* One command, whose answer says nothing. */
@@ -74,9 +72,9 @@ int device_model_cont(const struct device_model *model, struct xcx_err *err)
     return tell(model, &cont, err);
 }
 
-static void log_dirty_arguments(struct json *json, const void *opaque)
+static void log_dirty_arguments(yajl_gen gen, const void *opaque)
 {
-    json_bool(json, "enable", *(const bool *)opaque);
+    qmp_argument_bool(gen, "enable", *(const bool *)opaque);
 }
 
 int device_model_set_log_dirty(const struct device_model *model, bool on,
@@ -90,14 +88,14 @@ int device_model_set_log_dirty(const struct device_model *model, bool on,
     return tell(model, &command, err);
 }
 
-static void announce_arguments(struct json *json, const void *opaque)
+static void announce_arguments(yajl_gen gen, const void *opaque)
 {
     const struct device_model_announce *announce = opaque;
 
-    json_count(json, "initial", announce->initial_ms);
-    json_count(json, "max", announce->max_ms);
-    json_count(json, "step", announce->step_ms);
-    json_count(json, "rounds", announce->rounds);
+    qmp_argument_count(gen, "initial", announce->initial_ms);
+    qmp_argument_count(gen, "max", announce->max_ms);
+    qmp_argument_count(gen, "step", announce->step_ms);
+    qmp_argument_count(gen, "rounds", announce->rounds);
 }
 
 int device_model_announce_self(const struct device_model *model,
@@ -119,14 +117,14 @@ struct save_arguments {
     bool live;
 };
 
-static void save_arguments(struct json *json, const void *opaque)
+static void save_arguments(yajl_gen gen, const void *opaque)
 {
     const struct save_arguments *save = opaque;
     char path[64];
 
     snprintf(path, sizeof(path), "/dev/fdset/%lld", save->fdset_id);
-    json_text(json, "filename", path);
-    json_bool(json, "live", save->live);
+    qmp_argument_text(gen, "filename", path);
+    qmp_argument_bool(gen, "live", save->live);
 }
 
 static int add_fd(struct qmp *qmp, int fd, long long *ret_fdset_id,

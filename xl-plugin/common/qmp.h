@@ -16,15 +16,16 @@
  * Source: docs/interop/qmp-spec.txt of QEMU. Errors: PEER, IO, RESOURCE.
  * Threads: one at a time.
  */
-#ifndef XL_MIGRATE_QMP_H
-#define XL_MIGRATE_QMP_H
+#ifndef XL_PLUGIN_QMP_H
+#define XL_PLUGIN_QMP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include <yajl/yajl_gen.h>
 #include <yajl/yajl_tree.h>
 
-#include "json.h"
 #include "xcext.h"
 
 #define QMP_MAX_LINE_BYTES (1U << 20)
@@ -43,9 +44,12 @@ struct qmp {
 
 #define QMP_INIT ((struct qmp){.fd = -1, .lock_fd = -1})
 
-/* Lock, connection, greeting and capabilities. */
+/*
+ * Lock, connection, greeting and capabilities; all of the conversation ends
+ * within timeout_ms from now.
+ */
 int qmp_open(struct qmp *qmp, const char *socket_path, const char *lock_path,
-             uint64_t deadline_ns, struct xcx_err *err);
+             unsigned timeout_ms, struct xcx_err *err);
 
 /*
  * One command. arguments: fills in the object of that name, or
@@ -53,7 +57,7 @@ int qmp_open(struct qmp *qmp, const char *socket_path, const char *lock_path,
  */
 struct qmp_command {
     const char *name;
-    void (*arguments)(struct json *json, const void *opaque);
+    void (*arguments)(yajl_gen gen, const void *opaque);
     const void *opaque;
     int send_fd;
 };
@@ -61,6 +65,11 @@ struct qmp_command {
 /* *ret_answer, if wanted: all of it, "return" included; by yajl_tree_free(). */
 int qmp_run(struct qmp *qmp, const struct qmp_command *command,
             yajl_val *ret_answer, struct xcx_err *err);
+
+/* For arguments(). What yajl cannot write fails the command. */
+void qmp_argument_text(yajl_gen gen, const char *key, const char *value);
+void qmp_argument_bool(yajl_gen gen, const char *key, bool value);
+void qmp_argument_count(yajl_gen gen, const char *key, unsigned value);
 
 /* Idempotent. */
 void qmp_close(struct qmp *qmp);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -14,12 +15,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "deadline.h"
-
 #define NS_PER_MS       UINT64_C(1000000)
+#define NS_PER_S        UINT64_C(1000000000)
 #define TRY_AGAIN_MS    20
 #define READ_ROOM_BYTES 4096
 #define TEXT_BYTES      160
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
 
 static int timed_out(struct xcx_err *err)
 {
@@ -33,7 +41,7 @@ static int pause_or_give_up(const struct qmp *qmp, struct xcx_err *err)
 {
     struct timespec pause = {.tv_nsec = TRY_AGAIN_MS * (long)NS_PER_MS};
 
-    if (deadline_now_ns() >= qmp->deadline_ns)
+    if (now_ns() >= qmp->deadline_ns)
         return timed_out(err);
     nanosleep(&pause, NULL);
     return 0;
@@ -95,7 +103,7 @@ static void give_lock_back(struct qmp *qmp)
 static int wait_for(const struct qmp *qmp, short events, struct xcx_err *err)
 {
     struct pollfd fd = {qmp->fd, events, 0};
-    uint64_t now = deadline_now_ns();
+    uint64_t now = now_ns();
     uint64_t left_ns = qmp->deadline_ns > now ? qmp->deadline_ns - now : 0;
     int nr = poll(&fd, 1, (int)((left_ns + NS_PER_MS - 1) / NS_PER_MS));
 
@@ -315,35 +323,63 @@ static int await_answer(struct qmp *qmp, yajl_val *ret_answer,
     }
 }
 
+static void put_text(yajl_gen gen, const char *text)
+{
+    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+}
+
+void qmp_argument_text(yajl_gen gen, const char *key, const char *value)
+{
+    put_text(gen, key);
+    put_text(gen, value);
+}
+
+void qmp_argument_bool(yajl_gen gen, const char *key, bool value)
+{
+    put_text(gen, key);
+    yajl_gen_bool(gen, value);
+}
+
+void qmp_argument_count(yajl_gen gen, const char *key, unsigned value)
+{
+    put_text(gen, key);
+    yajl_gen_integer(gen, value);
+}
+
+static void compose(yajl_gen gen, const struct qmp_command *command,
+                    uint64_t id)
+{
+    yajl_gen_map_open(gen);
+    qmp_argument_text(gen, "execute", command->name);
+    if (command->arguments) {
+        put_text(gen, "arguments");
+        yajl_gen_map_open(gen);
+        command->arguments(gen, command->opaque);
+        yajl_gen_map_close(gen);
+    }
+    put_text(gen, "id");
+    yajl_gen_integer(gen, (long long)id);
+    yajl_gen_map_close(gen);
+}
+
 static int send_command(struct qmp *qmp, const struct qmp_command *command,
                         struct xcx_err *err)
 {
-    struct json json;
-    char *text = NULL;
+    yajl_gen gen = yajl_gen_alloc(NULL);
+    const unsigned char *text = NULL;
     size_t nr_bytes = 0;
-    FILE *out = open_memstream(&text, &nr_bytes);
-    int rc = -1;
+    int rc;
 
-    if (!out)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "a command");
-    if (json_init(&json, err) == 0) {
-        json_open_map(&json, NULL);
-        json_text(&json, "execute", command->name);
-        if (command->arguments) {
-            json_open_map(&json, "arguments");
-            command->arguments(&json, command->opaque);
-            json_close_map(&json);
-        }
-        json_count(&json, "id", ++qmp->last_id);
-        json_close_map(&json);
-        rc = json_write(&json, out, err);
-        json_done(&json);
-    }
-    if (fclose(out) != 0 && rc == 0)
-        rc = xcx_err_set(err, XCX_ERR_RESOURCE, errno, "a command");
-    if (rc == 0)
-        rc = send_all(qmp, text, nr_bytes, command->send_fd, err);
-    free(text);
+    if (!gen)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "a command");
+    yajl_gen_config(gen, yajl_gen_beautify, 1);
+    compose(gen, command, ++qmp->last_id);
+    /* A generator that has failed is not complete: there is no text then. */
+    if (yajl_gen_get_buf(gen, &text, &nr_bytes) != yajl_gen_status_ok)
+        rc = xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "a command");
+    else
+        rc = send_all(qmp, (const char *)text, nr_bytes, command->send_fd, err);
+    yajl_gen_free(gen);
     return rc;
 }
 
@@ -396,10 +432,10 @@ static int greet(struct qmp *qmp, struct xcx_err *err)
 }
 
 int qmp_open(struct qmp *qmp, const char *socket_path, const char *lock_path,
-             uint64_t deadline_ns, struct xcx_err *err)
+             unsigned timeout_ms, struct xcx_err *err)
 {
     *qmp = QMP_INIT;
-    qmp->deadline_ns = deadline_ns;
+    qmp->deadline_ns = now_ns() + timeout_ms * NS_PER_MS;
     if ((size_t)snprintf(qmp->lock_path, sizeof(qmp->lock_path), "%s",
                          lock_path) >= sizeof(qmp->lock_path))
         return xcx_err_set(err, XCX_ERR_USAGE, 0, "%s: too long a path",
