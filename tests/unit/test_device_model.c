@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The QMP client against a QEMU that a thread plays: it greets, then answers
- * the commands that come by its script, in which ID stands for the command's.
+ * The device model of an HVM guest, and the QMP client, against a QEMU that a
+ * thread plays (fake_qemu.h).
  */
 #include "../../xl-plugin/xl-migrate/device_model.h"
 
@@ -23,168 +23,15 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../xl-plugin/common/qmp.h"
-
-#define UUID       "01234567-89ab-cdef-0123-456789abcdef"
-#define GREETING   "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"
-#define OK         "{\"return\": {}, \"id\": ID}\r\n"
-#define NR_STEPS   8
-#define ROOM_BYTES 4096
-
-struct step {
-    const char *expect; /* in the command */
-    const char *reply;  /* NULL: hangs up */
-};
-
-struct qemu {
-    const char *greeting;
-    struct step steps[NR_STEPS];
-    bool saves_nothing;
-    bool stays; /* at the script's end, without a word */
-    /* What it saw. */
-    unsigned nr_commands;
-    bool unexpected;
-    int got_flags; /* of the fd that came; -1: none */
-    bool saw_lock; /* the lock's file was there during the last command */
-};
-
-static char dir[] = "/tmp/xcx-qmp-XXXXXX";
-static int listen_fd = -1;
-
-static void path_of(const char *name, char ret[QMP_PATH_BYTES])
-{
-    snprintf(ret, QMP_PATH_BYTES, "%s/%s", dir, name);
-}
-
-static void lock_path(char ret[QMP_PATH_BYTES + 128])
-{
-    snprintf(ret, QMP_PATH_BYTES + 128,
-             "%s/userdata-l.5." UUID ".qmp-socket-lock", dir);
-}
-
-static int make_dir(void **state)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    (void)state;
-    if (!mkdtemp(dir))
-        return -1;
-    path_of("qmp-libxl-5", address.sun_path);
-    listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return bind(listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-                   listen(listen_fd, 1) < 0
-               ? -1
-               : 0;
-}
-
-static int remove_dir(void **state)
-{
-    char path[QMP_PATH_BYTES];
-
-    (void)state;
-    close(listen_fd);
-    path_of("qmp-libxl-5", path);
-    unlink(path);
-    return rmdir(dir); /* fails if a lock file is left behind */
-}
+#include "fake_qemu.h"
 
 static struct device_model model(void)
 {
     return (struct device_model){.domid = 5,
                                  .uuid = UUID,
-                                 .run_dir = dir,
-                                 .lock_dir = dir,
+                                 .run_dir = fake_qemu_dir,
+                                 .lock_dir = fake_qemu_dir,
                                  .timeout_ms = 5000};
-}
-
-/* ---- the QEMU ----------------------------------------------------------- */
-
-/* One command, which ends when its braces are balanced; false: hung up. */
-static bool receive(struct qemu *qemu, int fd, char *text, int *ret_fd)
-{
-    size_t used = 0;
-    int depth = 0;
-
-    do {
-        char control[CMSG_SPACE(sizeof(int))];
-        struct iovec iov = {text + used, 1};
-        struct msghdr msg = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof(control)};
-
-        if (used == ROOM_BYTES - 1 || recvmsg(fd, &msg, MSG_CMSG_CLOEXEC) != 1)
-            return false;
-        if (CMSG_FIRSTHDR(&msg)) {
-            memcpy(ret_fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(*ret_fd));
-            qemu->got_flags = fcntl(*ret_fd, F_GETFL);
-        }
-        depth += text[used] == '{' ? 1 : text[used] == '}' ? -1 : 0;
-        used++;
-    } while (depth > 0 || text[used - 1] != '}');
-    text[used] = '\0';
-    return true;
-}
-
-static void reply(int fd, const char *command, const char *text)
-{
-    const char *id = strstr(command, "\"id\": ");
-    const char *mark = strstr(text, "ID");
-
-    if (mark && id)
-        dprintf(fd, "%.*s%d%s", (int)(mark - text), text, atoi(id + 6),
-                mark + 2);
-    else
-        dprintf(fd, "%s", text);
-}
-
-static void *run_qemu(void *opaque)
-{
-    struct qemu *qemu = opaque;
-    char command[ROOM_BYTES], lock[QMP_PATH_BYTES + 128];
-    int state_fd = -1;
-    int fd = accept(listen_fd, NULL, NULL);
-
-    dprintf(fd, "%s", qemu->greeting);
-    for (const struct step *step = qemu->steps; step->expect; step++) {
-        if (!receive(qemu, fd, command, &state_fd))
-            break;
-        qemu->nr_commands++;
-        lock_path(lock);
-        qemu->saw_lock = access(lock, F_OK) == 0;
-        if (!strstr(command, step->expect))
-            qemu->unexpected = true;
-        if (strstr(command, "xen-save") && !qemu->saves_nothing)
-            dprintf(state_fd, "STATE");
-        if (!step->reply)
-            break;
-        reply(fd, command, step->reply);
-    }
-    if (!qemu->stays)
-        shutdown(fd, SHUT_WR);
-    while (read(fd, command, sizeof(command)) > 0)
-        ;
-    close(fd);
-    if (state_fd >= 0)
-        close(state_fd);
-    return NULL;
-}
-
-static pthread_t start(struct qemu *qemu)
-{
-    pthread_t thread;
-
-    if (!qemu->greeting)
-        qemu->greeting = GREETING;
-    qemu->got_flags = -1;
-    assert_int_equal(pthread_create(&thread, NULL, run_qemu, qemu), 0);
-    return thread;
-}
-
-static void end(pthread_t thread, const struct qemu *qemu)
-{
-    pthread_join(thread, NULL);
-    assert_false(qemu->unexpected);
 }
 
 /* ---- tests -------------------------------------------------------------- */
@@ -200,7 +47,7 @@ static void test_a_state_comes_back_in_memory(void **state)
                         }};
     struct device_model five = model();
     struct xcx_err err = XCX_ERR_INIT;
-    pthread_t thread = start(&qemu);
+    pthread_t thread = fake_qemu_start(&qemu);
     uint64_t nr_bytes = 0;
     char text[8] = "";
     int fd = -1;
@@ -208,7 +55,7 @@ static void test_a_state_comes_back_in_memory(void **state)
     (void)state;
     if (device_model_save(&five, true, &fd, &nr_bytes, &err) < 0)
         fail_msg("%s", err.msg);
-    end(thread, &qemu);
+    fake_qemu_end(thread, &qemu);
     assert_int_equal(qemu.nr_commands, 4);
     assert_int_equal(qemu.got_flags & O_ACCMODE, O_WRONLY);
     assert_int_equal(nr_bytes, 5);
@@ -262,11 +109,11 @@ static void test_commands_say_what_they_should(void **state)
             .steps = {{"qmp_capabilities", OK}, {cases[i].expect, OK}}};
         struct device_model five = model();
         struct xcx_err err = XCX_ERR_INIT;
-        pthread_t thread = start(&qemu);
+        pthread_t thread = fake_qemu_start(&qemu);
 
         if (cases[i].call(&five, &err) < 0)
             fail_msg("%s", err.msg);
-        end(thread, &qemu);
+        fake_qemu_end(thread, &qemu);
     }
 }
 
@@ -322,10 +169,10 @@ static void test_what_a_device_model_may_do_wrong(void **state)
         struct device_model five = model();
         struct xcx_err err = XCX_ERR_INIT;
         struct qemu qemu = cases[i].qemu;
-        pthread_t thread = start(&qemu);
+        pthread_t thread = fake_qemu_start(&qemu);
 
         assert_int_equal(cases[i].call(&five, &err), -1);
-        end(thread, &qemu);
+        fake_qemu_end(thread, &qemu);
         assert_int_equal(err.kind, XCX_ERR_PEER);
         if (!strstr(err.msg, cases[i].text))
             fail_msg("case %zu: \"%s\" is not in \"%s\"", i, cases[i].text,
@@ -345,9 +192,9 @@ static void test_a_message_without_end(void **state)
     memset(endless, ' ', QMP_MAX_LINE_BYTES + 1);
     endless[QMP_MAX_LINE_BYTES + 1] = '\0';
     qemu.greeting = endless;
-    thread = start(&qemu);
+    thread = fake_qemu_start(&qemu);
     assert_int_equal(device_model_cont(&five, &err), -1);
-    end(thread, &qemu);
+    fake_qemu_end(thread, &qemu);
     assert_int_equal(err.kind, XCX_ERR_PEER);
     assert_non_null(strstr(err.msg, "a message of more than 1048576 bytes"));
     free(endless);
@@ -358,7 +205,7 @@ static void test_no_answer(void **state)
     struct qemu silent = {.greeting = "", .stays = true};
     struct device_model five = model();
     struct xcx_err err = XCX_ERR_INIT;
-    pthread_t thread = start(&silent);
+    pthread_t thread = fake_qemu_start(&silent);
 
     (void)state;
     five.timeout_ms = 1;
@@ -366,7 +213,7 @@ static void test_no_answer(void **state)
     assert_int_equal(err.kind, XCX_ERR_PEER);
     assert_int_equal(err.os_errno, ETIMEDOUT);
     assert_non_null(strstr(err.msg, "greeting: no answer in time"));
-    end(thread, &silent);
+    fake_qemu_end(thread, &silent);
 }
 
 /* ---- libxl's lock ------------------------------------------------------- */
@@ -379,7 +226,7 @@ static void test_another_holds_the_lock(void **state)
     int fd;
 
     (void)state;
-    lock_path(path);
+    fake_qemu_lock_path(path);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     five.timeout_ms = 1;
@@ -414,7 +261,7 @@ static void *release_lock(void *opaque)
 {
     char path[QMP_PATH_BYTES + 128];
 
-    lock_path(path);
+    fake_qemu_lock_path(path);
     while (nr_open(path) < 2)
         sched_yield();
     unlink(path);
@@ -429,18 +276,18 @@ static void test_the_lock_file_goes_away_meanwhile(void **state)
     struct device_model five = model();
     struct xcx_err err = XCX_ERR_INIT;
     char path[QMP_PATH_BYTES + 128];
-    pthread_t thread = start(&qemu), holder;
+    pthread_t thread = fake_qemu_start(&qemu), holder;
     int fd;
 
     (void)state;
-    lock_path(path);
+    fake_qemu_lock_path(path);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     assert_int_equal(pthread_create(&holder, NULL, release_lock, &fd), 0);
     if (device_model_cont(&five, &err) < 0)
         fail_msg("%s", err.msg);
     pthread_join(holder, NULL);
-    end(thread, &qemu);
+    fake_qemu_end(thread, &qemu);
     assert_true(qemu.saw_lock);
     assert_int_equal(access(path, F_OK), -1);
 }
@@ -472,5 +319,6 @@ int main(void)
         cmocka_unit_test(test_there_is_no_device_model),
     };
 
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, fake_qemu_make_dir,
+                                  fake_qemu_remove_dir);
 }

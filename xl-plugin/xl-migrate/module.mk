@@ -79,7 +79,7 @@ test_guest_watch_SRC := $(call migrate_src,guest_watch.c) \
     tests/unit/fake_xenstore.c
 test_xenstore_SRC := $(call migrate_src,xenstore.c) tests/unit/fake_xenstore.c
 test_device_model_SRC := $(call migrate_src,device_model.c) \
-    $(call common_src,qmp.c)
+    $(call common_src,qmp.c) tests/unit/fake_qemu.c
 test_libxl_write_SRC := $(call migrate_src,libxl_write.c libxl_stream.c \
     xl_header.c)
 test_monitor_SRC := $(call migrate_src,monitor.c monitor_start.c) \
