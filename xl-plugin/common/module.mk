@@ -4,6 +4,7 @@
 COMMON_DIR := xl-plugin/common
 COMMON_SRC := $(sort $(wildcard $(COMMON_DIR)/*.c))
 COMMON_LIBS = $(call pkglibs,xlutil)
+QEMU_DISKS_LIBS = $(call pkglibs,xenstore xengnttab)
 
 # Installed below SYSCONFDIR.
 $(BUILD)/obj/$(COMMON_DIR)/config.o: $(PLACES)
@@ -17,3 +18,6 @@ test_config_LIBS = $(COMMON_LIBS)
 test_record_SRC := $(call common_src,record.c directory.c)
 test_cancel_SRC := $(call common_src,cancel.c)
 test_saver_SRC := $(call common_src,saver.c)
+QEMU_DISKS_SRC := $(call common_src,qemu_disks.c qmp.c ring.c)
+test_qemu_disks_SRC := $(QEMU_DISKS_SRC) tests/unit/fake_qemu.c \
+    tests/unit/fake_xenstore.c

@@ -6,7 +6,7 @@ XL_MIGRATE_SRC := $(sort $(wildcard $(XL_MIGRATE_DIR)/*.c))
 
 PROGS += xl-migrate
 xl-migrate_SRC := $(XL_MIGRATE_SRC) $(COMMON_SRC)
-xl-migrate_LIBS = $(COMMON_LIBS) $(call pkglibs,xenlight xenstore)
+xl-migrate_LIBS = $(COMMON_LIBS) $(QEMU_DISKS_LIBS) $(call pkglibs,xenlight)
 xl-migrate_DIR := sbin
 
 $(addprefix $(BUILD)/obj/$(XL_MIGRATE_DIR)/,main.o cmd_check.o cmd_receive.o send_check.o): \
