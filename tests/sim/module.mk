@@ -7,7 +7,8 @@ SIM_COMMON := tests/sim/spec.c tests/sim/world.c tests/sim/logdirty.c \
 SIM_PRELOAD_SRC := $(SIM_COMMON) tests/sim/process.c tests/sim/preload.c \
               tests/sim/foreign.c tests/sim/hypercall.c \
               tests/sim/calls_domctl.c tests/sim/calls_vcpu.c \
-              tests/sim/calls_memory.c libxc-ext/base/err.c
+              tests/sim/calls_memory.c tests/sim/xenstore.c \
+              libxc-ext/base/err.c
 SIM_PRELOAD := $(BUILD)/lib/libxcxsim.so
 SIM_STOCK := $(BUILD)/cache/xen-utils/.fetched
 

@@ -125,6 +125,22 @@ static void a_save_runs_through(void **state)
     assert_int_equal(fake_libxl_end(&libxl), 0);
 }
 
+/* Before the first question to libxl: the guest has not been touched. */
+static void a_disk_that_cannot_be_flushed_is_refused_at_once(void **state)
+{
+    struct fake_libxl libxl;
+
+    (void)state;
+    setenv("FAKE_DISK", "/local/domain/3/backend/qdisk/7/51712", 1);
+    fake_libxl_start(&libxl, SAVE, "ok");
+    unsetenv("FAKE_DISK");
+    expect_log(&libxl, 8,
+               "disk 51712 is served by QEMU in driver domain 3, which cannot "
+               "be flushed from here: detach the disk, or serve it from Dom0");
+    expect_complete(&libxl, -1, EOPNOTSUPP);
+    assert_int_equal(fake_libxl_end(&libxl), 0);
+}
+
 static void no_device_model_no_question(void **state)
 {
     struct fake_libxl libxl;
@@ -450,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_save_runs_through),
+        TEST(a_disk_that_cannot_be_flushed_is_refused_at_once),
         TEST(no_device_model_no_question),
         TEST(a_failure_is_one_line_and_an_errno),
         TEST(a_guest_that_is_not_suspended_fails_the_save),

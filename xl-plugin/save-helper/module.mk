@@ -26,7 +26,8 @@ $(BUILD)/obj/$(SAVE_HELPER_DIR)/stock.o: EXTRA_CFLAGS = \
 
 # The program with an engine that the test directs.
 TEST_PROGS += xl-save-helper-fake
-xl-save-helper-fake_SRC := $(SAVE_HELPER_SRC) tests/unit/fake_engine.c
+xl-save-helper-fake_SRC := $(SAVE_HELPER_SRC) tests/unit/fake_engine.c \
+    tests/unit/fake_xenstore.c
 xl-save-helper-fake_LIBS = $(xl-save-helper_LIBS)
 
 helper_src = $(addprefix $(SAVE_HELPER_DIR)/,$(1))

@@ -10,7 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <xenstore.h>
+
 #include "common/cancel.h"
+#include "common/qemu_disks.h"
 #include "common/record.h"
 
 #define NS_PER_MS          UINT64_C(1000000)
@@ -25,6 +28,7 @@ struct session {
     struct record record;
     uint64_t recorded_ns; /* monotonic, when the running file was renewed */
     bool record_failed;   /* warned already */
+    struct qemu_disks disks;
 };
 
 static uint64_t now_ns(void)
@@ -104,11 +108,34 @@ static void on_stats(void *opaque, const struct xcx_save_stats *stats)
         warn_of_record(session, &err);
 }
 
+/* libxl does not stop the QEMU of a PV or PVH guest: see qemu_disks.h. */
+static int settle_disks(struct session *session, uint64_t live_ns,
+                        struct xcx_err *err)
+{
+    uint64_t start_ns = now_ns();
+
+    if (qemu_disks_settle(&session->disks, err) < 0)
+        return -1;
+    if (session->disks.nr)
+        tell(session, XCX_LOG_INFO,
+             "flushed %u disks that QEMU serves in %" PRIu64 " ms while the "
+             "guest ran, and %" PRIu64 " ms while it stood",
+             session->disks.nr, live_ns / NS_PER_MS,
+             (now_ns() - start_ns) / NS_PER_MS);
+    return 0;
+}
+
 static int on_suspend(void *opaque, struct xcx_err *err)
 {
     struct session *session = opaque;
+    uint64_t start_ns = now_ns(), live_ns;
 
-    return parent_suspend(session->parent, err);
+    if (qemu_disks_flush_live(&session->disks, err) < 0)
+        return -1;
+    live_ns = now_ns() - start_ns;
+    if (parent_suspend(session->parent, err) < 0)
+        return -1;
+    return settle_disks(session, live_ns, err);
 }
 
 static int on_switch_qemu_logdirty(void *opaque, bool on, struct xcx_err *err)
@@ -152,6 +179,23 @@ static int engine(struct session *session, const struct cancel *cancel,
     return -1;
 }
 
+/* Before anything is done, so that the guest never stands for a refusal. */
+static int open_disks(struct session *session, struct xcx_err *err)
+{
+    session->disks = (struct qemu_disks){.xs = xs_open(0),
+                                         .domid = session->arguments->domid};
+    if (!session->disks.xs)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "xenstore");
+    return qemu_disks_check(&session->disks, err);
+}
+
+static void close_disks(struct session *session)
+{
+    if (session->disks.xs)
+        xs_close(session->disks.xs);
+    session->disks.xs = NULL;
+}
+
 static int save(struct session *session, struct xcx_save_stats *ret_stats,
                 struct xcx_err *err)
 {
@@ -161,8 +205,11 @@ static int save(struct session *session, struct xcx_save_stats *ret_stats,
     if (parent_move_pipes(session->parent, err) == 0 &&
         parent_take_fds(session->arguments->io_fd, session->arguments->back_fd,
                         err) == 0 &&
-        cancel_init(&cancel, session->parent->in_fd, "libxl is gone", err) == 0)
+        cancel_init(&cancel, session->parent->in_fd, "libxl is gone", err) ==
+            0 &&
+        open_disks(session, err) == 0)
         rc = engine(session, &cancel, ret_stats, err);
+    close_disks(session);
     cancel_done(&cancel);
     return rc;
 }
