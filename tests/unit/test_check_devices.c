@@ -64,6 +64,11 @@ static void many_disks(void)
 {
     guest.nr_disks_left_out = 3;
 }
+static void qemu_does_not_answer(void)
+{
+    guest.nr_qemu_disks = 1;
+    strcpy(guest.qemu_fault, "disk xvda: the QEMU that serves it: no answer");
+}
 static void no_bridge(void)
 {
     there.bridges[0] = FACTS_NO;
@@ -120,6 +125,8 @@ static const struct check_change changes[] = {
     {no_disk_script, "disk", CHECK_BLOCKER, "no script /etc/xen/scripts/block",
      "copy"},
     {many_disks, "disk", CHECK_UNKNOWN, "3 more disks", NULL},
+    {qemu_does_not_answer, "qemu-disk", CHECK_BLOCKER,
+     "disk xvda: the QEMU that serves it: no answer", "shut the guest down"},
     {no_bridge, "bridge", CHECK_BLOCKER, "there is no bridge xenbr0 on host2",
      "ip link add xenbr0 type bridge"},
     {no_vswitch, "bridge", CHECK_BLOCKER, "there is no bridge xenbr0 on host2",

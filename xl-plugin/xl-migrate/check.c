@@ -263,6 +263,7 @@ void check_facts(const struct facts_guest *guest,
     check_specials(&at);
     check_nested(&at);
     check_fixed_devices(&at);
+    check_qemu_disks(&at);
     check_log_dirty(&at);
     if (!there)
         return;

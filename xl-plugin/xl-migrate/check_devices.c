@@ -67,6 +67,20 @@ void check_fixed_devices(struct checking *at)
                   "no device is bound to this host");
 }
 
+void check_qemu_disks(struct checking *at)
+{
+    const struct facts_guest *guest = at->guest;
+
+    if (guest->qemu_fault[0])
+        check_add(at->check, "qemu-disk", CHECK_BLOCKER,
+                  "shut the guest down and start it on the other host", "%s",
+                  guest->qemu_fault);
+    else if (guest->nr_qemu_disks)
+        check_add(at->check, "qemu-disk", CHECK_OK, "",
+                  "QEMU answers, and can flush the %u disks that it serves",
+                  guest->nr_qemu_disks);
+}
+
 /* ---- disks -------------------------------------------------------------- */
 
 /* What a host says of a file; NULL: it was not looked at. */

@@ -31,6 +31,9 @@ void check_target(struct checking *at);
 /* Its CPU pool, CPUs and scheduler. */
 void check_scheduling(struct checking *at);
 
+/* Disks whose server must have written all before the target reads. */
+void check_qemu_disks(struct checking *at);
+
 /* What must be there. */
 void check_disks(struct checking *at);
 void check_nics(struct checking *at);

@@ -93,6 +93,8 @@ struct facts_guest {
     char device_model[FACTS_PATH_BYTES];  /* "": the default, or none */
     unsigned nr_disks, nr_disks_left_out; /* left out: past the bound */
     struct facts_disk disks[FACTS_MAX_DISKS];
+    unsigned nr_qemu_disks; /* that QEMU serves and the guest may write */
+    char qemu_fault[XCX_ERR_MSG_BYTES]; /* why they cannot move; "": they can */
     unsigned nr_nics, nr_nics_left_out;
     struct facts_nic nics[FACTS_MAX_NICS];
     struct facts_fixed fixed;

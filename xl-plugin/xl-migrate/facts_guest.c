@@ -10,6 +10,8 @@
 #include <libxl_utils.h>
 #include <xenstore.h>
 
+#include "common/qemu_disks.h"
+
 /* Where xl looks for scripts that are named without a directory. */
 #define SCRIPT_DIR "/etc/xen/scripts"
 
@@ -211,6 +213,16 @@ static void ask_xenstore(struct facts_guest *guest, struct xs_handle *xs)
     free(feature);
 }
 
+static void ask_qemu(struct facts_guest *guest, struct xs_handle *xs)
+{
+    struct qemu_disks disks = {.xs = xs, .domid = guest->domid};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (qemu_disks_check(&disks, &err))
+        copy(guest->qemu_fault, sizeof(guest->qemu_fault), err.msg);
+    guest->nr_qemu_disks = disks.nr;
+}
+
 /*
  * As libxl reckons it for a guest that starts, but not less than what this one
  * has now: the target makes just these pages.
@@ -293,6 +305,7 @@ int facts_guest_gather(struct host *host, const struct domain *domain,
     ask_xenstore(ret_guest, host->xs);
     ask_pool(ret_guest, host->ctx);
     ask_nested(ret_guest);
+    ask_qemu(ret_guest, host->xs);
     ret_guest->has_cpu_policy =
         xcx_cpu_policy_of_domain(domain->domid, &ret_guest->cpu_policy, NULL) ==
         0;

@@ -11,16 +11,28 @@
 
 /* ---- what the engine calls ----------------------------------------------- */
 
-static int save_device_model(struct send_stream *stream, struct xcx_err *err)
+/* QEMU stops, but not for requests that it has not seen yet: they come first.
+ */
+static int stop_device_model(struct send_stream *stream, struct xcx_err *err)
 {
     struct device_model model = device_model_of(stream->domain);
 
-    if (stream->domain->kind != DOMAIN_HVM)
-        return 0;
-    if (device_model_save(&model, true, &stream->state_fd, &stream->state_bytes,
-                          err))
+    if (qemu_disks_drain(&stream->disks, err))
         return -1;
-    stream->times.model_ns = deadline_now_ns();
+    return device_model_save(&model, true, &stream->state_fd,
+                             &stream->state_bytes, err);
+}
+
+/* The guest stands: from here on its QEMU writes nothing to its disks. */
+static int settle_qemu(struct send_stream *stream, struct xcx_err *err)
+{
+    bool has_model = stream->domain->kind == DOMAIN_HVM;
+
+    if (has_model ? stop_device_model(stream, err)
+                  : qemu_disks_settle(&stream->disks, err))
+        return -1;
+    if (has_model || stream->disks.nr)
+        stream->times.model_ns = deadline_now_ns();
     return 0;
 }
 
@@ -28,11 +40,13 @@ static int on_suspend(void *opaque, struct xcx_err *err)
 {
     struct send_stream *stream = opaque;
 
+    if (qemu_disks_flush_live(&stream->disks, err))
+        return -1;
     stream->times.asked_ns = deadline_now_ns();
     if (suspend_guest(&stream->suspend, err))
         return -1;
     stream->times.stopped_ns = deadline_now_ns();
-    return save_device_model(stream, err);
+    return settle_qemu(stream, err);
 }
 
 static int on_switch_qemu_logdirty(void *opaque, bool on, struct xcx_err *err)
@@ -142,7 +156,10 @@ int send_stream_run(struct send_stream *stream, struct xcx_err *err)
         .fd = params->out_fd,
         .cancel_fd = params->cancel_fd ? *params->cancel_fd : -1,
     };
-    if (suspend_prepare(&stream->suspend, stream->domain,
+    stream->disks = (struct qemu_disks){.xs = stream->host->xs,
+                                        .domid = stream->domain->domid};
+    if (qemu_disks_check(&stream->disks, err) ||
+        suspend_prepare(&stream->suspend, stream->domain,
                         stream->suspend_timeout_s, err))
         goto out;
     stream->suspend.cancel_fd = stream->write.cancel_fd;

@@ -5,8 +5,9 @@
  * suspend callback the guest and its device model.
  *
  *   xl header, configuration, libxl header, LIBXC_CONTEXT
- *   ├─ engine: rounds, then suspend ─▶ guest suspended, device model stopped
- *   │          and its state taken, the rest of memory, CPU state
+ *   ├─ engine: rounds, then suspend ─▶ guest suspended, disks that QEMU serves
+ *   │          flushed (qemu_disks.h), device model stopped and its state
+ *   │          taken, the rest of memory, CPU state
  *   EMULATOR_XENSTORE_DATA, EMULATOR_CONTEXT (HVM), END, xl's permission
  *
  * After a failure the guest may be suspended and its device model stopped:
@@ -20,6 +21,7 @@
 
 #include <stdint.h>
 
+#include "common/qemu_disks.h"
 #include "domain.h"
 #include "host.h"
 #include "libxl_write.h"
@@ -31,7 +33,7 @@ struct send_times {
     uint64_t start_ns;   /* the first byte */
     uint64_t asked_ns;   /* the guest to suspend */
     uint64_t stopped_ns; /* it has */
-    uint64_t model_ns;   /* its device model's state was taken */
+    uint64_t model_ns;   /* QEMU has flushed its disks and given its state */
     uint64_t memory_ns;  /* the engine's stream has ended */
     uint64_t end_ns;     /* all is written */
 };
@@ -49,6 +51,7 @@ struct send_stream {
     struct send_times times;
     uint64_t bytes; /* of all layers */
     /* Its own. */
+    struct qemu_disks disks;
     struct suspend suspend;
     struct libxl_write write;
     int state_fd;
