@@ -18,7 +18,7 @@ DEB_BUILD := gcc libc6-dev make pkg-config libxen-dev libyajl-dev
 DEB_CHECK := libcmocka-dev python3 spin
 DEB_LINT  := clang-format cppcheck shellcheck pyflakes3 universal-ctags
 DEB_LAB   := qemu-system-x86 openssh-client dpkg-dev flex bison libelf-dev \
-             xz-utils cpio
+             xz-utils cpio qemu-utils
 
 CC      ?= gcc
 AR      ?= ar

@@ -26,6 +26,14 @@ REPLY = re.compile(r"@witness (\{.*\}) #([0-9a-f]{8})\s*$")
 TAGS = itertools.count(time.time_ns() // 1000000 % 100000000)
 
 
+def disk_spec(spec):
+    """The disk as xl takes it: blkback's, or as an image that QEMU serves."""
+    if not spec.get("disk_format"):
+        return f"phy:{spec['disk']},xvda,w"
+    return (f"format={spec['disk_format']},backendtype=qdisk,vdev=xvda,"
+            f"access=w,target={spec['disk']}")
+
+
 def xl_config(name, spec):
     """The xl configuration of a guest."""
     extra = f"console=hvc0 quiet panic=5 lab.workload={spec['workload']}"
@@ -39,7 +47,7 @@ def xl_config(name, spec):
     if spec["type"] == "hvm":
         lines += ['vga = "none"', 'usb = 0', 'xen_platform_pci = 1']
     if spec.get("disk"):
-        lines.append(f'disk = ["phy:{spec["disk"]},xvda,w"]')
+        lines.append(f'disk = ["{disk_spec(spec)}"]')
         extra += " lab.disk=/dev/xvda"
     if spec.get("address"):
         # Its address is told only if asked for: for ARP announcements.

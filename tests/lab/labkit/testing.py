@@ -292,7 +292,8 @@ class Run:
             "downtime_ms": ended["longest_stall_ms"],
             "link_bytes": nr_bytes,
             "dirtied_pages_per_s": ended["dirtied_pages_per_s"],
-            "said": re.findall(r"(?:saved|restored) \d+ MiB in [^\n]*", said),
+            "said": re.findall(r"(?:saved|restored) \d+ MiB in [^\n]*|"
+                               r"flushed \d+ disks[^\n]*", said),
             "lost_datagrams": report.get("net", {}).get("lost"),
             "longest_net_gap_ms": report.get("net", {}).get(
                 "longest_gap_peer_ms"),
