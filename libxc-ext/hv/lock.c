@@ -15,6 +15,8 @@
 #include "base/cleanup.h"
 
 #define LINE_BYTES 64
+#define FILE_MODE  0600
+#define DIR_MODE   0700
 
 /* The file's line, "" if it is empty or unreadable. */
 static void read_line(int fd, char line[LINE_BYTES])
@@ -42,7 +44,11 @@ static int refuse(int fd, const char *path, uint32_t domid, struct xcx_err *err)
                        domid, pid, path);
 }
 
-/* A file of somebody else's, or another name of one, must not be written. */
+/*
+ * A file of somebody else's, or another name of one, must not be written. A
+ * file that others may open could be locked by them: flock() asks for no
+ * right to write. Releases before this one left such files behind.
+ */
 static int check_file(int fd, const char *path, uint32_t domid,
                       struct xcx_err *err)
 {
@@ -55,6 +61,10 @@ static int check_file(int fd, const char *path, uint32_t domid,
         return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
                            "domain %u: the lock %s is not a file of ours: "
                            "remove it, or set lock_dir",
+                           domid, path);
+    if ((st.st_mode & (S_IRWXG | S_IRWXO)) && fchmod(fd, FILE_MODE))
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "domain %u: cannot close the lock %s to others",
                            domid, path);
     return 0;
 }
@@ -80,9 +90,9 @@ int xcx_lock_take(struct xcx_lock *lock, const char *dir, uint32_t domid,
 
     if (!dir)
         dir = XCX_LOCK_DEFAULT_DIR;
-    mkdir(dir, 0755); /* what is wrong with it, open() says */
+    mkdir(dir, DIR_MODE); /* what is wrong with it, open() says */
     snprintf(path, sizeof(path), "%s/xl-migrate.%u.lock", dir, domid);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     if (fd < 0)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
                            "domain %u: cannot open the lock %s", domid, path);

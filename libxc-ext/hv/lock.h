@@ -11,6 +11,7 @@
  * after its holder died knows that log-dirty was left on, and which scheduler
  * cap had been replaced by which. It ends with the
  * last process that has the fd: forked workers hold it too while they live.
+ * Only its owner can open the file, and so only its owner can hold the lock.
  */
 #ifndef XCX_HV_LOCK_H
 #define XCX_HV_LOCK_H

@@ -125,6 +125,39 @@ static void test_not_a_file_of_ours(void **state)
     }
 }
 
+static unsigned mode_of(const char *path)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 07777;
+}
+
+/* A reader of the file could lock it, and so keep the guest from moving. */
+static void test_others_cannot_open_the_file(void **state)
+{
+    static const mode_t left_behind[] = {0, 0644, 0666, 0604};
+    struct xcx_lock lock = XCX_LOCK_INIT;
+    struct xcx_err err = XCX_ERR_INIT;
+    mode_t mask = umask(0);
+    char dir[64], path[128];
+
+    (void)state;
+    snprintf(dir, sizeof(dir), "%s/made", scratch_dir);
+    snprintf(path, sizeof(path), "%s/xl-migrate.7.lock", dir);
+    for (size_t i = 0; i < sizeof(left_behind) / sizeof(left_behind[0]); i++) {
+        if (left_behind[i])
+            close(open(path, O_CREAT | O_WRONLY, left_behind[i]));
+        assert_int_equal(xcx_lock_take(&lock, dir, 7, &err), 0);
+        assert_int_equal(mode_of(path), 0600);
+        assert_int_equal(mode_of(dir), 0700);
+        xcx_lock_release(&lock);
+        unlink(path);
+    }
+    rmdir(dir);
+    umask(mask);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +165,7 @@ int main(void)
         cmocka_unit_test(test_leftover_is_seen_until_dealt_with),
         cmocka_unit_test(test_no_directory),
         cmocka_unit_test(test_not_a_file_of_ours),
+        cmocka_unit_test(test_others_cannot_open_the_file),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -71,7 +71,7 @@ static bool still_has_its_name(const struct qmp *qmp, int fd)
 static int take_lock(struct qmp *qmp, struct xcx_err *err)
 {
     for (;;) {
-        int fd = open(qmp->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        int fd = open(qmp->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
         if (fd < 0)
             return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "%s",
