@@ -26,8 +26,10 @@ static const char xl[] =
     "#!/bin/sh\n"
     "cd \"${0%/*}\"\n"
     "case $1 in\n"
-    "list) echo 'Name ID Mem VCPUs State Time(s) UUID Reason-Code'\n"
-    "      ! [ -e domain ] || echo \"$(cat domain) 1.0 " UUID " -\" ;;\n"
+    "list) echo 'Name ID Mem VCPUs State Time(s) UUID Reason-Code Label'\n"
+    "      ! [ -e many ] || [ \"$3\" ] || cat many\n"
+    "      ! [ -e domain ] || echo \"$(cat domain) 1.0 " UUID " - -\"\n"
+    "      [ -e domain ] || ! [ \"$3\" ] ;;\n"
     "unpause) echo \"$*\" >>done; echo 'g1 7 128 1 -b----' >domain ;;\n"
     "destroy) echo \"$*\" >>done; rm domain ;;\n"
     "migrate-receive)\n"
@@ -192,6 +194,29 @@ static void data_that_stay_half_end_its_copy(void **state)
     }
 }
 
+/* A host with more domains than an answer has room for. */
+static void a_long_list_hides_no_copy(void **state)
+{
+    static const struct situation paused = {"g1 7 128 1 --p---", SAID_GO,
+                                            .word = HANDOVER_SAY_STARTING,
+                                            .done = "unpause 7\n"};
+    char path[64], unused[TEXT_BYTES];
+    FILE *file;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/many", dir);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 1000; i++)
+        fprintf(file,
+                "%-40s %5d   128     1     -b----       1.0 "
+                "00000000-0000-0000-0000-%012d        -                -\n",
+                "another", 100 + i, i);
+    fclose(file);
+    check(&paused);
+    take("many", unused);
+}
+
 static int make_dir(void **state)
 {
     char path[4096];
@@ -220,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_let_go_is_unpaused_unless_it_is_to_stay_so),
         cmocka_unit_test(before_go_what_is_seen_is_its_word),
+        cmocka_unit_test(a_long_list_hides_no_copy),
         cmocka_unit_test(what_is_withdrawn_is_destroyed_unless_it_runs),
         cmocka_unit_test(data_that_stay_half_end_its_copy),
     };

@@ -94,22 +94,21 @@ static void a_shell_that_is_gone_is_an_error(void **state)
                 strstr(err.msg, "exit status 137"));
 }
 
-static void a_text_in_quotes_is_one_word(void **state)
+/* A part of a list, taken for the whole, says of a guest that it is gone. */
+static void an_answer_that_is_too_long_is_an_error(void **state)
 {
-    static const char *const texts[] = {"", "a b", "it's", "$(x) `y` \\\"*",
-                                        "''"};
+    struct xcx_err err = XCX_ERR_INIT;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        char quoted[64], command[128], answer[64];
-
-        assert_true(
-            remote_shell_quote(texts[i], quoted, 4 * strlen(texts[i]) + 3));
-        snprintf(command, sizeof(command), "printf '%%s\\n' %s", quoted);
-        snprintf(answer, sizeof(answer), "%s\n", texts[i]);
-        expect(command, 0, answer);
-        assert_false(remote_shell_quote(texts[i], quoted, strlen(quoted)));
-    }
+    assert_int_equal(remote_shell_run(&shell,
+                                      "i=0; while [ $i -lt 700 ]; do i=$((i + "
+                                      "1)); printf '%0100d\\n' 1; done",
+                                      deadline_in_ms(LIMIT_MS), &err),
+                     -1);
+    assert_int_equal(err.kind, XCX_ERR_PEER);
+    assert_non_null(strstr(err.msg, "an answer of more than 65536 bytes"));
+    assert_string_equal(shell.answer, "");
+    expect("echo short", 0, "short\n");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
@@ -120,7 +119,7 @@ int main(void)
         TEST(a_command_s_answer_and_status_are_its_own),
         TEST(a_late_answer_is_not_taken_for_the_next),
         TEST(a_shell_that_is_gone_is_an_error),
-        TEST(a_text_in_quotes_is_one_word),
+        TEST(an_answer_that_is_too_long_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

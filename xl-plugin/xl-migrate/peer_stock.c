@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lines.h"
 #include "remote_shell.h"
 #include "stock_list.h"
 #include "transport_ssh.h"
@@ -33,7 +34,10 @@
 #define GRACE_MS      2000
 /* xl destroys its own half-built copy in less, once its input has ended. */
 #define INCOMING_ALONE_MS 10000
-#define QUOTED_BYTES      (4 * JOURNAL_TEXT_BYTES + 3)
+
+#define UUID_LETTERS      "0123456789abcdefABCDEF-"
+/* No domain has this one. */
+#define NO_UUID "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 struct peer_stock {
     struct peer peer;
@@ -59,18 +63,35 @@ static struct peer_stock *stock_of(struct peer *peer)
 
 /* ---- what is there ------------------------------------------------------- */
 
-/* before: run first, and ends with "; ". */
-static int look(struct peer_stock *stock, const char *before,
-                struct xcx_err *err)
-{
-    char command[64 + QUOTED_BYTES];
+/*
+ * The list's head and the lines that name the UUID: a host may have more
+ * domains than an answer has room for.
+ */
+#define LIST_BY_UUID                                                           \
+    "list=$(xl list -v 2>&1); status=$?; "                                     \
+    "[ $status = 0 ] || { printf '%%s\\n' \"$list\"; exit $status; }; "        \
+    "printf '%%s\\n' \"$list\" | grep -iF -e 'Name ' -e '%s'"
 
-    snprintf(command, sizeof(command), "%sxl list -v", before);
-    if (remote_shell_run(&stock->shell, command, deadline_in_ms(COMMAND_MS),
-                         err))
+static int run_shell(struct peer_stock *stock, const char *command,
+                     struct xcx_err *err)
+{
+    return remote_shell_run(&stock->shell, command, deadline_in_ms(COMMAND_MS),
+                            err);
+}
+
+static int find_copy(struct peer_stock *stock, struct xcx_err *err)
+{
+    char command[512];
+
+    if (stock->about.uuid[strspn(stock->about.uuid, UUID_LETTERS)])
+        return xcx_err_set(err, XCX_ERR_BUG, 0, "\"%.40s\" is no UUID",
+                           stock->about.uuid);
+    snprintf(command, sizeof(command), LIST_BY_UUID, stock->about.uuid);
+    if (run_shell(stock, command, err))
         return -1;
     if (stock->shell.status != 0) {
         stock->shell.answer[strcspn(stock->shell.answer, "\n")] = 0;
+        lines_make_plain(stock->shell.answer);
         return xcx_err_set(
             err, XCX_ERR_PEER, 0, "%.60s: xl list fails (%d): %.120s",
             stock->address->host, stock->shell.status, stock->shell.answer);
@@ -79,13 +100,64 @@ static int look(struct peer_stock *stock, const char *before,
                            &stock->domid, err);
 }
 
+/* Asks for the one domain. *ret_there: it exists, and has the UUID. */
+static int confirm_copy(struct peer_stock *stock, bool *ret_there,
+                        struct xcx_err *err)
+{
+    char command[64];
+
+    *ret_there = false;
+    snprintf(command, sizeof(command), "xl list -v %u", stock->domid);
+    if (run_shell(stock, command, err))
+        return -1;
+    if (stock->shell.status != 0)
+        return 0;
+    if (stock_list_confirm(stock->shell.answer, stock->about.uuid, stock->domid,
+                           &stock->copy, err))
+        return -1;
+    *ret_there = stock->copy != HANDOVER_ABSENT;
+    return 0;
+}
+
+/* A domain that the list of all names is there only if it says so itself. */
+static int look(struct peer_stock *stock, struct xcx_err *err)
+{
+    bool is_there = false;
+
+    if (stock->domid && confirm_copy(stock, &is_there, err))
+        return -1;
+    if (is_there)
+        return 0;
+    if (find_copy(stock, err))
+        return -1;
+    if (!stock->domid)
+        return 0;
+    if (confirm_copy(stock, &is_there, err))
+        return -1;
+    if (!is_there) {
+        stock->copy = HANDOVER_ABSENT;
+        stock->domid = 0;
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "%.60s: xl list names a domain that is not there",
+                           stock->address->host);
+    }
+    return 0;
+}
+
+/* By the domid that the last look has shown: a name of digits is one to xl. */
 static int run_on_copy(struct peer_stock *stock, const char *verb,
                        struct xcx_err *err)
 {
-    char before[64];
+    char command[64];
 
-    snprintf(before, sizeof(before), "xl %s %u; ", verb, stock->domid);
-    return look(stock, before, err);
+    snprintf(command, sizeof(command), "xl %s %u", verb, stock->domid);
+    return run_shell(stock, command, err);
+}
+
+static int act_on_copy(struct peer_stock *stock, const char *verb,
+                       struct xcx_err *err)
+{
+    return run_on_copy(stock, verb, err) || look(stock, err) ? -1 : 0;
 }
 
 /* ---- xl migrate-receive -------------------------------------------------- */
@@ -171,7 +243,7 @@ static const char *why_absent(struct peer_stock *stock)
 static int hear_before_go(struct peer_stock *stock, struct peer_message *ret,
                           struct xcx_err *err)
 {
-    if (look(stock, "", err))
+    if (look(stock, err))
         return -1;
     if (stock->copy != HANDOVER_BUILDING)
         stock->building_ns = 0;
@@ -198,10 +270,10 @@ static int hear_before_go(struct peer_stock *stock, struct peer_message *ret,
 static int hear_after_go(struct peer_stock *stock, struct peer_message *ret,
                          struct xcx_err *err)
 {
-    if (look(stock, "", err))
+    if (look(stock, err))
         return -1;
     if (stock->copy == HANDOVER_PAUSED && !stock->about.stay_paused)
-        return run_on_copy(stock, "unpause", err);
+        return act_on_copy(stock, "unpause", err);
     if (stock->copy == HANDOVER_BUILDING)
         return xcx_err_set(err, XCX_ERR_PEER, 0,
                            "%.60s: the domain there is half-built, though it "
@@ -215,19 +287,19 @@ static int hear_after_go(struct peer_stock *stock, struct peer_message *ret,
 static int hear_after_abort(struct peer_stock *stock, struct peer_message *ret,
                             struct xcx_err *err)
 {
-    if (look(stock, "", err))
+    if (look(stock, err))
         return -1;
     if (stock->copy == HANDOVER_ABSENT)
         ret->news = PEER_SETTLED;
     else if (stock->copy == HANDOVER_RUNNING)
         word(ret, HANDOVER_SAY_STARTING, "");
     else if (stock->copy == HANDOVER_PAUSED)
-        return run_on_copy(stock, "destroy", err);
+        return act_on_copy(stock, "destroy", err);
     else if (!stock->building_ns)
         stock->building_ns = deadline_now_ns();
     else if (deadline_now_ns() - stock->building_ns >=
              INCOMING_ALONE_MS * 1000000ull)
-        return run_on_copy(stock, "destroy", err);
+        return act_on_copy(stock, "destroy", err);
     return 0;
 }
 
@@ -273,7 +345,6 @@ static int stock_say(struct peer *peer, enum handover_word said,
 {
     struct peer_stock *stock = stock_of(peer);
     struct peer_times *times = &stock->peer.times;
-    char command[64 + QUOTED_BYTES], name[QUOTED_BYTES];
 
     stock->said = said;
     if (said == HANDOVER_SAY_ABORT) {
@@ -283,17 +354,16 @@ static int stock_say(struct peer *peer, enum handover_word said,
     if (said != HANDOVER_SAY_GO || stock->about.stay_paused ||
         !stock->told_ready)
         return 0;
-    /* By its name, which xl has just given it: no look is needed first. */
-    if (!remote_shell_quote(stock->about.name, name, sizeof(name)))
-        return 0;
-    snprintf(command, sizeof(command), "xl unpause %s", name);
     times->go_ns = deadline_now_ns();
-    if (remote_shell_run(&stock->shell, command, deadline_in_ms(COMMAND_MS),
-                         err))
+    if (look(stock, err))
+        return -1;
+    if (stock->copy != HANDOVER_PAUSED)
+        return 0;
+    if (run_on_copy(stock, "unpause", err))
         return -1;
     if (stock->shell.status == 0)
         times->started_ns = deadline_now_ns();
-    return look(stock, "", err);
+    return look(stock, err);
 }
 
 /* ---- the rest of the vtable ---------------------------------------------- */
@@ -388,13 +458,14 @@ int peer_stock_open(const struct peer_address *address, struct peer **ret,
     stock->address = address;
     stock->data = TRANSPORT_SSH_INIT;
     stock->answers = XL_ANSWERS_INIT;
-    /* No domain has this UUID: is there an xl that answers at all? */
+    snprintf(stock->about.uuid, sizeof(stock->about.uuid), NO_UUID);
+    /* Only to find out whether there is an xl that answers. */
     if (remote_shell_start(&stock->shell, address->ssh, address->host,
                            address->log, err)) {
         free(stock);
         return -1;
     }
-    if (look(stock, "", err)) {
+    if (look(stock, err)) {
         stock_close(&stock->peer);
         return -1;
     }

@@ -83,6 +83,38 @@ static int wait_for_lines(struct remote_shell *shell, uint64_t deadline_ns,
     return fds[0].revents ? lines_fill(&shell->lines, err) : 0;
 }
 
+/* Adds a line to the answer, unless there is no room: then none follows. */
+static void keep_line(struct remote_shell *shell, const char *line,
+                      size_t nr_bytes)
+{
+    if (shell->is_cut ||
+        shell->used_bytes + nr_bytes + 2 > sizeof(shell->answer)) {
+        shell->is_cut = true;
+        return;
+    }
+    memcpy(shell->answer + shell->used_bytes, line, nr_bytes);
+    shell->used_bytes += nr_bytes;
+    shell->answer[shell->used_bytes++] = '\n';
+    shell->answer[shell->used_bytes] = 0;
+}
+
+static void forget_answer(struct remote_shell *shell)
+{
+    shell->answer[0] = 0;
+    shell->used_bytes = 0;
+    shell->is_cut = false;
+}
+
+static int end_answer(struct remote_shell *shell, struct xcx_err *err)
+{
+    if (!shell->is_cut)
+        return 0;
+    forget_answer(shell);
+    return xcx_err_set(err, XCX_ERR_PEER, 0,
+                       "%.60s: an answer of more than %d bytes", shell->host,
+                       REMOTE_SHELL_ANSWER_BYTES);
+}
+
 /* The mark of the command asked last: then status is set. */
 static bool take_mark(struct remote_shell *shell, const char *line)
 {
@@ -99,12 +131,12 @@ static bool take_mark(struct remote_shell *shell, const char *line)
 int remote_shell_run(struct remote_shell *shell, const char *command,
                      uint64_t deadline_ns, struct xcx_err *err)
 {
-    size_t used_bytes = 0, nr_bytes;
+    size_t nr_bytes;
     char *line;
 
     if (ask(shell, command, err))
         return -1;
-    shell->answer[0] = 0;
+    forget_answer(shell);
     for (;;) {
         int rc = lines_next(&shell->lines, &line, &nr_bytes, err);
 
@@ -119,38 +151,11 @@ int remote_shell_run(struct remote_shell *shell, const char *command,
         }
         if (!strncmp(line, MARK, strlen(MARK))) {
             if (take_mark(shell, line))
-                return 0;
+                return end_answer(shell, err);
             /* All until now was said of an earlier command. */
-            used_bytes = 0;
-            shell->answer[0] = 0;
+            forget_answer(shell);
             continue;
         }
-        if (used_bytes + nr_bytes + 2 <= sizeof(shell->answer)) {
-            memcpy(shell->answer + used_bytes, line, nr_bytes);
-            used_bytes += nr_bytes;
-            shell->answer[used_bytes++] = '\n';
-            shell->answer[used_bytes] = 0;
-        }
+        keep_line(shell, line, nr_bytes);
     }
-}
-
-bool remote_shell_quote(const char *text, char *ret, size_t ret_bytes)
-{
-    size_t used = 0;
-
-    if (ret_bytes < 3)
-        return false;
-    ret[used++] = '\'';
-    for (; *text; text++) {
-        const char *as = *text == '\'' ? "'\\''" : NULL;
-        size_t nr_bytes = as ? 4 : 1;
-
-        if (used + nr_bytes + 2 > ret_bytes)
-            return false;
-        memcpy(ret + used, as ? as : text, nr_bytes);
-        used += nr_bytes;
-    }
-    ret[used++] = '\'';
-    ret[used] = 0;
-    return true;
 }

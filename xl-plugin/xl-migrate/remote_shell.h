@@ -14,6 +14,7 @@
 #ifndef XL_MIGRATE_REMOTE_SHELL_H
 #define XL_MIGRATE_REMOTE_SHELL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,8 @@ struct remote_shell {
     const struct xcx_log *log;
     unsigned nr_asked;
     char answer[REMOTE_SHELL_ANSWER_BYTES]; /* of the last command */
+    size_t used_bytes;                      /* of it */
+    bool is_cut;                            /* there was more */
     int status;                             /* its exit status */
 };
 
@@ -39,21 +42,15 @@ int remote_shell_start(struct remote_shell *shell, const char *ssh,
                        struct xcx_err *err);
 
 /*
- * Runs it and waits for its end: answer, of which the last bytes are left out
- * if it is too long, and status are set. Errors: IO, the connection is lost
- * and the shell of no more use, or (ETIMEDOUT) silent until the deadline; then
- * the next command waits for this one's end.
+ * Runs it and waits for its end: answer and status are set. Errors: PEER for
+ * an answer that is too long, since a part is not taken for the whole; IO, the
+ * connection is lost and the shell of no more use, or (ETIMEDOUT) silent until
+ * the deadline; then the next command waits for this one's end.
  */
 int remote_shell_run(struct remote_shell *shell, const char *command,
                      uint64_t deadline_ns, struct xcx_err *err);
 
 /* Idempotent; a started one, or a zeroed and then started one that failed. */
 void remote_shell_done(struct remote_shell *shell);
-
-/*
- * text in single quotes for a shell; ret_bytes of 4 times its length and 3
- * are always enough. false: it does not fit.
- */
-bool remote_shell_quote(const char *text, char *ret, size_t ret_bytes);
 
 #endif

@@ -2,71 +2,151 @@
 #include "stock_list.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define LINE_BYTES 1024
-#define MAX_WORDS  32
-/* Name, ID, Mem, VCPUs, State and Time(s) stand before the UUID. */
-#define WORDS_BEFORE  6
+#define LINE_BYTES    1024
 #define STATE_LETTERS 6 /* r, b, p, s, c, d, or a dash each */
 #define SUFFIX        "--incoming"
+#define DOMID_END     0x7ff0
 
-enum { WORD_NAME, WORD_ID, WORD_MEM, WORD_VCPUS, WORD_STATE };
 enum { STATE_PAUSED = 2, STATE_DYING = 5 };
 
-/* The word that is the UUID, or -1; *ret_nr words in all. */
-static int split(char *line, const char *uuid, char **words)
-{
-    char *saved = NULL;
-    int nr_words = 0;
+/*
+ * The columns from the right, since the name, which is the first, is any text:
+ * NAME ID MEM VCPUS STATE TIME UUID REASON LABEL
+ */
+enum {
+    COLUMN_LABEL,
+    COLUMN_REASON,
+    COLUMN_UUID,
+    COLUMN_TIME,
+    COLUMN_STATE,
+    COLUMN_VCPUS,
+    COLUMN_MEM,
+    COLUMN_ID,
+    NR_COLUMNS
+};
 
-    for (char *word = strtok_r(line, " \t", &saved);
-         word && nr_words < MAX_WORDS; word = strtok_r(NULL, " \t", &saved)) {
-        words[nr_words] = word;
-        if (!strcasecmp(word, uuid))
-            return nr_words;
-        nr_words++;
+/* Cuts the last word off the text of nr_bytes; NULL: there is none. */
+static char *cut_word(char *text, size_t *nr_bytes)
+{
+    while (*nr_bytes && strchr(" \t", text[*nr_bytes - 1]))
+        text[--*nr_bytes] = 0;
+    while (*nr_bytes && !strchr(" \t", text[*nr_bytes - 1]))
+        --*nr_bytes;
+    return text[*nr_bytes] ? text + *nr_bytes : NULL;
+}
+
+static bool is_incoming(const char *name, size_t nr_bytes)
+{
+    size_t suffix_bytes = strlen(SUFFIX);
+
+    while (nr_bytes && name[nr_bytes - 1] == ' ')
+        nr_bytes--;
+    return nr_bytes > suffix_bytes &&
+           !strncmp(name + nr_bytes - suffix_bytes, SUFFIX, suffix_bytes);
+}
+
+static bool parse_domid(const char *word, uint32_t *ret)
+{
+    char *end;
+    unsigned long domid = strtoul(word, &end, 10);
+
+    if (*word < '0' || *word > '9' || *end || domid >= DOMID_END)
+        return false;
+    *ret = (uint32_t)domid;
+    return true;
+}
+
+/*
+ * A dying domain never runs again, though its memory may be held for long;
+ * another of that UUID may stand below.
+ */
+static enum handover_copy copy_of(const char *state, const char *name,
+                                  size_t name_bytes)
+{
+    if (state[STATE_DYING] == 'd')
+        return HANDOVER_ABSENT;
+    if (is_incoming(name, name_bytes))
+        return HANDOVER_BUILDING;
+    return state[STATE_PAUSED] == 'p' ? HANDOVER_PAUSED : HANDOVER_RUNNING;
+}
+
+struct row {
+    const char *uuid; /* within the line */
+    uint32_t domid;
+    enum handover_copy copy;
+};
+
+/* Changes the line. false: the line is no row of a list. */
+static bool parse_row(char *line, struct row *ret)
+{
+    char *words[NR_COLUMNS];
+    size_t nr_bytes = strlen(line);
+
+    for (int i = 0; i < NR_COLUMNS; i++) {
+        words[i] = cut_word(line, &nr_bytes);
+        if (!words[i])
+            return false;
     }
-    return -1;
+    if (!parse_domid(words[COLUMN_ID], &ret->domid) ||
+        strlen(words[COLUMN_STATE]) != STATE_LETTERS)
+        return false;
+    ret->uuid = words[COLUMN_UUID];
+    ret->copy = copy_of(words[COLUMN_STATE], line, nr_bytes);
+    return true;
 }
 
-static bool is_incoming(const char *name)
+static int refuse(const char *why, struct xcx_err *err)
 {
-    size_t nr_bytes = strlen(name);
-
-    return nr_bytes > strlen(SUFFIX) &&
-           !strcmp(name + nr_bytes - strlen(SUFFIX), SUFFIX);
+    return xcx_err_set(err, XCX_ERR_PEER, 0, "xl list there %s", why);
 }
 
-static int take(char **words, int uuid_at, enum handover_copy *ret_copy,
-                uint32_t *ret_domid, struct xcx_err *err)
+static bool has_text(const char *line, const char *text)
 {
-    char **first = words + uuid_at - WORDS_BEFORE;
-    unsigned long domid = 0;
-    char *end = "x";
+    size_t nr_bytes = strlen(text);
 
-    if (uuid_at >= WORDS_BEFORE)
-        domid = strtoul(first[WORD_ID], &end, 10);
-    if (*end || !domid || domid >= 0x7ff0 ||
-        strlen(first[WORD_STATE]) != STATE_LETTERS)
-        return xcx_err_set(err, XCX_ERR_PEER, 0,
-                           "xl list there says nothing that can be read of "
-                           "the domain");
-    *ret_domid = (uint32_t)domid;
-    /*
-     * It never runs again, though its memory may be held for long; another of
-     * that UUID may stand below.
-     */
-    if (first[WORD_STATE][STATE_DYING] == 'd')
-        *ret_copy = HANDOVER_ABSENT;
-    else if (is_incoming(first[WORD_NAME]))
-        *ret_copy = HANDOVER_BUILDING;
-    else if (first[WORD_STATE][STATE_PAUSED] == 'p')
-        *ret_copy = HANDOVER_PAUSED;
-    else
-        *ret_copy = HANDOVER_RUNNING;
+    for (; *line; line++) {
+        if (!strncasecmp(line, text, nr_bytes))
+            return true;
+    }
+    return false;
+}
+
+/* Copies one line and returns the text behind; true in *ret_fits. */
+static const char *take_line(const char *text, char line[LINE_BYTES],
+                             bool *ret_fits)
+{
+    size_t nr_bytes = strcspn(text, "\n");
+
+    *ret_fits = nr_bytes < LINE_BYTES;
+    snprintf(line, LINE_BYTES, "%.*s", (int)nr_bytes, text);
+    return text + nr_bytes + (text[nr_bytes] != 0);
+}
+
+static bool is_head(const char *line)
+{
+    return !strncmp(line, "Name ", 5) && strstr(line, "UUID");
+}
+
+/* Adds a line that names the UUID to what was found. */
+static int take(char *line, const char *uuid, struct row *found,
+                struct xcx_err *err)
+{
+    struct row row;
+
+    if (!parse_row(line, &row))
+        return refuse("says nothing that can be read of the domain", err);
+    if (strcasecmp(row.uuid, uuid) != 0 || row.copy == HANDOVER_ABSENT)
+        return 0;
+    if (!row.domid)
+        return refuse("says nothing that can be read of the domain", err);
+    if (found->domid)
+        return refuse("has two domains of one UUID: look at that host", err);
+    *found = row;
     return 0;
 }
 
@@ -74,32 +154,43 @@ int stock_list_find(const char *text, const char *uuid,
                     enum handover_copy *ret_copy, uint32_t *ret_domid,
                     struct xcx_err *err)
 {
+    struct row found = {.copy = HANDOVER_ABSENT};
     bool is_list = false;
 
-    for (size_t nr_bytes; *text; text += nr_bytes + (text[nr_bytes] != 0)) {
+    while (*text) {
         char line[LINE_BYTES];
-        char *words[MAX_WORDS];
-        int uuid_at;
+        bool fits;
 
-        nr_bytes = strcspn(text, "\n");
-        if (nr_bytes >= sizeof(line))
+        text = take_line(text, line, &fits);
+        is_list |= is_head(line);
+        if (!is_list || !has_text(line, uuid))
             continue;
-        memcpy(line, text, nr_bytes);
-        line[nr_bytes] = 0;
-        is_list |= !strncmp(line, "Name ", 5) && strstr(line, "UUID");
-        uuid_at = is_list ? split(line, uuid, words) : -1;
-        if (uuid_at < 0)
-            continue;
-        if (take(words, uuid_at, ret_copy, ret_domid, err))
+        if (!fits)
+            return refuse("has a line that is too long", err);
+        if (take(line, uuid, &found, err))
             return -1;
-        if (*ret_copy != HANDOVER_ABSENT)
-            return 0;
     }
     if (!is_list)
-        return xcx_err_set(err, XCX_ERR_PEER, 0,
-                           "xl list there answers "
-                           "nothing that can be read");
-    *ret_copy = HANDOVER_ABSENT;
-    *ret_domid = 0;
+        return refuse("answers nothing that can be read", err);
+    *ret_copy = found.copy;
+    *ret_domid = found.domid;
+    return 0;
+}
+
+int stock_list_confirm(const char *text, const char *uuid, uint32_t domid,
+                       enum handover_copy *ret_copy, struct xcx_err *err)
+{
+    char line[LINE_BYTES] = "";
+    bool fits = true, is_list = false;
+    struct row row;
+
+    while (*text) {
+        text = take_line(text, line, &fits);
+        is_list |= is_head(line);
+    }
+    /* What stands above can be the name's first lines. */
+    if (!is_list || !fits || !parse_row(line, &row) || row.domid != domid)
+        return refuse("says nothing that can be read of the domain", err);
+    *ret_copy = strcasecmp(row.uuid, uuid) ? HANDOVER_ABSENT : row.copy;
     return 0;
 }
