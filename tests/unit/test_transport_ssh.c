@@ -59,6 +59,45 @@ static void bytes_go_there_and_back(void **state)
     transport_ssh_done(&transport, 0);
 }
 
+/* A journal or another program may name any host. */
+static void a_host_runs_nothing_and_is_no_option(void **state)
+{
+    static const char *const hosts[] = {"",
+                                        "-oProxyCommand=id",
+                                        " -oProxyCommand=id",
+                                        "h$(id)",
+                                        "h;id",
+                                        "h'x",
+                                        "h id",
+                                        "h\nid",
+                                        "h`id`",
+                                        "h\x1b[2K"};
+    static const char *const good[] = {"host-2.lab.example", "root@10.0.0.1",
+                                       "[fe80::1%eth0]", "x_y"};
+    struct transport_ssh transport;
+    char text[64], expected[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        struct xcx_err err = XCX_ERR_INIT;
+
+        assert_int_equal(
+            transport_ssh_start(&transport, "echo", hosts[i], "ls", &err), -1);
+        assert_int_equal(err.kind, XCX_ERR_USAGE);
+        assert_non_null(strstr(err.msg, "is no HOST"));
+        for (const char *c = err.msg; *c; c++)
+            assert_in_range(*c, ' ', '~');
+        transport_ssh_done(&transport, 0);
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        start(&transport, "echo", good[i], "ls");
+        read_all(transport.from_fd, text, sizeof(text));
+        snprintf(expected, sizeof(expected), "%s ls\n", good[i]);
+        assert_string_equal(text, expected);
+        transport_ssh_done(&transport, 0);
+    }
+}
+
 static int unsent_bytes(int fd)
 {
     int nr_bytes = 0;
@@ -310,6 +349,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_go_there_and_back),
+        cmocka_unit_test(a_host_runs_nothing_and_is_no_option),
         cmocka_unit_test(what_is_on_its_way_is_counted),
         cmocka_unit_test(the_line_is_as_xl_has_it),
         cmocka_unit_test(ssh_is_told_to_notice_a_host_that_is_gone),

@@ -21,6 +21,8 @@
 #define ALIVE_COUNT 3
 /* Of sh, between words. */
 #define BLANKS " \t\n"
+#define HOST_LETTERS                                                           \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:%@[]-"
 
 static void close_fd(int *fd)
 {
@@ -135,6 +137,24 @@ out:
     return rc;
 }
 
+/*
+ * The host goes into a line for sh, and to a program that may take it for an
+ * option; it can come from a journal or from another program.
+ */
+static int check_host(const char *host, struct xcx_err *err)
+{
+    char plain[64];
+
+    if (*host && *host != '-' && !host[strspn(host, HOST_LETTERS)])
+        return 0;
+    snprintf(plain, sizeof(plain), "%s", host);
+    lines_make_plain(plain);
+    return xcx_err_set(err, XCX_ERR_USAGE, 0,
+                       "\"%s\" is no HOST: use letters, digits and any of "
+                       "._:%%@[]- after the first",
+                       plain);
+}
+
 int transport_ssh_start(struct transport_ssh *transport, const char *ssh,
                         const char *host, const char *remote,
                         struct xcx_err *err)
@@ -143,7 +163,10 @@ int transport_ssh_start(struct transport_ssh *transport, const char *ssh,
     int rc = -1;
 
     *transport = TRANSPORT_SSH_INIT;
-    if ((*ssh ? asprintf(&line, "exec %s %s %s", ssh, host, remote)
+    /* Without a program the host is a command itself, as it is to xl. */
+    if (*ssh && check_host(host, err))
+        return -1;
+    if ((*ssh ? asprintf(&line, "exec %s '%s' %s", ssh, host, remote)
               : asprintf(&line, "%s", host)) < 0 ||
         asprintf(&told, "XL_MIGRATE_RUN=%s", remote) < 0) {
         xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "%s", host);
