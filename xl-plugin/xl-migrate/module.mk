@@ -110,6 +110,8 @@ test_send_session_LIBS = $(COMMON_LIBS)
 test_send_config_SRC := $(call migrate_src,send_config.c lines.c spawn.c)
 test_remote_shell_SRC := $(call migrate_src,lines.c remote_shell.c spawn.c \
     transport_ssh.c)
+test_send_stream_SRC := $(call migrate_src,send_stream.c xl_answers.c)
+test_send_stream_LIBS := -Wl,--wrap=xcx_save
 test_drain_SRC := $(call migrate_src,drain.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
