@@ -39,6 +39,7 @@ static void test_refused(void **state)
         {"state", "\"state\" cannot be ignored: the guest could be lost"},
         {"uuid-clash", "\"uuid-clash\" cannot be ignored"},
         {"pv-width", "\"pv-width\" cannot be ignored: send cannot make"},
+        {"qemu-disk", "\"qemu-disk\" cannot be ignored: send cannot make"},
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaa"},
     };
 

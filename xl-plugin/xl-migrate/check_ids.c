@@ -48,6 +48,7 @@ static const struct {
     {"port", NULL},
     {"protocol", cannot},
     {"pv-width", cannot},
+    {"qemu-disk", cannot},
     {"same-host", cannot},
     {"scheduler", NULL},
     {"script", NULL},
