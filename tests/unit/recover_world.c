@@ -52,13 +52,24 @@ bool domain_uuid_normalise(const char *text, char ret[DOMAIN_UUID_BYTES])
 }
 
 int domain_look_source(struct host *host, uint32_t domid, const char *uuid,
-                       enum handover_copy *ret_copy, struct xcx_err *err)
+                       bool *ret_there, struct domain *ret, struct xcx_err *err)
 {
     (void)host, (void)err;
     assert_string_equal(uuid, UUID);
-    *ret_copy =
-        domid == recover_world.domid ? recover_world.copy : HANDOVER_ABSENT;
+    *ret_there =
+        domid == recover_world.domid && recover_world.copy != HANDOVER_ABSENT;
+    *ret = (struct domain){.domid = domid,
+                           .state = recover_world.copy == HANDOVER_PAUSED
+                                        ? DOMAIN_SUSPENDED
+                                        : DOMAIN_RUNS};
+    snprintf(ret->name, sizeof(ret->name), "g1%s",
+             recover_world.suffix ? recover_world.suffix : "");
     return 0;
+}
+
+bool domain_is_away(const char *name)
+{
+    return strstr(name, DOMAIN_SUFFIX_AWAY) != NULL;
 }
 
 int domain_look_target(struct host *host, const char *uuid, const char *name,
@@ -200,7 +211,6 @@ static int on_say(struct peer *peer, enum handover_word word,
     note("%s, ", word == HANDOVER_SAY_GO      ? "GO"
                  : word == HANDOVER_SAY_ABORT ? "ABORT"
                                               : "DONE");
-    recover_world.heard = word;
     return 0;
 }
 
@@ -209,10 +219,10 @@ static int on_hear(struct peer *peer, uint64_t deadline_ns,
 {
     (void)peer, (void)deadline_ns, (void)err;
     *ret = (struct peer_message){.news = PEER_SETTLED};
-    if (recover_world.heard == HANDOVER_SAY_GO) {
+    if (recover_world.answer) {
         *ret = (struct peer_message){.news = PEER_WORD,
                                      .word = recover_world.answer};
-        recover_world.heard = HANDOVER_SAY_NOTHING;
+        recover_world.answer = HANDOVER_SAY_NOTHING;
     }
     return 0;
 }
@@ -314,6 +324,7 @@ void recover_world_begin(const struct recover_situation *at)
 {
     memset(&recover_world, 0, sizeof(recover_world));
     recover_world.copy = at->copy;
+    recover_world.suffix = at->suffix;
     recover_world.domid = at->domid;
     recover_world.is_other_uuid = at->is_other_uuid;
     recover_world.settle_fails = at->settle_fails;

@@ -18,12 +18,12 @@
 /* The only domain there is, and what was done, in order: "settle 7, ". */
 extern struct recover_world {
     enum handover_copy copy;
+    const char *suffix; /* of its name, g1; NULL: none */
     uint32_t domid;
     bool is_other_uuid;
     bool settle_fails;
     unsigned nr_busy;          /* tries to settle that meet a save at work */
-    enum handover_word answer; /* of the target to GO and to ABORT */
-    enum handover_word heard;  /* the last that the source said */
+    enum handover_word answer; /* of the target to the first word, or none */
     unsigned nr_lost;          /* connections, while keys are sent */
     enum peer_kind kind;       /* as which it was connected to */
     char done[512];
@@ -37,8 +37,9 @@ struct recover_situation {
     const char *boot;
     bool stay_paused, stock, fenced;
     enum handover_copy copy;
-    uint32_t domid; /* the journal's is 7 */
-    bool built;     /* as the journal has it, before its entry */
+    const char *suffix; /* of its name by now */
+    uint32_t domid;     /* the journal's is 7 */
+    bool built;         /* as the journal has it, before its entry */
     bool is_other_uuid;
     bool unseen; /* its entry was written when there was no domain */
     bool settle_fails;

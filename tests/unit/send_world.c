@@ -75,8 +75,7 @@ int domain_get(struct host *host, uint32_t domid, struct domain *ret,
 
 bool domain_is_away(const char *name)
 {
-    (void)name;
-    return false;
+    return strstr(name, "--migratedaway") != NULL;
 }
 
 int domain_find(struct host *host, const char *text, struct domain *ret,
@@ -89,11 +88,16 @@ int domain_find(struct host *host, const char *text, struct domain *ret,
 }
 
 int domain_look_source(struct host *host, uint32_t domid, const char *uuid,
-                       enum handover_copy *ret_copy, struct xcx_err *err)
+                       bool *ret_there, struct domain *ret, struct xcx_err *err)
 {
-    (void)host, (void)uuid, (void)err;
+    (void)uuid;
     assert_int_equal(domid, 7);
-    *ret_copy = fake.copy;
+    *ret_there = fake.copy != HANDOVER_ABSENT;
+    if (domain_get(host, domid, ret, err))
+        return -1;
+    ret->state = fake.copy == HANDOVER_PAUSED ? DOMAIN_SUSPENDED : DOMAIN_RUNS;
+    if (fake.renamed)
+        snprintf(ret->name, sizeof(ret->name), "%s", fake.renamed);
     return 0;
 }
 
@@ -231,7 +235,12 @@ const char *guest_end_text(enum guest_end end)
 
 int send_stream_run(struct send_stream *stream, struct xcx_err *err)
 {
-    (void)stream;
+    bool asks = !fake.stream_fails || fake.copy_then == HANDOVER_PAUSED;
+
+    if (fake.stops_unasked)
+        fake.copy = HANDOVER_PAUSED;
+    if (asks && stream->before_suspend(stream->opaque, err))
+        return -1;
     fake.copy = fake.copy_then;
     return fake.stream_fails
                ? xcx_err_set(err, XCX_ERR_GUEST, 0, "%s", fake.stream_fails)
@@ -296,6 +305,10 @@ static int on_hear(struct peer *peer, uint64_t deadline_ns,
     else
         *ret = (struct peer_message){.news = PEER_WORD,
                                      .word = words[*fake.deeds]};
+    if (*fake.deeds == READY && fake.ends_at_ready)
+        fake.copy = HANDOVER_ABSENT;
+    if (*fake.deeds == READY)
+        fake.renamed = fake.renamed_at_ready;
     fake.deeds++;
     return 0;
 }

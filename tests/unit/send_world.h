@@ -32,9 +32,14 @@ extern struct send_world {
     unsigned anew_after;      /* so many looks */
     enum guest_end guest_end; /* while it is copied */
     bool destroy_fails, refused, stock, quiet, dry_run, unchecked;
-    const char *find_fails;   /* why; NULL: it does not */
-    const char *stream_fails; /* the same */
-    enum handover_copy copy_then;
+    const char *find_fails;       /* why; NULL: it does not */
+    const char *stream_fails;     /* the same */
+    enum handover_copy copy_then; /* at the end of the stream */
+    bool stops_unasked;           /* just before it is asked to suspend */
+    /* What another program does as the target is ready. */
+    bool ends_at_ready;
+    const char *renamed_at_ready;
+    const char *renamed; /* by now; NULL: it was not */
     enum answer answer;
     const enum deed *deeds;
     unsigned failing_read, nr_reads; /* of the keys; 0: none */

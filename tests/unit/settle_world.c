@@ -70,6 +70,20 @@ static void on_told(void *opaque, const struct peer_message *message)
     snprintf(world->told, sizeof(world->told), "%s", message->text);
 }
 
+static int on_may_go(void *opaque, struct xcx_err *err)
+{
+    const struct settle_world *world = opaque;
+
+    return world->changed ? xcx_err_set(err, XCX_ERR_GUEST, 0, "it was renamed")
+                          : 0;
+}
+
+static const char *on_seen(void *opaque)
+{
+    (void)opaque;
+    return "what was seen";
+}
+
 static bool on_cancelled(void *opaque)
 {
     return ((struct settle_world *)opaque)->cancelled;
@@ -168,6 +182,8 @@ int settle_world_run(struct settle_world *world, enum handover_event first,
         .connect = on_connect,
         .let_go = on_let_go,
         .told = on_told,
+        .may_go = on_may_go,
+        .seen = on_seen,
         .cancelled = on_cancelled,
         .may_stop_late = world->is_recover ? NULL : on_may_stop_late};
     struct peer *peer = &world->peer;

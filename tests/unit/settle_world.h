@@ -30,6 +30,7 @@ struct settle_world {
     int nr_connections; /* that can still be made */
     bool forgets;       /* knows nothing of the case when asked again */
     bool cancelled;
+    bool changed;          /* the guest, so that it may not go */
     bool watched;          /* hear() fails once the target is gone */
     bool is_recover;       /* which knows of no request to stop */
     uint64_t watched_ns;   /* 0: a minute */

@@ -199,28 +199,58 @@ static void test_looks_at_the_source(void **state)
         const char *uuid;
         bool shutdown;
         int reason;
-        enum handover_copy copy;
+        bool there;
+        enum domain_state state;
+        const char
+            *name; /* in xenstore; NULL: none, as while it is destroyed */
     } cases[] = {
-        {5, UUID1, false, 0, HANDOVER_RUNNING},
-        {5, UUID1, true, LIBXL_SHUTDOWN_REASON_SUSPEND, HANDOVER_PAUSED},
-        {5, UUID1, true, LIBXL_SHUTDOWN_REASON_POWEROFF, HANDOVER_RUNNING},
-        {5, UUID2, true, LIBXL_SHUTDOWN_REASON_SUSPEND, HANDOVER_ABSENT},
-        {6, UUID1, false, 0, HANDOVER_ABSENT},
-        {9, UUID1, false, 0, HANDOVER_ABSENT},
+        {5, UUID1, false, 0, true, DOMAIN_RUNS, "web"},
+        {5, UUID1, true, LIBXL_SHUTDOWN_REASON_SUSPEND, true, DOMAIN_SUSPENDED,
+         "web--migratedaway"},
+        {5, UUID1, true, LIBXL_SHUTDOWN_REASON_SUSPEND, true, DOMAIN_SUSPENDED,
+         NULL},
+        {5, UUID1, true, LIBXL_SHUTDOWN_REASON_POWEROFF, true, DOMAIN_SHUT_DOWN,
+         "web"},
+        {5, UUID2, true, LIBXL_SHUTDOWN_REASON_SUSPEND, false, 0, "web"},
+        {6, UUID1, false, 0, false, 0, "web"},
+        {9, UUID1, false, 0, false, 0, "web"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        enum handover_copy copy = HANDOVER_NR_COPIES;
         struct xcx_err err = XCX_ERR_INIT;
+        struct domain domain;
+        bool there;
 
         reset(state);
         fake_xenlight.domains[1].shutdown = cases[i].shutdown;
         fake_xenlight.domains[1].reason = cases[i].reason;
+        if (cases[i].name)
+            fake_xenstore_set("/local/domain/5/name", cases[i].name, 0);
         assert_int_equal(domain_look_source(&host, cases[i].domid,
-                                            cases[i].uuid, &copy, &err),
+                                            cases[i].uuid, &there, &domain,
+                                            &err),
                          0);
-        assert_int_equal(copy, cases[i].copy);
+        assert_int_equal(there, cases[i].there);
+        if (!there)
+            continue;
+        assert_int_equal(domain.state, cases[i].state);
+        assert_string_equal(domain.name, cases[i].name ? cases[i].name : "");
     }
+}
+
+/* No answer is not a guest without a name, which is being destroyed. */
+static void test_a_look_needs_xenstored(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct domain domain;
+    bool there;
+
+    (void)state;
+    fake_xenstore.fail_errno = EIO;
+    assert_int_equal(domain_look_source(&host, 5, UUID1, &there, &domain, &err),
+                     -1);
+    assert_int_equal(err.kind, XCX_ERR_RESOURCE);
+    assert_non_null(strstr(err.msg, "domain 5: xenstore: reading its name"));
 }
 
 static void test_looks_at_the_target(void **state)
@@ -440,6 +470,7 @@ int main(void)
         TEST(test_what_a_domain_is),
         TEST(test_uuids),
         TEST(test_looks_at_the_source),
+        TEST(test_a_look_needs_xenstored),
         TEST(test_looks_at_the_target),
         TEST(test_two_copies_at_the_target),
         TEST(test_looks_at_the_very_copy),

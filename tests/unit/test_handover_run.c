@@ -110,16 +110,24 @@ static const struct {
 } orders[] = {
     {JOURNAL_SOURCE, HANDOVER_NONE, HANDOVER_RUNNING, HANDOVER_OFFER,
      "NONE OFFERED", HANDOVER_OFFERED, HANDOVER_UNDECIDED},
-    {JOURNAL_SOURCE, HANDOVER_OFFERED, HANDOVER_PAUSED, HANDOVER_HEARD_READY,
-     "OFFERED GO GO", HANDOVER_GO, HANDOVER_UNDECIDED},
-    {JOURNAL_SOURCE, HANDOVER_OFFERED, HANDOVER_PAUSED, HANDOVER_WITHDRAW,
-     "OFFERED resume RESUMED ABORT", HANDOVER_RESUMED, HANDOVER_HERE},
+    {JOURNAL_SOURCE, HANDOVER_OFFERED, HANDOVER_RUNNING, HANDOVER_SUSPEND,
+     "OFFERED SUSPENDING", HANDOVER_SUSPENDING, HANDOVER_UNDECIDED},
+    {JOURNAL_SOURCE, HANDOVER_SUSPENDING, HANDOVER_PAUSED, HANDOVER_HEARD_READY,
+     "SUSPENDING GO GO", HANDOVER_GO, HANDOVER_UNDECIDED},
+    {JOURNAL_SOURCE, HANDOVER_SUSPENDING, HANDOVER_GONE, HANDOVER_HEARD_READY,
+     "SUSPENDING YIELDED ABORT", HANDOVER_YIELDED, HANDOVER_NOT_OURS},
+    {JOURNAL_SOURCE, HANDOVER_GO, HANDOVER_TAKEN, HANDOVER_LOOK, "GO ABORT",
+     HANDOVER_GO, HANDOVER_UNDECIDED},
+    {JOURNAL_SOURCE, HANDOVER_SUSPENDING, HANDOVER_PAUSED, HANDOVER_WITHDRAW,
+     "SUSPENDING resume RESUMED RAN ABORT", HANDOVER_RAN, HANDOVER_HERE},
+    {JOURNAL_SOURCE, HANDOVER_RAN, HANDOVER_PAUSED, HANDOVER_LOOK, "RAN ABORT",
+     HANDOVER_RAN, HANDOVER_HERE},
     {JOURNAL_SOURCE, HANDOVER_GO, HANDOVER_PAUSED, HANDOVER_HEARD_STARTING,
      "GO destroy DONE DONE", HANDOVER_DONE, HANDOVER_THERE},
     {JOURNAL_SOURCE, HANDOVER_GO, HANDOVER_PAUSED, HANDOVER_WITHDRAW,
      "GO ABORT", HANDOVER_GO, HANDOVER_UNDECIDED},
     {JOURNAL_SOURCE, HANDOVER_GO, HANDOVER_PAUSED, HANDOVER_HEARD_ABORTED,
-     "GO resume RESUMED ABORT", HANDOVER_RESUMED, HANDOVER_HERE},
+     "GO resume RESUMED RAN ABORT", HANDOVER_RAN, HANDOVER_HERE},
     {JOURNAL_TARGET, HANDOVER_NONE, HANDOVER_PAUSED, HANDOVER_COMPLETE,
      "NONE READY READY", HANDOVER_READY, HANDOVER_UNDECIDED},
     {JOURNAL_TARGET, HANDOVER_READY, HANDOVER_PAUSED, HANDOVER_HEARD_GO,
@@ -177,7 +185,7 @@ static void a_word_that_cannot_be_said_is_no_failure(void **state)
     struct world world;
 
     (void)state;
-    begin(&world, JOURNAL_SOURCE, HANDOVER_OFFERED);
+    begin(&world, JOURNAL_SOURCE, HANDOVER_SUSPENDING);
     world.copy = HANDOVER_PAUSED;
     world.say_fails = true;
     assert_int_equal(run(&world, HANDOVER_HEARD_READY, &outcome, &err), 0);
@@ -196,13 +204,13 @@ static void a_resume_that_fails_still_says_abort(void **state)
     struct world world;
 
     (void)state;
-    begin(&world, JOURNAL_SOURCE, HANDOVER_OFFERED);
+    begin(&world, JOURNAL_SOURCE, HANDOVER_SUSPENDING);
     world.copy = HANDOVER_PAUSED;
     world.act_fails = true;
     assert_int_equal(run(&world, HANDOVER_WITHDRAW, &outcome, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_RESOURCE);
     assert_string_equal(err.msg, "will not");
-    assert_string_equal(world.trace, "OFFERED resume ABORT");
+    assert_string_equal(world.trace, "SUSPENDING resume ABORT");
     assert_int_equal(world.journal.entry, HANDOVER_RESUMED);
 
     /* Once the target has given up, a look tries again. */
@@ -210,7 +218,7 @@ static void a_resume_that_fails_still_says_abort(void **state)
     world.trace[0] = 0;
     err = XCX_ERR_INIT;
     assert_int_equal(run(&world, HANDOVER_LOOK, &outcome, &err), 0);
-    assert_string_equal(world.trace, "RESUMED resume RESUMED ABORT");
+    assert_string_equal(world.trace, "RESUMED resume RESUMED RAN ABORT");
     assert_int_equal(outcome.place, HANDOVER_HERE);
     end(&world);
 }
@@ -277,13 +285,13 @@ static void a_source_that_cannot_write_go_does_not_say_it(void **state)
     struct world world;
 
     (void)state;
-    begin(&world, JOURNAL_SOURCE, HANDOVER_OFFERED);
+    begin(&world, JOURNAL_SOURCE, HANDOVER_SUSPENDING);
     world.copy = HANDOVER_PAUSED;
     assert_int_equal(
         run_on_full_disk(&world, HANDOVER_HEARD_READY, &outcome, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_RESOURCE);
     assert_non_null(strstr(err.msg, "cannot write"));
-    assert_string_equal(world.trace, "OFFERED");
+    assert_string_equal(world.trace, "SUSPENDING");
     end(&world);
 }
 

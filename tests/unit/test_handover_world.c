@@ -6,6 +6,11 @@
  * power and with it domains and unsynced entries, the link loses what was
  * said; then all is quiet, and wherever no step is left, the guest runs once,
  * or both ends know where it ran last.
+ *
+ * Another program at the source suspends the guest, moves it to a third host,
+ * saves or destroys it, or resumes it, at any time but two, which handover.h
+ * names: it does not resume what was handed over, and power is not lost before
+ * anybody has seen what the other program did.
  */
 #include "../../xl-plugin/xl-migrate/handover.h"
 
@@ -18,7 +23,7 @@
 #include <cmocka.h>
 
 #define NR_FAULTS   3
-#define TABLE_SLOTS (1u << 20)
+#define TABLE_SLOTS (1u << 22)
 
 enum { SOURCE, TARGET, NR_ENDS };
 
@@ -32,7 +37,7 @@ enum { SOURCE, TARGET, NR_ENDS };
 struct end {
     uint8_t up : 1, alive : 1, first : 1, synced : 1;
     uint8_t lost : 1; /* its host went down with a whole copy */
-    uint8_t copy : 2;
+    uint8_t copy : 3;
     uint8_t entry : 4, on_disk : 4;
 };
 
@@ -42,7 +47,9 @@ struct world {
     uint8_t faults;
     uint8_t link : 1, quiet : 1, fenced : 1;
     uint8_t went_on : 1, ran_there : 1; /* source resumed, target unpaused */
-    uint8_t was_ready : 1, asked : 1;   /* READY on disk, ABORT said */
+    uint8_t ended : 1;                  /* by another program, here */
+    uint8_t elsewhere : 1; /* another program has it there, saved or running */
+    uint8_t was_ready : 1, asked : 1; /* READY on disk, ABORT said */
 };
 
 /* Worlds seen, by open addressing; the ones up to nr are still to be left. */
@@ -51,6 +58,7 @@ struct search {
     uint32_t *slots; /* index + 1 */
     uint32_t nr, nr_ends;
     bool moved, stayed, took_over, lost_here, lost_there, fenced_back, declined;
+    bool yielded, yielded_elsewhere;
 };
 
 static uint32_t hash(const struct world *world)
@@ -69,6 +77,9 @@ static void reach(struct search *search, const struct world *world)
 
     assert_false(world->end[SOURCE].copy == HANDOVER_RUNNING &&
                  world->end[TARGET].copy == HANDOVER_RUNNING);
+    assert_false(world->elsewhere &&
+                 (world->end[SOURCE].copy == HANDOVER_RUNNING ||
+                  world->end[TARGET].copy == HANDOVER_RUNNING));
     for (; search->slots[slot]; slot = (slot + 1) % TABLE_SLOTS)
         if (!memcmp(&search->worlds[search->slots[slot] - 1], world,
                     sizeof(*world)))
@@ -124,7 +135,7 @@ static bool take(struct world *world, int at, enum handover_event event)
 
     if (rc) {
         /* The user may be refused; the ends must not contradict. */
-        assert_int_equal(err.kind, XCX_ERR_USAGE);
+        assert_true(err.kind == XCX_ERR_USAGE || event == HANDOVER_SUSPEND);
         return false;
     }
     if (step.write) {
@@ -152,10 +163,10 @@ static bool source_move(struct world *world, int n)
         return take(world, SOURCE, HANDOVER_LOOK);
     case 1:
         return world->link && end->first && end->entry == HANDOVER_NONE &&
-               end->copy != HANDOVER_ABSENT &&
+               end->copy == HANDOVER_RUNNING &&
                take(world, SOURCE, HANDOVER_OFFER);
     case 2: /* the suspend, and the rest of the stream */
-        if (!end->first || end->entry != HANDOVER_OFFERED || !world->link)
+        if (!end->first || end->entry != HANDOVER_SUSPENDING || !world->link)
             return false;
         if (end->copy == HANDOVER_RUNNING)
             end->copy = HANDOVER_PAUSED;
@@ -178,6 +189,9 @@ static bool source_move(struct world *world, int n)
     case 7:
         return hears(world, HANDOVER_SAY_FAILED) &&
                take(world, SOURCE, HANDOVER_HEARD_FAILED);
+    case 8:
+        return world->link && end->first && end->entry == HANDOVER_OFFERED &&
+               take(world, SOURCE, HANDOVER_SUSPEND);
     default:
         return world->fenced && end->entry != HANDOVER_NONE &&
                take(world, SOURCE, HANDOVER_FENCE);
@@ -240,9 +254,16 @@ static bool move(struct world *world, int at, int n)
 
 /* ---- what becomes of an end --------------------------------------------- */
 
+/* Another program has it, or had it, and that is not on disk yet. */
+static bool is_unseen(const struct end *end)
+{
+    return (end->copy == HANDOVER_GONE || end->copy == HANDOVER_TAKEN) &&
+           end->on_disk <= HANDOVER_GO;
+}
+
 static void lose_power(struct end *end, bool unsynced_survives)
 {
-    end->lost |= end->copy >= HANDOVER_PAUSED;
+    end->lost |= end->copy >= HANDOVER_PAUSED && end->copy != HANDOVER_GONE;
     end->copy = HANDOVER_ABSENT;
     end->up = end->alive = 0;
     if (unsynced_survives)
@@ -257,6 +278,7 @@ static bool breaks(struct world *world, int n)
         return false;
     world->faults--;
     struct end *end = &world->end[n % NR_ENDS];
+    bool unseen = n % NR_ENDS == SOURCE && is_unseen(end);
 
     switch (n / NR_ENDS) {
     case 0:
@@ -264,10 +286,10 @@ static bool breaks(struct world *world, int n)
         return true;
     case 1:
         lose_power(end, true);
-        return true;
+        return !unseen;
     case 2:
         lose_power(end, false);
-        return true;
+        return !unseen;
     case 3:
         world->link = 0;
         world->said &= n % NR_ENDS ? SAID_BY_SOURCE : ~SAID_BY_SOURCE;
@@ -278,6 +300,49 @@ static bool breaks(struct world *world, int n)
             world->said = 0;
         return true;
     }
+}
+
+/* Another program takes the guest at the source: a fault each. */
+static bool neighbour_takes(struct world *world, int n)
+{
+    struct end *source = &world->end[SOURCE];
+    bool is_let_go =
+        source->entry == HANDOVER_GO || source->entry == HANDOVER_DONE;
+
+    if (!world->faults || !source->up)
+        return false;
+    world->faults--;
+    switch (n) {
+    case 0: /* suspends it, to save or move it */
+        if (source->copy != HANDOVER_RUNNING)
+            return false;
+        source->copy = HANDOVER_TAKEN;
+        return true;
+    case 1: /* destroys it */
+        if (source->copy != HANDOVER_RUNNING && source->copy != HANDOVER_PAUSED)
+            return false;
+        source->copy = HANDOVER_GONE;
+        world->ended = 1;
+        return true;
+    default: /* resumes it, as xl does after a failure */
+        if (source->copy != HANDOVER_PAUSED || is_let_go)
+            return false;
+        source->copy = HANDOVER_RUNNING;
+        return true;
+    }
+}
+
+/* What it has begun comes to an end. */
+static bool neighbour_ends(struct world *world, int n)
+{
+    struct end *source = &world->end[SOURCE];
+
+    if (source->copy != HANDOVER_TAKEN)
+        return false;
+    source->copy = n ? HANDOVER_GONE : HANDOVER_RUNNING;
+    world->ended |= n;
+    world->elsewhere |= n;
+    return true;
 }
 
 static bool mends(struct world *world, int n)
@@ -326,17 +391,24 @@ static void check_end(struct search *search, const struct world *world)
                      0);
     assert_true(here.place != HANDOVER_UNDECIDED);
     assert_true(there.place != HANDOVER_UNDECIDED);
-    if (here.place == HANDOVER_HERE) {
+    if (here.place == HANDOVER_NOT_OURS) {
+        assert_true(source->copy == HANDOVER_GONE ||
+                    source->copy == HANDOVER_ABSENT);
+        assert_int_equal(target->copy, HANDOVER_ABSENT);
+        assert_true(there.place == HANDOVER_THERE || world->fenced);
+    } else if (here.place == HANDOVER_HERE) {
         assert_int_equal(source->copy, HANDOVER_RUNNING);
         assert_int_equal(target->copy, HANDOVER_ABSENT);
         assert_true(there.place == HANDOVER_THERE || world->fenced);
     } else if (here.place == HANDOVER_THERE) {
-        assert_int_equal(source->copy, HANDOVER_ABSENT);
+        assert_true(source->copy == HANDOVER_ABSENT ||
+                    source->copy == HANDOVER_GONE);
         assert_true(there.place == HANDOVER_HERE
                         ? target->copy == HANDOVER_RUNNING
                         : target->lost);
     } else {
-        assert_true(source->lost && target->copy == HANDOVER_ABSENT);
+        assert_true(source->lost || world->ended);
+        assert_int_equal(target->copy, HANDOVER_ABSENT);
         assert_true(here.place == HANDOVER_LAST_HERE || world->fenced);
     }
     search->moved |= there.place == HANDOVER_HERE;
@@ -346,6 +418,8 @@ static void check_end(struct search *search, const struct world *world)
     search->lost_there |= there.place == HANDOVER_LAST_HERE;
     search->fenced_back |= source->entry == HANDOVER_FENCED;
     search->declined |= (world->said & SAID(HANDOVER_SAY_FAILED)) != 0;
+    search->yielded |= source->entry == HANDOVER_YIELDED;
+    search->yielded_elsewhere |= world->elsewhere;
     search->nr_ends++;
 }
 
@@ -353,12 +427,14 @@ static void leave(struct search *search, const struct world *from)
 {
     bool any = false;
 
-    for (int n = 0; n < 40; n++) {
+    for (int n = 0; n < 45; n++) {
         struct world world = *from;
         bool moved = n < 10   ? move(&world, SOURCE, n)
                      : n < 20 ? move(&world, TARGET, n - 10)
                      : n < 30 ? mends(&world, n - 20)
-                              : breaks(&world, n - 30);
+                     : n < 40 ? breaks(&world, n - 30)
+                     : n < 42 ? neighbour_ends(&world, n - 40)
+                              : neighbour_takes(&world, n - 42);
 
         if (moved)
             reach(search, &world);
@@ -394,7 +470,7 @@ static void two_ends_never_run_two_copies_nor_get_stuck(void **state)
     }
     print_message("%u worlds, %u ends\n", search.nr, search.nr_ends);
     assert_true(search.moved && search.stayed && search.took_over);
-    assert_true(search.declined);
+    assert_true(search.declined && search.yielded && search.yielded_elsewhere);
     assert_true(search.lost_here && search.lost_there && search.fenced_back);
     free(search.worlds);
     free(search.slots);

@@ -53,12 +53,15 @@ static void what_other_versions_write_is_read(void **state)
 
     (void)state;
     case_sample_make(&about, JOURNAL_SOURCE);
+    about.suspends_unnoted = true;
     expect(FIRST "}", &about);
     expect(FIRST ",\"stock\":\"yes\"}", &about);
     about.tells_stock = true;
     expect(FIRST ",\"stock\":false}", &about);
     about.stock = true;
     expect(FIRST ",\"stock\":true,\"more\":{\"x\":[1]}}", &about);
+    about.suspends_unnoted = false;
+    expect(FIRST ",\"stock\":true,\"suspending\":true}", &about);
 }
 
 /* Lines behind the first one, of a target; the last one may be wrong. */

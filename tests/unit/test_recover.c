@@ -134,15 +134,15 @@ static void the_source_lifts_what_a_dead_save_has_left(void **state)
         {"runs on, throttled", AT_SOURCE(OFFERED, RUNNING, 7),
          .settle_fails = true, .done = "settle 7, ABORT, watch 7, ",
          .said = "is still there: a save is running"},
-        {"suspended", AT_SOURCE(OFFERED, PAUSED, 7),
+        {"suspended", AT_SOURCE(SUSPENDING, PAUSED, 7),
          .done = "settle 7, resume 7, watch 7, ABORT, watch 7, ",
          .said = "g1 runs here"},
-        {"suspended, a save is at work", AT_SOURCE(OFFERED, PAUSED, 7),
+        {"suspended, a save is at work", AT_SOURCE(SUSPENDING, PAUSED, 7),
          .nr_busy = 1,
          .done = "settle 7, settle 7, resume 7, watch 7, ABORT, "
                  "watch 7, ",
          .said = "g1 runs here"},
-        {"suspended, cannot be settled", AT_SOURCE(OFFERED, PAUSED, 7),
+        {"suspended, cannot be settled", AT_SOURCE(SUSPENDING, PAUSED, 7),
          .settle_fails = true,
          .done = "settle 7, resume 7, watch 7, ABORT, watch 7, ",
          .said = "is still there: a save is running"},
@@ -166,16 +166,25 @@ static void after_go_the_source_goes_by_the_target_s_word(void **state)
          .done = "data/x, GO, settle 7, resume 7, watch 7, ABORT, watch 7, ",
          .said = "g1 runs here"},
         {"it has not, and this is another domain", AT_SOURCE(GO, PAUSED, 9),
-         .answer = HANDOVER_SAY_ABORTED, .done = "GO, ABORT, ",
+         .answer = HANDOVER_SAY_ABORTED, .done = "ABORT, ABORT, ",
          .said = "g1 is here as domain 9: it was started anew"},
-        {"it has not, and this is gone", AT_SOURCE(GO, ABSENT, 0),
-         .answer = HANDOVER_SAY_ABORTED, .done = "GO, ABORT, ",
-         .said = "this host had the last complete copy of g1; it runs nowhere",
-         .status = EXIT_STATUS_LOST},
-        {"went on and ended", AT_SOURCE(RESUMED, ABSENT, 0), .done = "ABORT, ",
+        {"it has not, and this was destroyed", AT_SOURCE(GO, ABSENT, 0),
+         .answer = HANDOVER_SAY_ABORTED, .done = "ABORT, ABORT, ",
+         .said = "g1 (domain 7) is not on this host any more: another program "
+                 "has destroyed, saved or moved it, or it has shut down; this "
+                 "migration has given it up",
+         .status = EXIT_STATUS_TAKEN},
+        {"it has started, and this was destroyed", AT_SOURCE(GO, ABSENT, 0),
+         .answer = HANDOVER_SAY_STARTING, .done = "ABORT, DONE, ",
+         .said = "g1 is at host2"},
+        {"went on and ended", AT_SOURCE(RAN, ABSENT, 0), .done = "ABORT, ",
          .said = "is not here any more: it was shut down, destroyed or moved"},
-        {"went on and rebooted", AT_SOURCE(RESUMED, RUNNING, 9),
-         .done = "ABORT, ", .said = "g1 is here as domain 9"},
+        {"went on and rebooted", AT_SOURCE(RAN, RUNNING, 9), .done = "ABORT, ",
+         .said = "g1 is here as domain 9"},
+        {"to be resumed, and destroyed", AT_SOURCE(RESUMED, ABSENT, 0),
+         .done = "ABORT, ",
+         .said = "g1 (domain 7) is not on this host any more",
+         .status = EXIT_STATUS_TAKEN},
     };
 
     (void)state;
@@ -189,11 +198,58 @@ static void a_target_that_is_fenced_is_not_asked(void **state)
          .copy = HANDOVER_PAUSED, .domid = 7, .fenced = true,
          .done = "settle 7, resume 7, watch 7, watch 7, ",
          .said = "g1 runs here; the target was not told yet",
-         .then = HANDOVER_FENCED},
-        {"after GO, and this copy is gone", .side = JOURNAL_SOURCE,
+         .then = HANDOVER_FENCED_RAN},
+        {"after GO, and this copy was destroyed", .side = JOURNAL_SOURCE,
          .entry = HANDOVER_GO, .boot = BOOT, .fenced = true, .done = "",
+         .said = "g1 (domain 7) is not on this host any more",
+         .status = EXIT_STATUS_TAKEN, .then = HANDOVER_FENCED},
+        {"after GO, and this copy is gone", .side = JOURNAL_SOURCE,
+         .entry = HANDOVER_GO, .boot = OLD_BOOT, .fenced = true, .done = "",
          .said = "g1 ran last here or at host2, which was fenced",
          .status = EXIT_STATUS_LOST, .then = HANDOVER_FENCED},
+    };
+
+    (void)state;
+    check(all, sizeof(all) / sizeof(all[0]));
+}
+
+/* Stock xl saves or moves it meanwhile: it knows nothing of any case. */
+static void what_another_program_has_suspended_is_not_resumed(void **state)
+{
+    static const struct recover_situation all[] = {
+        {"before it was asked to", AT_SOURCE(OFFERED, PAUSED, 7),
+         .done = "ABORT, ",
+         .said = "g1 (domain 7) is suspended, though this migration has not "
+                 "asked it to: another program saves or moves it; this "
+                 "migration has given it up, and leaves it alone",
+         .status = EXIT_STATUS_TAKEN},
+        {"since it ran on", AT_SOURCE(RAN, PAUSED, 7), .done = "ABORT, ",
+         .said = "g1 ran on here, and was suspended since by another program"},
+        {"since it ran on, the target fenced", AT_SOURCE(FENCED_RAN, PAUSED, 7),
+         .done = "ABORT, ",
+         .said = "g1 ran on here, and was suspended since by another program"},
+        {"and xl moves it", AT_SOURCE(SUSPENDING, PAUSED, 7),
+         .suffix = "--migratedaway", .done = "ABORT, ",
+         .said = "is called g1--migratedaway: xl migrate has moved it, or is "
+                 "about to",
+         .status = EXIT_STATUS_TAKEN},
+        {"to be resumed, and xl moves it", AT_SOURCE(RESUMED, PAUSED, 7),
+         .suffix = "--migratedaway", .done = "ABORT, ",
+         .said = "is called g1--migratedaway", .status = EXIT_STATUS_TAKEN},
+        {"let go, and xl moves it", AT_SOURCE(GO, PAUSED, 7),
+         .suffix = "--migratedaway", .answer = HANDOVER_SAY_ABORTED,
+         .done = "ABORT, ABORT, ", .said = "is called g1--migratedaway",
+         .status = EXIT_STATUS_TAKEN},
+        {"to be resumed", AT_SOURCE(RESUMED, PAUSED, 7),
+         .done = "settle 7, resume 7, watch 7, ABORT, watch 7, ",
+         .said = "g1 runs here"},
+        {"to be resumed, the target fenced", AT_SOURCE(FENCED, PAUSED, 7),
+         .done = "settle 7, resume 7, watch 7, ABORT, watch 7, ",
+         .said = "g1 runs here"},
+        {"renamed, and asked to suspend by this migration",
+         AT_SOURCE(SUSPENDING, PAUSED, 7), .suffix = "-new",
+         .done = "settle 7, resume 7, watch 7, ABORT, watch 7, ",
+         .said = "g1 runs here"},
     };
 
     (void)state;
@@ -229,6 +285,7 @@ int main(void)
         cmocka_unit_test(the_source_lifts_what_a_dead_save_has_left),
         cmocka_unit_test(after_go_the_source_goes_by_the_target_s_word),
         cmocka_unit_test(a_target_that_is_fenced_is_not_asked),
+        cmocka_unit_test(what_another_program_has_suspended_is_not_resumed),
         cmocka_unit_test(a_source_that_was_off_has_no_copy_any_more),
     };
 

@@ -23,6 +23,8 @@ struct situation {
     enum handover_copy anew;
     enum guest_end end;
     bool destroy_fails, refused, stock;
+    bool stops_unasked, ends_at_ready; /* see send_world.h */
+    const char *renamed_at_ready;
     unsigned failing_read;
     enum answer answer;
     enum deed deeds[6];
@@ -66,7 +68,7 @@ static const struct situation situations[] = {
     {"it may have begun to receive", HANDOVER_RUNNING, .answer = FALLS_SILENT,
      .deeds = {ENDS}, .status = EXIT_STATUS_AT_SOURCE,
      .result = "failed-guest-at-source", .said = NEVER_TOLD,
-     .told = "(drop) ABORT", .left = HANDOVER_RESUMED},
+     .told = "(drop) ABORT", .left = HANDOVER_RAN},
     {"refused", HANDOVER_RUNNING, .refused = true,
      .status = EXIT_STATUS_REFUSED, .result = "refused",
      .said = "xl-migrate send: refused by a check: x\n", .told = ""},
@@ -100,14 +102,14 @@ static const struct situation situations[] = {
      .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
      .result = "failed-guest-at-source",
      .said = "g1 is here as domain 9: it was started anew meanwhile\n",
-     .told = "(drop) ABORT"},
+     .told = "(drop) ABORT ABORT"},
     {"it was seen to reboot, and xl takes a moment", HANDOVER_ABSENT,
      .stream_fails = "cancelled", .anew = HANDOVER_RUNNING,
      .end = GUEST_REBOOTED, .deeds = {ABORTED, SETTLES},
      .status = EXIT_STATUS_AT_SOURCE, .result = "failed-guest-at-source",
      .said = "g1 is here as domain 9: it was started anew meanwhile\n"
              "xl-migrate send: g1 rebooted while its memory was copied\n",
-     .told = "(drop) ABORT"},
+     .told = "(drop) ABORT ABORT"},
     {"it was seen to power off, and xl keeps the domain", HANDOVER_RUNNING,
      .stream_fails = "cancelled", .end = GUEST_POWERED_OFF,
      .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
@@ -118,16 +120,52 @@ static const struct situation situations[] = {
      .stream_fails = "cancelled", .end = GUEST_POWERED_OFF,
      .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_LOST, .result = "lost",
      .said = "g1 has ended by itself: xl create starts it again",
-     .told = "(drop) ABORT"},
+     .told = "(drop) ABORT ABORT"},
     {"it was shut down meanwhile", HANDOVER_ABSENT,
      .stream_fails = "domain 7 is gone", .deeds = {ABORTED, SETTLES},
-     .status = EXIT_STATUS_LOST, .result = "lost",
-     .said = "g1 runs nowhere: start it from its disks",
-     .told = "(drop) ABORT"},
+     .status = EXIT_STATUS_TAKEN, .result = "taken",
+     .said = "xl-migrate send: g1 (domain 7) is not on this host any more: "
+             "another program has destroyed, saved or moved it, or it has "
+             "shut down\n",
+     .told = "(drop) ABORT ABORT"},
     {"it comes back from elsewhere meanwhile", HANDOVER_ABSENT,
      .stream_fails = "domain 7 is gone", .anew = HANDOVER_BUILDING,
-     .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_LOST, .result = "lost",
-     .said = "g1 runs nowhere", .told = "(drop) ABORT"},
+     .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_TAKEN,
+     .result = "taken", .said = "is not on this host any more",
+     .told = "(drop) ABORT ABORT"},
+    {"destroyed before the target is ready", HANDOVER_PAUSED,
+     .ends_at_ready = true, .deeds = {READY, ABORTED, SETTLES},
+     .status = EXIT_STATUS_TAKEN, .result = "taken",
+     .said = "another program has destroyed, saved or moved it",
+     .told = "data/key ABORT ABORT"},
+    {"the same, a stock target", HANDOVER_PAUSED, .stock = true,
+     .ends_at_ready = true, .deeds = {READY, ABORTED, SETTLES},
+     .status = EXIT_STATUS_TAKEN, .result = "taken",
+     .said = "another program has destroyed, saved or moved it",
+     .told = "ABORT ABORT"},
+    {"xl moves it, too", HANDOVER_PAUSED,
+     .renamed_at_ready = "g1--migratedaway", .deeds = {READY, ABORTED, SETTLES},
+     .status = EXIT_STATUS_TAKEN, .result = "taken",
+     .said = "g1 (domain 7) is called g1--migratedaway: xl migrate has moved "
+             "it, or is about to\n",
+     .told = "data/key ABORT ABORT"},
+    {"renamed meanwhile", HANDOVER_PAUSED, .renamed_at_ready = "web",
+     .deeds = {READY, ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source",
+     .said = "g1 is called web by now: it was renamed while it moved\n",
+     .told = "data/key ABORT ABORT"},
+    {"resumed by another program meanwhile", HANDOVER_RUNNING,
+     .deeds = {READY, ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source",
+     .said = "xl-migrate send: g1 (domain 7) does not stand still any more: "
+             "another program has resumed it\n",
+     .told = "ABORT ABORT"},
+    {"suspended by another program before it was asked", HANDOVER_PAUSED,
+     .stops_unasked = true, .deeds = {ABORTED, SETTLES},
+     .status = EXIT_STATUS_TAKEN, .result = "taken",
+     .said = "g1 (domain 7) is suspended, though this migration has not asked "
+             "it to: another program saves or moves it\n",
+     .told = "(drop) ABORT ABORT"},
 };
 
 static void each_end_has_its_status(void **state)
@@ -150,6 +188,9 @@ static void each_end_has_its_status(void **state)
         fake.stream_fails = at->stream_fails;
         fake.copy_then = at->copy_then;
         fake.failing_read = at->failing_read;
+        fake.stops_unasked = at->stops_unasked;
+        fake.ends_at_ready = at->ends_at_ready;
+        fake.renamed_at_ready = at->renamed_at_ready;
         fake.answer = at->answer;
         fake.deeds = at->deeds;
         status = send_world_run(said);

@@ -226,7 +226,7 @@ static int source_process(bool recovers)
         .journal = &journal,
         .ops = &ops,
         .peer = &peer,
-        .first = recovers && journal.entry == HANDOVER_OFFERED
+        .first = recovers && journal.entry == HANDOVER_SUSPENDING
                      ? HANDOVER_WITHDRAW
                      : HANDOVER_LOOK,
         .begun = true,
@@ -387,7 +387,7 @@ static void run_plans(const struct plan *first, const struct plan *second,
 
     memset(shared, 0, sizeof(*shared));
     shared->copy[SOURCE] = shared->copy[TARGET] = HANDOVER_PAUSED;
-    make_journal(JOURNAL_SOURCE, HANDOVER_OFFERED);
+    make_journal(JOURNAL_SOURCE, HANDOVER_SUSPENDING);
     make_journal(JOURNAL_TARGET, HANDOVER_NONE);
     for (int i = 0; i < 3; i++) {
         both(i > 0, plans[i]);

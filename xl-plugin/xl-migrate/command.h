@@ -20,6 +20,7 @@ enum exit_status {
     EXIT_STATUS_AT_TARGET = 5, /* send: it is there; not all is tidied up */
     EXIT_STATUS_UNDECIDED = 6, /* recover is needed, or needed again */
     EXIT_STATUS_LOST = 7,      /* it runs nowhere; start it cold */
+    EXIT_STATUS_TAKEN = 8,     /* another program has the guest, or ended it */
 };
 
 /* argv[0] is the command's own name. */

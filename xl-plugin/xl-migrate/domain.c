@@ -276,19 +276,42 @@ int domain_find(struct host *host, const char *text, struct domain *ret,
 
 /* The guest stands still for most of these: no more is asked than they need. */
 
+/*
+ * Not by libxl, which does not tell a name that is gone, as it is while the
+ * domain is destroyed, from a xenstored that does not answer.
+ */
+static int read_name(struct host *host, uint32_t domid,
+                     char ret[DOMAIN_NAME_BYTES], struct xcx_err *err)
+{
+    char path[XENSTORE_PATH_BYTES];
+    char *name;
+    unsigned len;
+
+    snprintf(path, sizeof(path), "/local/domain/%" PRIu32 "/name", domid);
+    name = xs_read(host->xs, XBT_NULL, path, &len);
+    if (!name && errno != ENOENT)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
+                           "domain %" PRIu32 ": xenstore: reading its name",
+                           domid);
+    snprintf(ret, DOMAIN_NAME_BYTES, "%s", name ? name : "");
+    free(name);
+    return 0;
+}
+
 int domain_look_source(struct host *host, uint32_t domid, const char *uuid,
-                       enum handover_copy *ret_copy, struct xcx_err *err)
+                       bool *ret_there, struct domain *ret, struct xcx_err *err)
 {
     struct domain domain;
     int found = look_as(host, domid, describe_state, &domain, err);
 
     if (found < 0)
         return -1;
-    if (!found || strcmp(domain.uuid, uuid) != 0)
-        *ret_copy = HANDOVER_ABSENT;
-    else
-        *ret_copy = domain.state == DOMAIN_SUSPENDED ? HANDOVER_PAUSED
-                                                     : HANDOVER_RUNNING;
+    *ret_there = found && strcmp(domain.uuid, uuid) == 0;
+    if (!*ret_there)
+        return 0;
+    if (read_name(host, domid, domain.name, err))
+        return -1;
+    *ret = domain;
     return 0;
 }
 

@@ -66,12 +66,13 @@ int domain_get(struct host *host, uint32_t domid, struct domain *ret,
                struct xcx_err *err);
 
 /*
- * For handover's looks. At the source the very domain of a case: another one
- * that has its domid by now counts as absent. A guest that ended by itself
- * counts as running: it is not the migration's to bring back.
+ * For handover's looks. At the source the very domain of a case: *ret_there
+ * false for one that is gone or dying, and for another one that has its domid
+ * by now. ret: domid, uuid, name, state, memory_kib.
  */
 int domain_look_source(struct host *host, uint32_t domid, const char *uuid,
-                       enum handover_copy *ret_copy, struct xcx_err *err);
+                       bool *ret_there, struct domain *ret,
+                       struct xcx_err *err);
 
 /*
  * At the target the domain with this UUID, name being the guest's: BUILDING

@@ -4,11 +4,15 @@
 static const char *const entry_names[HANDOVER_NR_ENTRIES] = {
     [HANDOVER_NONE] = "NONE",
     [HANDOVER_OFFERED] = "OFFERED",
+    [HANDOVER_SUSPENDING] = "SUSPENDING",
     [HANDOVER_GO] = "GO",
     [HANDOVER_DONE] = "DONE",
     [HANDOVER_RESUMED] = "RESUMED",
+    [HANDOVER_RAN] = "RAN",
     [HANDOVER_FENCED] = "FENCED",
+    [HANDOVER_FENCED_RAN] = "FENCED_RAN",
     [HANDOVER_LOST] = "LOST",
+    [HANDOVER_YIELDED] = "YIELDED",
     [HANDOVER_READY] = "READY",
     [HANDOVER_STARTING] = "STARTING",
     [HANDOVER_STARTED] = "STARTED",
@@ -18,6 +22,7 @@ static const char *const entry_names[HANDOVER_NR_ENTRIES] = {
 static const char *const event_names[HANDOVER_NR_EVENTS] = {
     [HANDOVER_LOOK] = "a look",
     [HANDOVER_OFFER] = "an offer",
+    [HANDOVER_SUSPEND] = "a suspension",
     [HANDOVER_WITHDRAW] = "a withdrawal",
     [HANDOVER_FENCE] = "fencing",
     [HANDOVER_HEARD_READY] = "READY",
@@ -59,12 +64,23 @@ static int no_such(const char *end, enum handover_entry entry,
 
 /* ---- the source --------------------------------------------------------- */
 
-/* Back, where there is a copy to go back to; *ret is the entry to write. */
-static int back_or_lost(enum handover_entry back, enum handover_entry lost,
-                        enum handover_copy copy, enum handover_entry *ret)
+static bool runs(enum handover_copy copy)
 {
-    *ret = copy == HANDOVER_ABSENT ? lost : back;
-    return 0;
+    return copy == HANDOVER_RUNNING || copy == HANDOVER_ASKED;
+}
+
+/* This host never went down: whoever has the copy, or ended it, did so. */
+static bool is_another_s(enum handover_copy copy)
+{
+    return copy == HANDOVER_GONE || copy == HANDOVER_TAKEN;
+}
+
+/* The entry that follows once the target is known not to start its copy. */
+static enum handover_entry back_from(enum handover_copy copy)
+{
+    if (is_another_s(copy))
+        return HANDOVER_YIELDED;
+    return copy == HANDOVER_ABSENT ? HANDOVER_LOST : HANDOVER_RESUMED;
 }
 
 static int source_none(enum handover_copy copy, enum handover_event event,
@@ -72,11 +88,13 @@ static int source_none(enum handover_copy copy, enum handover_event event,
 {
     switch (event) {
     case HANDOVER_OFFER:
-        if (copy != HANDOVER_RUNNING && copy != HANDOVER_PAUSED)
+        if (!runs(copy))
             return xcx_err_set(err, XCX_ERR_USAGE, 0,
-                               "there is no domain to offer");
+                               "no domain runs that could be offered");
         *ret = HANDOVER_OFFERED;
         return 0;
+    case HANDOVER_SUSPEND:
+        return no_such("source", HANDOVER_NONE, event, err);
     case HANDOVER_FENCE:
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
                            "nothing was offered: no target to be fenced");
@@ -89,25 +107,55 @@ static int source_none(enum handover_copy copy, enum handover_event event,
     }
 }
 
-static int source_offered(enum handover_copy copy, enum handover_event event,
+/* All cannot have been sent while the guest runs, nor before it was asked. */
+static int source_ready(enum handover_entry entry, enum handover_copy copy,
+                        enum handover_entry *ret, struct xcx_err *err)
+{
+    if (entry == HANDOVER_OFFERED && copy != HANDOVER_ABSENT)
+        return contradicts(entry, HANDOVER_HEARD_READY, err);
+    /* Another program may have resumed it behind our back. */
+    *ret = runs(copy) ? HANDOVER_RESUMED : HANDOVER_GO;
+    return 0;
+}
+
+static int source_suspend(enum handover_entry entry, enum handover_copy copy,
                           enum handover_entry *ret, struct xcx_err *err)
 {
+    if (entry != HANDOVER_OFFERED)
+        return no_such("source", entry, HANDOVER_SUSPEND, err);
+    if (!runs(copy))
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "the domain does not run any more, and was not "
+                           "asked to suspend by this migration");
+    *ret = HANDOVER_SUSPENDING;
+    return 0;
+}
+
+/* OFFERED and SUSPENDING */
+static int source_offered(enum handover_entry entry, enum handover_copy copy,
+                          enum handover_event event, enum handover_entry *ret,
+                          struct xcx_err *err)
+{
+    if (event == HANDOVER_HEARD_STARTING || event == HANDOVER_HEARD_FAILED)
+        return contradicts(entry, event, err);
+    if (event == HANDOVER_SUSPEND)
+        return source_suspend(entry, copy, ret, err);
+    if (is_another_s(copy)) {
+        *ret = HANDOVER_YIELDED;
+        return 0;
+    }
     switch (event) {
     case HANDOVER_HEARD_READY:
-        /* All cannot have been sent while it runs. */
-        if (copy == HANDOVER_RUNNING)
-            return contradicts(HANDOVER_OFFERED, event, err);
-        *ret = HANDOVER_GO;
-        return 0;
-    case HANDOVER_HEARD_STARTING:
-    case HANDOVER_HEARD_FAILED:
-        return contradicts(HANDOVER_OFFERED, event, err);
+        return source_ready(entry, copy, ret, err);
     case HANDOVER_HEARD_ABORTED:
     case HANDOVER_FENCE:
-        return back_or_lost(HANDOVER_RESUMED, HANDOVER_LOST, copy, ret);
+        *ret = back_from(copy);
+        return 0;
     case HANDOVER_WITHDRAW:
         /* Without a copy here the target's may be the only one. */
-        return back_or_lost(HANDOVER_RESUMED, HANDOVER_NONE, copy, ret);
+        if (copy != HANDOVER_ABSENT)
+            *ret = HANDOVER_RESUMED;
+        return 0;
     default:
         return 0;
     }
@@ -116,7 +164,7 @@ static int source_offered(enum handover_copy copy, enum handover_event event,
 static int source_go(enum handover_copy copy, enum handover_event event,
                      enum handover_entry *ret, struct xcx_err *err)
 {
-    if (copy == HANDOVER_RUNNING)
+    if (runs(copy))
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "the domain was handed over, yet it runs here: "
                            "pause it, then recover");
@@ -125,7 +173,8 @@ static int source_go(enum handover_copy copy, enum handover_event event,
         *ret = HANDOVER_DONE;
         return 0;
     case HANDOVER_HEARD_ABORTED:
-        return back_or_lost(HANDOVER_RESUMED, HANDOVER_LOST, copy, ret);
+        *ret = back_from(copy);
+        return 0;
     case HANDOVER_FENCE:
         *ret = HANDOVER_FENCED;
         return 0;
@@ -137,7 +186,7 @@ static int source_go(enum handover_copy copy, enum handover_event event,
 static int source_done(enum handover_copy copy, enum handover_event event,
                        struct xcx_err *err)
 {
-    if (copy == HANDOVER_RUNNING)
+    if (runs(copy))
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "the target has started the domain, yet it runs "
                            "here: destroy one of the two");
@@ -150,6 +199,19 @@ static int source_done(enum handover_copy copy, enum handover_event event,
     return 0;
 }
 
+/* The guest is the source's: resumed once, and then not touched any more. */
+static void source_back(enum handover_entry entry, enum handover_copy copy,
+                        enum handover_entry *ret)
+{
+    if (entry == HANDOVER_RESUMED && copy == HANDOVER_RUNNING)
+        *ret = HANDOVER_RAN;
+    else if (entry == HANDOVER_RESUMED && is_another_s(copy))
+        *ret = HANDOVER_YIELDED;
+    else if (entry == HANDOVER_FENCED &&
+             (copy == HANDOVER_RUNNING || copy == HANDOVER_TAKEN))
+        *ret = HANDOVER_FENCED_RAN;
+}
+
 static int source_next(enum handover_entry entry, enum handover_copy copy,
                        enum handover_event event, enum handover_entry *ret,
                        struct xcx_err *err)
@@ -158,19 +220,22 @@ static int source_next(enum handover_entry entry, enum handover_copy copy,
     case HANDOVER_NONE:
         return source_none(copy, event, ret, err);
     case HANDOVER_OFFERED:
-        return source_offered(copy, event, ret, err);
+    case HANDOVER_SUSPENDING:
+        return source_offered(entry, copy, event, ret, err);
     case HANDOVER_GO:
         return source_go(copy, event, ret, err);
     case HANDOVER_DONE:
         return source_done(copy, event, err);
-    case HANDOVER_RESUMED:
-    case HANDOVER_LOST:
+    case HANDOVER_FENCED: /* a target that comes back may have started it */
+    case HANDOVER_FENCED_RAN:
+        break;
+    default:
         if (event == HANDOVER_HEARD_STARTING)
             return contradicts(entry, event, err);
-        return 0;
-    default: /* FENCED: a target that comes back may well have started it */
-        return 0;
+        break;
     }
+    source_back(entry, copy, ret);
+    return 0;
 }
 
 static enum handover_act source_act(enum handover_entry entry,
@@ -189,43 +254,76 @@ static enum handover_act source_act(enum handover_entry entry,
     }
 }
 
+static enum handover_word source_word_at_go(enum handover_copy copy,
+                                            enum handover_event event)
+{
+    bool wants_it_back =
+        event == HANDOVER_WITHDRAW || event == HANDOVER_HEARD_FAILED;
+
+    /* Without a copy that power took, the target's is wanted anyhow. */
+    return is_another_s(copy) || (wants_it_back && copy == HANDOVER_PAUSED)
+               ? HANDOVER_SAY_ABORT
+               : HANDOVER_SAY_GO;
+}
+
 static enum handover_word source_word(enum handover_entry entry,
                                       enum handover_copy copy,
                                       enum handover_event event)
 {
     switch (entry) {
+    case HANDOVER_NONE:
+    case HANDOVER_OFFERED:
+    case HANDOVER_SUSPENDING:
+        return HANDOVER_SAY_NOTHING;
     case HANDOVER_GO:
-        /* Only a copy of its own is a reason to want the target's gone. */
-        return (event == HANDOVER_WITHDRAW || event == HANDOVER_HEARD_FAILED) &&
-                       copy == HANDOVER_PAUSED
-                   ? HANDOVER_SAY_ABORT
-                   : HANDOVER_SAY_GO;
+        return source_word_at_go(copy, event);
     case HANDOVER_DONE:
         return HANDOVER_SAY_DONE;
-    case HANDOVER_RESUMED:
-    case HANDOVER_FENCED:
-    case HANDOVER_LOST:
-        return HANDOVER_SAY_ABORT;
     default:
-        return HANDOVER_SAY_NOTHING;
+        return HANDOVER_SAY_ABORT;
     }
+}
+
+/* Of a guest that is the source's, or was. */
+static enum handover_place source_place_back(enum handover_entry entry,
+                                             enum handover_copy copy)
+{
+    bool fenced = entry == HANDOVER_FENCED || entry == HANDOVER_FENCED_RAN;
+
+    if (runs(copy))
+        return HANDOVER_HERE;
+    if (copy == HANDOVER_GONE || entry == HANDOVER_YIELDED)
+        return HANDOVER_NOT_OURS;
+    if (copy == HANDOVER_ABSENT)
+        return fenced ? HANDOVER_LAST_EITHER : HANDOVER_LAST_HERE;
+    return HANDOVER_HERE;
 }
 
 static enum handover_place source_place(enum handover_entry entry,
                                         enum handover_copy copy)
 {
     switch (entry) {
-    case HANDOVER_NONE:
-    case HANDOVER_RESUMED:
-    case HANDOVER_LOST:
-        return copy == HANDOVER_ABSENT ? HANDOVER_LAST_HERE : HANDOVER_HERE;
-    case HANDOVER_FENCED:
-        return copy == HANDOVER_ABSENT ? HANDOVER_LAST_EITHER : HANDOVER_HERE;
+    case HANDOVER_OFFERED:
+    case HANDOVER_SUSPENDING:
+    case HANDOVER_GO:
+        return HANDOVER_UNDECIDED;
     case HANDOVER_DONE:
         return HANDOVER_THERE;
     default:
-        return HANDOVER_UNDECIDED;
+        return source_place_back(entry, copy);
     }
+}
+
+bool handover_is_back(enum handover_entry entry)
+{
+    return entry == HANDOVER_RESUMED || entry == HANDOVER_RAN ||
+           entry == HANDOVER_FENCED || entry == HANDOVER_FENCED_RAN;
+}
+
+bool handover_is_final(enum handover_entry entry)
+{
+    return handover_is_back(entry) || entry == HANDOVER_DONE ||
+           entry == HANDOVER_LOST || entry == HANDOVER_YIELDED;
 }
 
 int handover_source_step(enum handover_entry entry, enum handover_copy copy,
@@ -234,7 +332,7 @@ int handover_source_step(enum handover_entry entry, enum handover_copy copy,
 {
     enum handover_entry next = HANDOVER_NONE;
 
-    if ((unsigned)entry > HANDOVER_LOST ||
+    if ((unsigned)entry > HANDOVER_YIELDED ||
         (unsigned)event > HANDOVER_HEARD_FAILED || copy == HANDOVER_BUILDING)
         return no_such("source", entry, event, err);
     if (source_next(entry, copy, event, &next, err))
@@ -381,7 +479,7 @@ int handover_target_step(enum handover_entry entry, enum handover_copy copy,
 {
     enum handover_entry next = HANDOVER_NONE;
 
-    if (!is_targets(entry, event))
+    if (!is_targets(entry, event) || (unsigned)copy > HANDOVER_RUNNING)
         return no_such("target", entry, event, err);
     if (target_next(entry, copy, event, &next, err))
         return -1;

@@ -5,11 +5,11 @@
  * to write, do and say comes out. No journal, domain or connection is touched
  * here; send, receive and recover do that, all three by the same steps.
  *
- *   source  NONE -> OFFERED -> GO -> DONE        then destroys its copy
- *                      |        |--> RESUMED     then resumes its copy
- *                      |        |--> FENCED      the same, unasked
- *                      |        '--> LOST        its copy is gone
- *                      '-----------> RESUMED, LOST
+ *   source  NONE -> OFFERED -> SUSPENDING -> GO -> DONE
+ *                      |           |         |--> RESUMED -> RAN
+ *                      |           |         |--> FENCED -> FENCED_RAN
+ *                      |           |         '--> LOST, YIELDED
+ *                      '-----------'------------> RESUMED, LOST, YIELDED
  *   target  NONE -> READY -> STARTING -> STARTED unpauses after STARTING
  *            '--------'-------------> ABORTED    then destroys its copy
  *
@@ -34,26 +34,75 @@
  * before GO only, when there is nothing but an --incoming copy that no xl
  * works on; ABORT is said by xl destroy, and never after GO.
  *
- * A look at the domain means the very domain of the case (its domid and UUID),
- * and a case is asked about only until it is settled at both ends: a guest
- * that moved on or was shut down later would else be taken for a lost one.
+ * Other programs act on the same guest and know nothing of this. The source
+ * tells its own copy from theirs by what its journal says, in this boot:
+ *
+ *   look at the source's domain             copy       because
+ *   ------------------------------------------------------------------------
+ *   the host has booted since               ABSENT     power took the copy
+ *   not there, or of another UUID           GONE       destroyed, saved, moved
+ *   called NAME--migratedaway, or nothing   TAKEN      moved, being destroyed
+ *   suspended before SUSPENDING             TAKEN      another has asked
+ *   suspended, a save helper is at work     TAKEN      another may have asked
+ *   suspended otherwise                     PAUSED     this migration has asked
+ *   runs, and may stop for this migration   ASKED
+ *   runs, or has shut down                  RUNNING
+ *
+ * The source's entry that is written, and then its act and word:
+ *
+ *   entry        RUNNING ASKED    PAUSED       ABSENT       GONE, TAKEN
+ *   ------------------------------------------------------------------------
+ *   OFFERED      -       -        -            -            YIELDED
+ *    SUSPEND     SUSPENDING       refused      refused      refused
+ *    READY       refused          refused      GO           YIELDED
+ *    ABORTED     RESUMED          RESUMED      LOST         YIELDED
+ *    FENCE       RESUMED          RESUMED      LOST         YIELDED
+ *    WITHDRAW    RESUMED          RESUMED      -            YIELDED
+ *   SUSPENDING   -       -        -            -            YIELDED
+ *    READY       RESUMED          GO           GO           YIELDED
+ *    the others as OFFERED
+ *   GO           refused          -, says GO   -, says GO   -, says ABORT
+ *    STARTING    refused          DONE         DONE         DONE
+ *    ABORTED     refused          RESUMED      LOST         YIELDED
+ *    FENCE       refused          FENCED       FENCED       FENCED
+ *    WITHDRAW    refused          says ABORT   says GO      says ABORT
+ *   DONE         refused          destroys     -            -
+ *   RESUMED      RAN     -        resumes      -            YIELDED
+ *   FENCED       FENCED_RAN  -    resumes      -            -, FENCED_RAN
+ *   RAN, FENCED_RAN, LOST, YIELDED: nothing is written or done any more
+ *
+ * So the source resumes what it has suspended itself, and resumes it once: a
+ * guest that is suspended after RAN, or before SUSPENDING, is another
+ * program's. A copy that another program has is never given away, resumed or
+ * destroyed, and never followed by GO: the target hears ABORT instead, which
+ * a target without the plugin is not told after GO (settle.h). Only after
+ * power was lost may the target's copy be the only one: then it gets its GO.
+ *
+ * A case is asked about only until it is settled at both ends: a guest that
+ * moved on or was shut down later would else be taken for a lost one.
  *
  * Threads: any; there is no state.
  */
 #ifndef XL_MIGRATE_HANDOVER_H
 #define XL_MIGRATE_HANDOVER_H
 
+#include <stdbool.h>
+
 #include "xcext.h"
 
 enum handover_entry {
     HANDOVER_NONE, /* no entry yet; in a step: nothing to write */
     /* the source's */
-    HANDOVER_OFFERED, /* may resume at will */
-    HANDOVER_GO,      /* the target may start it: only its word counts */
-    HANDOVER_DONE,    /* the target has it, for good */
-    HANDOVER_RESUMED, /* the source has it, for good */
-    HANDOVER_FENCED,  /* the same, by the administrator's word */
-    HANDOVER_LOST,    /* neither has it; the source had it last */
+    HANDOVER_OFFERED,    /* the guest runs, not asked to suspend yet */
+    HANDOVER_SUSPENDING, /* asked to, perhaps; the source may resume it */
+    HANDOVER_GO,         /* the target may start it: only its word counts */
+    HANDOVER_DONE,       /* the target has it, for good */
+    HANDOVER_RESUMED,    /* the source has it, for good, and resumes it */
+    HANDOVER_RAN,        /* after that it ran: what stops it is no matter */
+    HANDOVER_FENCED,     /* as RESUMED, by the administrator's word */
+    HANDOVER_FENCED_RAN, /* as RAN */
+    HANDOVER_LOST,       /* neither has it; the source had it last */
+    HANDOVER_YIELDED,    /* another program has it, or ended it */
     /* the target's */
     HANDOVER_READY,    /* a whole copy, paused: may be the only one left */
     HANDOVER_STARTING, /* may run from here on */
@@ -64,10 +113,14 @@ enum handover_entry {
 
 /* What a look at the domain shows. */
 enum handover_copy {
-    HANDOVER_ABSENT,
+    HANDOVER_ABSENT,   /* source: lost with this host's power */
     HANDOVER_BUILDING, /* target: not whole */
-    HANDOVER_PAUSED,   /* whole; at the source: suspended */
+    HANDOVER_PAUSED,   /* whole; at the source: suspended by this migration */
     HANDOVER_RUNNING,
+    /* the source's alone; the table above says when */
+    HANDOVER_ASKED, /* runs, and may yet suspend for this migration */
+    HANDOVER_GONE,  /* another program, or the guest itself, has ended it */
+    HANDOVER_TAKEN, /* still there, and another program's */
     HANDOVER_NR_COPIES
 };
 
@@ -75,6 +128,7 @@ enum handover_event {
     HANDOVER_LOOK, /* nothing new: what does the journal ask for? */
     /* at the source */
     HANDOVER_OFFER,    /* send begins */
+    HANDOVER_SUSPEND,  /* the guest is about to be asked to suspend */
     HANDOVER_WITHDRAW, /* cancel, a failure, a lost link, recover */
     HANDOVER_FENCE,    /* recover --target-is-fenced */
     HANDOVER_HEARD_READY,
@@ -110,11 +164,12 @@ enum handover_word {
 
 /* Where the guest is once the step is done, as far as this end knows. */
 enum handover_place {
-    HANDOVER_UNDECIDED,  /* the other end must be heard */
-    HANDOVER_HERE,       /* runs here, or is about to */
-    HANDOVER_THERE,      /* the other end has it, or knows what became of it */
-    HANDOVER_LAST_HERE,  /* lost with this host's power: start it cold here */
-    HANDOVER_LAST_EITHER /* lost, and by fencing nobody knows where it ran */
+    HANDOVER_UNDECIDED,   /* the other end must be heard */
+    HANDOVER_HERE,        /* runs here, or is about to */
+    HANDOVER_THERE,       /* the other end has it, or knows what became of it */
+    HANDOVER_LAST_HERE,   /* lost with this host's power: start it cold here */
+    HANDOVER_LAST_EITHER, /* lost, and by fencing nobody knows where it ran */
+    HANDOVER_NOT_OURS     /* another program has it, or ended it */
 };
 
 struct handover_step {
@@ -137,6 +192,12 @@ int handover_source_step(enum handover_entry entry, enum handover_copy copy,
 int handover_target_step(enum handover_entry entry, enum handover_copy copy,
                          enum handover_event event, struct handover_step *ret,
                          struct xcx_err *err);
+
+/* No step of the source follows but what the other end is told. */
+bool handover_is_final(enum handover_entry entry);
+
+/* The source has it, and resumes it unless it has done so already. */
+bool handover_is_back(enum handover_entry entry);
 
 /* As written in journals and messages ("GO"); BUG's answer is "?". */
 const char *handover_entry_name(enum handover_entry entry);

@@ -7,9 +7,10 @@
  * DIR/ID.source.journal or DIR/ID.target.journal, a JSON object a line:
  *
  *   {"version":1,"id":ID,"side":"source","uuid":...,"name":...,"peer":...,
- *    "boot":...,"stock":true}
+ *    "boot":...,"stock":true,"suspending":true}
  *   {"entry":"OFFERED","domid":5,"time_s":1767225600}
- *   {"entry":"GO","domid":5,"time_s":1767225601}
+ *   {"entry":"SUSPENDING","domid":5,"time_s":1767225601}
+ *   {"entry":"GO","domid":5,"time_s":1767225602}
  *
  * At the target a line tells which domain xl has made for the case, before
  * anything is in it; that very domain is the case's, and no other ever:
@@ -23,7 +24,8 @@
  * - Bytes behind the last newline are an append cut short: never acted upon
  *   either, and cut off by journal_open().
  * - What a reader does not know in a line it ignores; a flag that is not there
- *   is false. Older versions wrote "stock" only where it is true.
+ *   is false. Older versions wrote "stock" only where it is true, and no
+ *   "suspending": their source asked the guest to suspend without an entry.
  * - An fd that is open holds the lock (flock): one process a case and end.
  * - Entries only go forward (enum handover_entry's order).
  * - The disk has room for all of a journal before anything is begun: it is
@@ -62,6 +64,8 @@ struct journal_case {
     /* The source's: to a target without the plugin, or as if it had none. */
     bool stock;
     bool tells_stock; /* once read: its line says whether stock */
+    /* Once read: of a version that asks the guest to suspend while OFFERED. */
+    bool suspends_unnoted;
 };
 
 struct journal {

@@ -110,6 +110,9 @@ int journal_line_of_case(const struct journal_case *about, char *ret_line,
     /* A source that does not know which it was must not guess. */
     if (about->stock || about->side == JOURNAL_SOURCE)
         ok = ok && put_flag(gen, "stock", about->stock);
+    /* This version writes SUSPENDING before it asks the guest to. */
+    if (about->side == JOURNAL_SOURCE)
+        ok = ok && put_flag(gen, "suspending", true);
     return close_line(gen, ok, ret_line, ret_nr_bytes, err);
 }
 
@@ -208,6 +211,8 @@ static int take_case(struct journal_case *about, yajl_val root,
     }
     taken.stay_paused = flag_of(root, "stay_paused", &unused);
     taken.stock = flag_of(root, "stock", &taken.tells_stock);
+    taken.suspends_unnoted =
+        taken.side == JOURNAL_SOURCE && !flag_of(root, "suspending", &unused);
     *about = taken;
     return 0;
 }
@@ -215,7 +220,7 @@ static int take_case(struct journal_case *about, yajl_val root,
 static bool is_of_side(enum journal_side side, enum handover_entry entry)
 {
     return side == JOURNAL_SOURCE
-               ? entry >= HANDOVER_OFFERED && entry <= HANDOVER_LOST
+               ? entry >= HANDOVER_OFFERED && entry <= HANDOVER_YIELDED
                : entry >= HANDOVER_READY && entry < HANDOVER_NR_ENTRIES;
 }
 

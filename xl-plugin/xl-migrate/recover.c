@@ -69,8 +69,7 @@ static const char *cold_start(const struct journal_case *about,
                               enum handover_entry entry, char *text,
                               size_t text_bytes)
 {
-    bool went_on = entry == HANDOVER_RESUMED || entry == HANDOVER_FENCED ||
-                   entry == HANDOVER_STARTED;
+    bool went_on = handover_is_back(entry) || entry == HANDOVER_STARTED;
 
     snprintf(text, text_bytes,
              "%sit runs nowhere: start it from its disks with xl create and "
@@ -103,7 +102,9 @@ static bool is_here_anew(struct recover *recover,
         complain(recover, about->id, err.msg);
         return false;
     }
-    if (copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING)
+    if ((copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING) ||
+        (domid == recover->journal.domid &&
+         !strcmp(about->boot, recover->host.boot)))
         return false;
     printf("%s: %s is here as domain %u: it was started anew since\n",
            about->id, about->name, (unsigned)domid);
@@ -115,7 +116,8 @@ static bool has_ended_here(const struct recover *recover,
                            const struct journal_case *about,
                            enum handover_entry entry)
 {
-    if ((entry != HANDOVER_RESUMED && entry != HANDOVER_STARTED) ||
+    if ((entry != HANDOVER_RAN && entry != HANDOVER_FENCED_RAN &&
+         entry != HANDOVER_STARTED) ||
         strcmp(about->boot, recover->host.boot) != 0)
         return false;
     printf("%s: %s went on here and is not here any more: it was shut down, "
@@ -131,7 +133,8 @@ static enum handover_place place_now(struct recover *recover,
                                      enum handover_place place, bool *ret_told)
 {
     *ret_told =
-        (place == HANDOVER_LAST_HERE || place == HANDOVER_LAST_EITHER) &&
+        (place == HANDOVER_LAST_HERE || place == HANDOVER_LAST_EITHER ||
+         place == HANDOVER_NOT_OURS) &&
         (is_here_anew(recover, about) || has_ended_here(recover, about, entry));
     return *ret_told ? HANDOVER_HERE : place;
 }
@@ -141,7 +144,29 @@ static bool is_at_fault(const struct recover *recover,
                         const struct settle_result *result)
 {
     return !result->settled && (!recover->options->target_is_fenced ||
-                                result->copy != HANDOVER_RUNNING);
+                                (result->copy != HANDOVER_RUNNING &&
+                                 result->place != HANDOVER_NOT_OURS));
+}
+
+/* The case is at an end, and has left the guest to whoever has it. */
+static void tell_taken(struct recover *recover,
+                       const struct journal_case *about)
+{
+    const char *seen = recover->source.seen;
+
+    printf("%s: %s%s; this migration has given it up, and leaves it alone\n",
+           about->id, seen[0] ? seen : about->name,
+           seen[0] ? "" : " was taken over by another program");
+    if (recover->worst != EXIT_STATUS_LOST)
+        recover->worst = EXIT_STATUS_TAKEN;
+}
+
+/* Of one that ran on here; what stopped it since is no matter of the case's. */
+static const char *state_here(const struct settle_result *result)
+{
+    return result->copy == HANDOVER_RUNNING || result->copy == HANDOVER_ASKED
+               ? "runs here"
+               : "ran on here, and was suspended since by another program";
 }
 
 static void tell_source(struct recover *recover,
@@ -154,7 +179,7 @@ static void tell_source(struct recover *recover,
     switch (place_now(recover, about, result->entry, result->place, &told)) {
     case HANDOVER_HERE:
         if (!told)
-            printf("%s: %s runs here%s\n", about->id, about->name,
+            printf("%s: %s %s%s\n", about->id, about->name, state_here(result),
                    result->settled ? "" : "; the target was not told yet");
         break;
     case HANDOVER_THERE:
@@ -164,6 +189,9 @@ static void tell_source(struct recover *recover,
     case HANDOVER_LAST_HERE:
         tell_last_here(recover, about, result->entry);
         return;
+    case HANDOVER_NOT_OURS:
+        tell_taken(recover, about);
+        break;
     case HANDOVER_LAST_EITHER:
         printf("%s: %s ran last here or at %s, which was fenced; %s\n",
                about->id, about->name, about->peer,
@@ -246,6 +274,13 @@ static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
                             peer, &recover->log, err);
 }
 
+static const char *on_seen(void *opaque)
+{
+    struct recover *recover = opaque;
+
+    return source_domain_seen(&recover->source);
+}
+
 static void on_told(void *opaque, const struct peer_message *message)
 {
     const struct recover *recover = opaque;
@@ -258,8 +293,8 @@ static enum handover_event first_event(const struct recover *recover)
 {
     if (recover->options->target_is_fenced)
         return HANDOVER_FENCE;
-    return recover->journal.entry <= HANDOVER_OFFERED ? HANDOVER_WITHDRAW
-                                                      : HANDOVER_LOOK;
+    return recover->journal.entry <= HANDOVER_SUSPENDING ? HANDOVER_WITHDRAW
+                                                         : HANDOVER_LOOK;
 }
 
 static int settle_source(struct recover *recover, struct settle_result *ret,
@@ -270,6 +305,7 @@ static int settle_source(struct recover *recover, struct settle_result *ret,
                                    .act = on_act,
                                    .connect = on_connect,
                                    .let_go = on_let_go,
+                                   .seen = on_seen,
                                    .told = on_told};
     struct peer *peer = NULL;
     const struct settle_params params = {

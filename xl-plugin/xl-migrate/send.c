@@ -138,15 +138,6 @@ static int meet(struct send_session *session, struct xcx_err *err)
 
 /* ---- OFFERED ------------------------------------------------------------- */
 
-static int say_nothing(void *opaque, enum handover_word word, const char *text,
-                       struct xcx_err *err)
-{
-    (void)opaque;
-    (void)word;
-    (void)text;
-    return xcx_err_set(err, XCX_ERR_BUG, 0, "an offer has no word");
-}
-
 static int fill_case(const struct send_session *session,
                      struct journal_case *about, struct xcx_err *err)
 {
@@ -164,14 +155,16 @@ static int fill_case(const struct send_session *session,
     return cases_new_id(about->id, err);
 }
 
+static int before_suspend(void *opaque, struct xcx_err *err)
+{
+    struct send_session *session = opaque;
+
+    return source_domain_note(&session->source, HANDOVER_SUSPEND, err);
+}
+
 static int offer(struct send_session *session, struct xcx_err *err)
 {
     const char *dir = session->config.journal_dir;
-    const struct handover_seam seam = {.opaque = &session->source,
-                                       .look = source_domain_look,
-                                       .act = source_domain_act,
-                                       .say = say_nothing};
-    struct handover_outcome outcome;
     struct journal_case about;
 
     if (cases_make_dir(dir, err) ||
@@ -182,7 +175,7 @@ static int offer(struct send_session *session, struct xcx_err *err)
     /* As its first entry will have it: that is what a look goes by. */
     session->journal.domid = session->domain.domid;
     snprintf(session->report.id, sizeof(session->report.id), "%s", about.id);
-    if (!handover_run(&session->journal, &seam, HANDOVER_OFFER, &outcome, err))
+    if (!source_domain_note(&session->source, HANDOVER_OFFER, err))
         return 0;
     journal_remove(&session->journal, NULL);
     return -1;
@@ -233,6 +226,8 @@ static int stream(struct send_session *session, struct xcx_err *err)
         .params = &session->params,
         .ops = &ops,
         .suspend_timeout_s = (unsigned)session->config.suspend_timeout_s,
+        .before_suspend = before_suspend,
+        .opaque = session,
     };
     progress_phase(&session->progress, "copying memory", deadline_now_ns());
     send_session_set_copying(session, true);
@@ -327,6 +322,20 @@ static int on_let_go(void *opaque, struct peer *peer, struct xcx_err *err)
                             peer, &session->log, err);
 }
 
+static int on_may_go(void *opaque, struct xcx_err *err)
+{
+    struct send_session *session = opaque;
+
+    return source_domain_may_go(&session->source, err);
+}
+
+static const char *on_seen(void *opaque)
+{
+    struct send_session *session = opaque;
+
+    return source_domain_seen(&session->source);
+}
+
 static void on_reached(void *opaque, enum handover_entry entry)
 {
     struct send_session *session = opaque;
@@ -359,6 +368,8 @@ static int hand_over(struct send_session *session, bool failed,
         .act = on_act,
         .connect = on_connect,
         .let_go = on_let_go,
+        .may_go = on_may_go,
+        .seen = on_seen,
         .told = send_session_told,
         .reached = on_reached,
         .cancelled = on_cancelled,
@@ -406,8 +417,9 @@ static enum exit_status finish(struct send_session *session,
     }
     send_outcome_look_for_reboot(session, &result);
     status = send_outcome_status(&result);
-    error = failed ? failure->msg : result.why.msg;
-    if (status == EXIT_STATUS_AT_SOURCE)
+    error =
+        failed && status != EXIT_STATUS_TAKEN ? failure->msg : result.why.msg;
+    if (status == EXIT_STATUS_AT_SOURCE || status == EXIT_STATUS_TAKEN)
         run_failed_hooks(session, error);
     send_outcome_tell(session, status, error);
     if (status == EXIT_STATUS_DONE)

@@ -40,6 +40,8 @@ enum exit_status send_outcome_status(const struct settle_result *result)
         return result->settled ? EXIT_STATUS_DONE : EXIT_STATUS_AT_TARGET;
     case HANDOVER_UNDECIDED:
         return EXIT_STATUS_UNDECIDED;
+    case HANDOVER_NOT_OURS:
+        return EXIT_STATUS_TAKEN;
     default:
         return EXIT_STATUS_LOST;
     }
@@ -57,6 +59,7 @@ enum exit_status send_outcome_tell(struct send_session *session,
         [EXIT_STATUS_AT_TARGET] = "failed-guest-at-target",
         [EXIT_STATUS_UNDECIDED] = "needs-recover",
         [EXIT_STATUS_LOST] = "lost",
+        [EXIT_STATUS_TAKEN] = "taken",
     };
     struct report *report = &session->report;
     struct xcx_err err = XCX_ERR_INIT;
@@ -139,13 +142,20 @@ void send_outcome_look_for_reboot(struct send_session *session,
     enum handover_copy copy;
     uint32_t domid = 0;
 
-    if (send_outcome_status(result) != EXIT_STATUS_LOST)
+    if (send_outcome_status(result) != EXIT_STATUS_LOST &&
+        send_outcome_status(result) != EXIT_STATUS_TAKEN)
         return;
     while ((copy = look_for_new(session, &domid)) == HANDOVER_ABSENT &&
            may_come_back(session) && deadline_left_ms(deadline_ns))
         poll(NULL, 0, LOOK_AGAIN_MS);
-    if (copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING)
+    if ((copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING) ||
+        domid == session->domain.domid) {
+        /* It was seen to end by itself: no other program has it. */
+        if (result->place == HANDOVER_NOT_OURS &&
+            (may_come_back(session) || session->guest_end == GUEST_POWERED_OFF))
+            result->place = HANDOVER_LAST_HERE;
         return;
+    }
     result->place = HANDOVER_HERE;
     fprintf(stderr,
             "xl-migrate send: %s is here as domain %u: it was started anew "

@@ -84,7 +84,7 @@ static int on_cancel(void *opaque, struct xcx_err *err)
 {
     const struct send_session *session = opaque;
 
-    if (session->journal.entry > HANDOVER_OFFERED)
+    if (session->journal.entry > HANDOVER_SUSPENDING)
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
                            "the target may have started the domain already");
     cancel_request(&session->cancel);

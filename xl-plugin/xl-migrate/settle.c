@@ -18,8 +18,9 @@ struct settling {
     bool act_failed;      /* in this step */
     bool withdrawn;       /* WITHDRAW was taken: said again when reattached */
     bool forgotten;       /* the target has settled it */
-    bool went_on;         /* the source's for good, and seen running */
+    bool was_asked;       /* to stop, perhaps, by a process that is gone */
     bool is_gone;         /* as of the last look */
+    bool cannot_ask_back; /* let go to a target that is without a journal */
     uint64_t lost_ns;     /* when the connection was lost; 0: it was not */
     uint64_t pause_ns;    /* before the next try */
     uint64_t silent_ns;   /* when the last word came, or was said */
@@ -49,12 +50,6 @@ static struct peer *peer_of(const struct settling *settling)
 static enum handover_entry entry_of(const struct settling *settling)
 {
     return settling->params->journal->entry;
-}
-
-static bool is_final(enum handover_entry entry)
-{
-    return entry == HANDOVER_DONE || entry == HANDOVER_RESUMED ||
-           entry == HANDOVER_FENCED || entry == HANDOVER_LOST;
 }
 
 /* The newest reason is the one that tells why it is not settled. */
@@ -92,30 +87,29 @@ static void lose(struct settling *settling, const struct xcx_err *why)
 
 /* ---- the seam of a step -------------------------------------------------- */
 
-static bool is_the_source_s(const struct settling *settling)
+/* Back at the source, and not known to have gone on yet. */
+static bool is_coming_back(const struct settling *settling)
 {
     return entry_of(settling) == HANDOVER_RESUMED ||
            entry_of(settling) == HANDOVER_FENCED;
 }
 
-/* It may yet stop for a request of ours. */
+/* It may yet stop for a request of ours, and somebody waits for that. */
 static bool may_stop_late(const struct settling *settling)
 {
     const struct settle_ops *ops = settling->params->ops;
 
-    return is_the_source_s(settling) && ops->may_stop_late &&
+    return is_coming_back(settling) && ops->may_stop_late &&
            ops->may_stop_late(ops->opaque);
 }
 
 /* One that stops now does so for a request of ours. */
 static bool stops_for_us(const struct settling *settling)
 {
-    return settling->params->ops->may_stop_late
-               ? may_stop_late(settling)
-               : settling->params->first == HANDOVER_WITHDRAW;
+    return settling->params->ops->may_stop_late ? may_stop_late(settling)
+                                                : settling->was_asked;
 }
 
-/* A guest that went on and stands still again has been stopped by others. */
 static int on_look(void *opaque, enum handover_copy *ret_copy,
                    uint32_t *ret_domid, struct xcx_err *err)
 {
@@ -124,14 +118,11 @@ static int on_look(void *opaque, enum handover_copy *ret_copy,
 
     if (ops->look(ops->opaque, ret_copy, ret_domid, err))
         return -1;
-    settling->is_gone = *ret_copy == HANDOVER_ABSENT;
-    if (!is_the_source_s(settling))
-        return 0;
-    if (*ret_copy == HANDOVER_RUNNING)
-        settling->went_on = true;
-    else if (*ret_copy == HANDOVER_PAUSED && settling->went_on &&
-             !stops_for_us(settling))
-        *ret_copy = HANDOVER_RUNNING;
+    settling->is_gone =
+        *ret_copy == HANDOVER_ABSENT || *ret_copy == HANDOVER_GONE;
+    if (*ret_copy == HANDOVER_RUNNING && is_coming_back(settling) &&
+        stops_for_us(settling))
+        *ret_copy = HANDOVER_ASKED;
     return 0;
 }
 
@@ -141,7 +132,12 @@ static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
     const struct settle_ops *ops = settling->params->ops;
 
     settling->act_failed = ops->act(ops->opaque, act, err) != 0;
-    return settling->act_failed ? -1 : 0;
+    if (settling->act_failed)
+        return -1;
+    /* It was asked once, and so it stops for us once. */
+    if (act == HANDOVER_DO_RESUME)
+        settling->was_asked = false;
+    return 0;
 }
 
 /*
@@ -151,8 +147,16 @@ static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
 static bool may_hit_another_copy(const struct settling *settling,
                                  enum handover_word word)
 {
-    return word == HANDOVER_SAY_ABORT && is_the_source_s(settling) &&
+    return word == HANDOVER_SAY_ABORT && handover_is_back(entry_of(settling)) &&
            settling->is_gone && !peer_of(settling)->plugin;
+}
+
+/* xl may start its copy at any moment: it must not be destroyed meanwhile. */
+static bool cannot_ask_back(const struct settling *settling,
+                            enum handover_word word)
+{
+    return word == HANDOVER_SAY_ABORT && entry_of(settling) == HANDOVER_GO &&
+           !peer_of(settling)->plugin;
 }
 
 static int on_say(void *opaque, enum handover_word word, const char *text,
@@ -167,6 +171,12 @@ static int on_say(void *opaque, enum handover_word word, const char *text,
     if (may_hit_another_copy(settling, word)) {
         settling->forgotten = true;
         return 0;
+    }
+    if (cannot_ask_back(settling, word)) {
+        settling->cannot_ask_back = true;
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "the target was let go, and cannot be asked back: "
+                           "look at both hosts before anything is started");
     }
     return peer->ops->say(peer, word, err);
 }
@@ -217,7 +227,13 @@ static enum verdict step(struct settling *settling, enum handover_event event,
     /* What it said before the connection went is still to be heard. */
     if (settling->outcome.word && !settling->outcome.said && peer_of(settling))
         note(settling, &settling->outcome.unsaid);
-    return GO_ON;
+    return settling->cannot_ask_back ? LEAVE : GO_ON;
+}
+
+/* Nothing was let go yet. */
+static bool is_undecided(enum handover_entry entry)
+{
+    return entry == HANDOVER_OFFERED || entry == HANDOVER_SUSPENDING;
 }
 
 /*
@@ -228,9 +244,8 @@ static bool may_withdraw(const struct settling *settling)
 {
     enum handover_entry entry = entry_of(settling);
 
-    return entry == HANDOVER_OFFERED ||
-           (entry == HANDOVER_GO && peer_of(settling) &&
-            peer_of(settling)->plugin);
+    return is_undecided(entry) || (entry == HANDOVER_GO && peer_of(settling) &&
+                                   peer_of(settling)->plugin);
 }
 
 /* ---- the connection ------------------------------------------------------ */
@@ -238,11 +253,11 @@ static bool may_withdraw(const struct settling *settling)
 /* The target knows nothing of the case. */
 static enum verdict forgotten(struct settling *settling, struct xcx_err *err)
 {
-    if (is_final(entry_of(settling))) {
+    if (handover_is_final(entry_of(settling))) {
         settling->forgotten = true;
         return GO_ON;
     }
-    if (entry_of(settling) == HANDOVER_OFFERED)
+    if (is_undecided(entry_of(settling)))
         return step(settling, HANDOVER_HEARD_ABORTED, err);
     settling->why = XCX_ERR_INIT;
     xcx_err_set(&settling->why, XCX_ERR_PEER, 0,
@@ -289,7 +304,7 @@ static enum verdict reattach(struct settling *settling, struct xcx_err *err)
 static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
 {
     /* What the target holds of it may be free by now. */
-    if (settling->failing_ns && is_the_source_s(settling)) {
+    if (settling->failing_ns && is_coming_back(settling)) {
         enum verdict verdict = step(settling, HANDOVER_LOOK, err);
 
         if (verdict != GO_ON)
@@ -353,6 +368,19 @@ static void note_refusal(struct settling *settling,
         *reason = settling->why;
 }
 
+/* Whatever it is that has changed: what is at the target is not the guest. */
+static enum verdict take_ready(struct settling *settling, struct xcx_err *err)
+{
+    const struct settle_ops *ops = settling->params->ops;
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (!is_undecided(entry_of(settling)) || !ops->may_go ||
+        !ops->may_go(ops->opaque, &why))
+        return step(settling, HANDOVER_HEARD_READY, err);
+    settling->reason = why;
+    return step(settling, HANDOVER_WITHDRAW, err);
+}
+
 static enum verdict take_word(struct settling *settling,
                               const struct peer_message *message,
                               struct xcx_err *err)
@@ -369,7 +397,8 @@ static enum verdict take_word(struct settling *settling,
     }
     if (event == HANDOVER_HEARD_ABORTED || event == HANDOVER_HEARD_FAILED)
         note_refusal(settling, message);
-    return step(settling, event, err);
+    return event == HANDOVER_HEARD_READY ? take_ready(settling, err)
+                                         : step(settling, event, err);
 }
 
 static enum verdict hear(struct settling *settling, struct xcx_err *err)
@@ -409,22 +438,36 @@ static bool takes_it_back(const struct settling *settling)
 
     if (settling->withdrawn || !may_withdraw(settling))
         return false;
-    return cancelled ||
-           (entry_of(settling) == HANDOVER_OFFERED && settling->lost_ns);
+    return cancelled || (is_undecided(entry_of(settling)) && settling->lost_ns);
 }
 
-/*
- * What came after its reason, a connection lost or locks that it held, says
- * nothing about why the guest is back, once it is.
- */
-static const struct xcx_err *why_of(const struct settling *settling)
+static bool has_reason(const struct settling *settling)
 {
     enum handover_entry entry = entry_of(settling);
 
     return xcx_err_is_set(&settling->reason) && !settling->failing_ns &&
-                   (entry == HANDOVER_RESUMED || entry == HANDOVER_LOST)
-               ? &settling->reason
-               : &settling->why;
+           (entry == HANDOVER_RESUMED || entry == HANDOVER_RAN ||
+            entry == HANDOVER_LOST);
+}
+
+/*
+ * What came after its reason, a connection lost or locks that it held, says
+ * nothing about why the guest is back, once it is. Nor does anything else of
+ * one that another program has.
+ */
+static void explain(struct settling *settling, struct xcx_err *ret)
+{
+    const struct settle_ops *ops = settling->params->ops;
+    const char *seen = ops->seen && settling->outcome.place == HANDOVER_NOT_OURS
+                           ? ops->seen(ops->opaque)
+                           : "";
+
+    if (seen[0]) {
+        *ret = XCX_ERR_INIT;
+        xcx_err_set(ret, XCX_ERR_GUEST, 0, "%s", seen);
+        return;
+    }
+    *ret = has_reason(settling) ? settling->reason : settling->why;
 }
 
 /* What else has become of it by now is no matter of this case's. */
@@ -433,7 +476,7 @@ static bool has_stopped_late(struct settling *settling)
     enum handover_copy copy;
     uint32_t domid;
 
-    return !settling->failing_ns && is_the_source_s(settling) &&
+    return !settling->failing_ns && is_coming_back(settling) &&
            stops_for_us(settling) && !on_look(settling, &copy, &domid, NULL) &&
            copy == HANDOVER_PAUSED;
 }
@@ -446,7 +489,7 @@ static bool has_nothing_to_hear(const struct settling *settling)
 
 static bool is_settled(const struct settling *settling)
 {
-    return is_final(entry_of(settling)) && !settling->failing_ns &&
+    return handover_is_final(entry_of(settling)) && !settling->failing_ns &&
            has_nothing_to_hear(settling) && !may_stop_late(settling);
 }
 
@@ -456,7 +499,8 @@ static enum verdict next(struct settling *settling, struct xcx_err *err)
         return step(settling, HANDOVER_WITHDRAW, err);
     if (has_stopped_late(settling))
         return step(settling, HANDOVER_LOOK, err);
-    if (is_final(entry_of(settling)) && has_nothing_to_hear(settling)) {
+    if (handover_is_final(entry_of(settling)) &&
+        has_nothing_to_hear(settling)) {
         sleep_ns(SLICE_NS);
         /* An act of ours may still fail. */
         return settling->failing_ns ? step(settling, HANDOVER_LOOK, err)
@@ -478,6 +522,16 @@ static enum verdict look_after(struct settling *settling, struct xcx_err *err)
     return verdict;
 }
 
+/* Nobody looks after it any more: what stops it from now on is not ours. */
+static enum verdict let_it_run(struct settling *settling, enum verdict verdict,
+                               struct xcx_err *err)
+{
+    if (verdict == BROKEN || !is_coming_back(settling) || settling->failing_ns)
+        return verdict;
+    settling->was_asked = false;
+    return step(settling, HANDOVER_LOOK, err);
+}
+
 /* Fenced: there is nobody to talk to, and it stays written down. */
 static enum verdict alone(struct settling *settling, struct xcx_err *err)
 {
@@ -490,7 +544,13 @@ static enum verdict alone(struct settling *settling, struct xcx_err *err)
 int settle(const struct settle_params *params, struct settle_result *ret,
            struct xcx_err *err)
 {
-    struct settling settling = {.params = params};
+    const struct journal *journal = params->journal;
+    struct settling settling = {
+        .params = params,
+        .was_asked = journal->entry == HANDOVER_SUSPENDING ||
+                     (journal->entry == HANDOVER_OFFERED &&
+                      journal->about.suspends_unnoted),
+    };
     enum verdict verdict = step(&settling, params->first, err);
 
     while (verdict == GO_ON && !is_settled(&settling))
@@ -498,6 +558,8 @@ int settle(const struct settle_params *params, struct settle_result *ret,
                                                   : next(&settling, err);
     if (verdict == LEAVE)
         verdict = look_after(&settling, err);
+    if (!is_settled(&settling))
+        verdict = let_it_run(&settling, verdict, err);
     if (verdict == BROKEN)
         return -1;
     *ret = (struct settle_result){
@@ -505,7 +567,7 @@ int settle(const struct settle_params *params, struct settle_result *ret,
         .copy = settling.outcome.copy,
         .place = settling.outcome.place,
         .settled = is_settled(&settling),
-        .why = *why_of(&settling),
     };
+    explain(&settling, &ret->why);
     return ret->settled ? journal_remove(params->journal, err) : 0;
 }

@@ -15,6 +15,10 @@
  * brings no word for answer_ns or watched_ns, and when an act still fails after
  * reconnect_ns.
  *
+ * After GO a target without the plugin cannot be asked back: when another
+ * program has ended or taken the source's copy by then, nothing more is said
+ * to such a target, and the case is left to people.
+ *
  * Blocking. Threads: one at a time.
  */
 #ifndef XL_MIGRATE_SETTLE_H
@@ -48,14 +52,21 @@ struct settle_ops {
     void (*told)(void *opaque, const struct peer_message *message);
     /* A step was made; for the report's times. Optional. */
     void (*reached)(void *opaque, enum handover_entry entry);
+    /*
+     * READY was heard, and the source has the copy: may it be let go? It fails
+     * with the reason why not, and the guest stays here. Optional.
+     */
+    int (*may_go)(void *opaque, struct xcx_err *err);
+    /* Why the last look found the copy to be another program's. Optional. */
+    const char *(*seen)(void *opaque);
     /* Optional; true: the user wants it back, as long as that is possible. */
     bool (*cancelled)(void *opaque);
     /*
      * Optional; true: the guest was asked to stop, and may do so though nobody
      * waits for it any more. As long as that is so, one that is the source's
-     * for good is looked after, and resumed. Otherwise a guest that stops has
-     * been stopped by somebody else, who has it in hand. Without it, a guest
-     * whose case was not decided at first may have been asked by who died.
+     * for good is looked after, and resumed once if it stops. Without it a
+     * guest that another process may have asked (SUSPENDING) and left running
+     * is looked after while all this goes on.
      */
     bool (*may_stop_late)(void *opaque);
 };

@@ -2,32 +2,157 @@
 #include "source_domain.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "domain.h"
+#include "handover_run.h"
 #include "monitor.h"
 
 /* Each; in between the target is told to give up its copy. */
 #define RESUME_MS 2000
 
+static void __attribute__((format(printf, 2, 3)))
+see(struct source_domain *source, const char *format, ...)
+{
+    size_t used;
+    va_list args;
+
+    snprintf(source->seen, sizeof(source->seen), "%.80s (domain %" PRIu32 ") ",
+             source->journal->about.name, source->journal->domid);
+    used = strlen(source->seen);
+    va_start(args, format);
+    vsnprintf(source->seen + used, sizeof(source->seen) - used, format, args);
+    va_end(args);
+}
+
+/* Before the case's own request nobody but another program can have asked. */
+static bool has_not_asked(const struct journal *journal)
+{
+    return journal->entry == HANDOVER_NONE ||
+           (journal->entry == HANDOVER_OFFERED &&
+            !journal->about.suspends_unnoted);
+}
+
+/* The copy is the case's to resume or to give away, unless others have it. */
+static bool is_at_stake(enum handover_entry entry)
+{
+    return entry <= HANDOVER_GO || entry == HANDOVER_RESUMED ||
+           entry == HANDOVER_FENCED;
+}
+
+/* Of a copy that is there and at stake. */
+static bool is_taken(struct source_domain *source, const struct domain *domain)
+{
+    if (domain_is_away(domain->name)) {
+        see(source, "is called %.100s: xl migrate has moved it, or is about to",
+            domain->name);
+        return true;
+    }
+    if (!domain->name[0] && source->journal->about.name[0]) {
+        see(source, "has no name any more: another program is destroying it");
+        return true;
+    }
+    if (domain->state == DOMAIN_SUSPENDED && has_not_asked(source->journal)) {
+        see(source, "is suspended, though this migration has not asked it to: "
+                    "another program saves or moves it");
+        return true;
+    }
+    return false;
+}
+
 int source_domain_look(void *opaque, enum handover_copy *ret_copy,
                        uint32_t *ret_domid, struct xcx_err *err)
 {
-    const struct source_domain *source = opaque;
+    struct source_domain *source = opaque;
     const struct journal *journal = source->journal;
+    struct domain domain;
+    bool there;
 
     *ret_domid = 0;
-    if (!journal->domid ||
-        strcmp(journal->about.boot, source->host->boot) != 0) {
-        *ret_copy = HANDOVER_ABSENT;
+    *ret_copy = HANDOVER_ABSENT;
+    /* Why the copy was given up stays so, whatever becomes of it. */
+    if (journal->entry != HANDOVER_YIELDED)
+        source->seen[0] = 0;
+    if (!journal->domid || strcmp(journal->about.boot, source->host->boot) != 0)
+        return 0;
+    if (domain_look_source(source->host, journal->domid, journal->about.uuid,
+                           &there, &domain, err))
+        return -1;
+    if (!there) {
+        see(source, "is not on this host any more: another program has "
+                    "destroyed, saved or moved it, or it has shut down");
+        *ret_copy = HANDOVER_GONE;
         return 0;
     }
-    if (domain_look_source(source->host, journal->domid, journal->about.uuid,
-                           ret_copy, err))
-        return -1;
-    if (*ret_copy != HANDOVER_ABSENT)
-        *ret_domid = journal->domid;
+    *ret_domid = journal->domid;
+    if (is_at_stake(journal->entry) && is_taken(source, &domain))
+        *ret_copy = HANDOVER_TAKEN;
+    else
+        *ret_copy = domain.state == DOMAIN_SUSPENDED ? HANDOVER_PAUSED
+                                                     : HANDOVER_RUNNING;
     return 0;
+}
+
+const char *source_domain_seen(void *opaque)
+{
+    const struct source_domain *source = opaque;
+
+    return source->seen;
+}
+
+static int say_nothing(void *opaque, enum handover_word word, const char *text,
+                       struct xcx_err *err)
+{
+    (void)opaque;
+    (void)word;
+    (void)text;
+    return xcx_err_set(err, XCX_ERR_BUG, 0, "the target is not told this");
+}
+
+int source_domain_note(struct source_domain *source, enum handover_event event,
+                       struct xcx_err *err)
+{
+    const struct handover_seam seam = {.opaque = source,
+                                       .look = source_domain_look,
+                                       .act = source_domain_act,
+                                       .say = say_nothing};
+    struct handover_outcome outcome;
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (!handover_run(source->journal, &seam, event, &outcome, &why))
+        return 0;
+    if (source->seen[0])
+        return xcx_err_set(err, XCX_ERR_GUEST, 0, "%s", source->seen);
+    return xcx_err_set(err, why.kind, 0, "%s", why.msg);
+}
+
+int source_domain_may_go(const struct source_domain *source,
+                         struct xcx_err *err)
+{
+    const struct journal *journal = source->journal;
+    struct domain domain;
+    bool there;
+
+    if (domain_look_source(source->host, journal->domid, journal->about.uuid,
+                           &there, &domain, err))
+        return -1;
+    /* Of one that is gone the look says so. */
+    if (!there)
+        return 0;
+    if (domain.state != DOMAIN_SUSPENDED)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                           "%.80s (domain %" PRIu32 ") does not stand still "
+                           "any more: another program has resumed it",
+                           journal->about.name, journal->domid);
+    if (!strcmp(domain.name, journal->about.name))
+        return 0;
+    return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                       "%.80s is called %.80s by now: it was renamed while it "
+                       "moved",
+                       journal->about.name, domain.name);
 }
 
 static void warn_of_leftovers(const struct source_domain *source,

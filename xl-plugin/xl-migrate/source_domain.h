@@ -2,7 +2,8 @@
 /*
  * source_domain: the domain of a case on its source, for the steps of the
  * handover: looked at, resumed and destroyed. A domain of another boot of this
- * host is never the case's.
+ * host is never the case's, and a look tells the case's own copy from one that
+ * another program has (the first table of handover.h).
  *
  * Before a resume is undone what a save that died has left (xcx_settle()), and
  * after it xl's monitor is there again: its own ended when the guest was
@@ -18,17 +19,38 @@
 #include "journal.h"
 #include "xcext.h"
 
+#define SOURCE_DOMAIN_SEEN_BYTES 240
+
 struct source_domain {
     struct host *host;
-    const struct journal *journal;
+    struct journal *journal;
     const char *lock_dir;      /* of the saves; NULL: the library's default */
     const struct xcx_log *log; /* or NULL */
+    /* Why the last look found it GONE or TAKEN, or it was YIELDED; else "". */
+    char seen[SOURCE_DOMAIN_SEEN_BYTES];
 };
 
 /* As settle_ops has them; opaque: a struct source_domain. */
 int source_domain_look(void *opaque, enum handover_copy *ret_copy,
                        uint32_t *ret_domid, struct xcx_err *err);
 int source_domain_act(void *opaque, enum handover_act act, struct xcx_err *err);
+const char *source_domain_seen(void *opaque);
+
+/*
+ * A step that the target is not told, HANDOVER_OFFER or HANDOVER_SUSPEND: its
+ * entry is on disk then. Fails with kind GUEST and what was seen where another
+ * program has the copy.
+ */
+int source_domain_note(struct source_domain *source, enum handover_event event,
+                       struct xcx_err *err);
+
+/*
+ * Just before GO: fails with kind GUEST if another program has resumed the
+ * copy, or if it is not called as it was when the case began: what is at the
+ * target has the old name. Whatever else another program did, a look finds.
+ */
+int source_domain_may_go(const struct source_domain *source,
+                         struct xcx_err *err);
 
 /* Of a guest that runs here: it may still be throttled, and logged. */
 void source_domain_settle(const struct source_domain *source, uint32_t domid);
