@@ -242,6 +242,7 @@ int send_stream_run(struct send_stream *stream, struct xcx_err *err)
     if (asks && stream->before_suspend(stream->opaque, err))
         return -1;
     fake.copy = fake.copy_then;
+    stream->suspend.by_another = fake.by_another;
     return fake.stream_fails
                ? xcx_err_set(err, XCX_ERR_GUEST, 0, "%s", fake.stream_fails)
                : 0;

@@ -35,6 +35,7 @@ extern struct send_world {
     const char *find_fails;       /* why; NULL: it does not */
     const char *stream_fails;     /* the same */
     enum handover_copy copy_then; /* at the end of the stream */
+    bool by_another;              /* it stops, but for another program */
     bool stops_unasked;           /* just before it is asked to suspend */
     /* What another program does as the target is ready. */
     bool ends_at_ready;

@@ -219,8 +219,8 @@ static void what_another_program_has_suspended_is_not_resumed(void **state)
     static const struct recover_situation all[] = {
         {"before it was asked to", AT_SOURCE(OFFERED, PAUSED, 7),
          .done = "ABORT, ",
-         .said = "g1 (domain 7) is suspended, though this migration has not "
-                 "asked it to: another program saves or moves it; this "
+         .said = "g1 (domain 7) is suspended, and not for this migration: "
+                 "another program saves or moves it; this "
                  "migration has given it up, and leaves it alone",
          .status = EXIT_STATUS_TAKEN},
         {"since it ran on", AT_SOURCE(RAN, PAUSED, 7), .done = "ABORT, ",

@@ -23,7 +23,7 @@ struct situation {
     enum handover_copy anew;
     enum guest_end end;
     bool destroy_fails, refused, stock;
-    bool stops_unasked, ends_at_ready; /* see send_world.h */
+    bool stops_unasked, by_another, ends_at_ready; /* see send_world.h */
     const char *renamed_at_ready;
     unsigned failing_read;
     enum answer answer;
@@ -160,11 +160,17 @@ static const struct situation situations[] = {
      .said = "xl-migrate send: g1 (domain 7) does not stand still any more: "
              "another program has resumed it\n",
      .told = "ABORT ABORT"},
+    {"it does not take our request, but another's", HANDOVER_PAUSED,
+     .stream_fails = "domain 7 has suspended without taking the request",
+     .by_another = true, .deeds = {ABORTED, SETTLES},
+     .status = EXIT_STATUS_TAKEN, .result = "taken",
+     .said = "g1 (domain 7) is suspended, and not for this migration",
+     .told = "(drop) ABORT ABORT"},
     {"suspended by another program before it was asked", HANDOVER_PAUSED,
      .stops_unasked = true, .deeds = {ABORTED, SETTLES},
      .status = EXIT_STATUS_TAKEN, .result = "taken",
-     .said = "g1 (domain 7) is suspended, though this migration has not asked "
-             "it to: another program saves or moves it\n",
+     .said = "g1 (domain 7) is suspended, and not for this migration: "
+             "another program saves or moves it\n",
      .told = "(drop) ABORT ABORT"},
 };
 
@@ -189,6 +195,7 @@ static void each_end_has_its_status(void **state)
         fake.copy_then = at->copy_then;
         fake.failing_read = at->failing_read;
         fake.stops_unasked = at->stops_unasked;
+        fake.by_another = at->by_another;
         fake.ends_at_ready = at->ends_at_ready;
         fake.renamed_at_ready = at->renamed_at_ready;
         fake.answer = at->answer;

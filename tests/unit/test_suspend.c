@@ -152,6 +152,10 @@ static void take_and_stop(const char *path, const char *value)
 
 static void take_late(void)
 {
+    const char *value = fake_xenstore_get(REQUEST);
+
+    if (!value || strcmp(value, "suspend") != 0)
+        return;
     fake_xenstore_set(REQUEST, "", 5);
     stop();
 }
@@ -160,6 +164,13 @@ static void take_and_never_stop(const char *path, const char *value)
 {
     if (strcmp(path, REQUEST) == 0 && strcmp(value, "suspend") == 0)
         fake_xenstore_set(REQUEST, "", 5);
+}
+
+/* Another program has asked first, and the guest stops for that. */
+static void stop_without_taking(const char *path, const char *value)
+{
+    if (strcmp(path, REQUEST) == 0 && strcmp(value, "suspend") == 0)
+        stop();
 }
 
 /* ---- tests -------------------------------------------------------------- */
@@ -305,6 +316,72 @@ static void test_a_guest_that_ends_instead(void **state)
     }
 }
 
+/* Nothing is asked of one that another program is at work on. */
+static void test_a_guest_that_another_program_has(void **state)
+{
+    static const struct {
+        const char *what;
+        enum xcx_run_state state;
+        const char *request;
+        const char *text;
+    } cases[] = {
+        {"suspended", XCX_SUSPENDED, NULL,
+         "domain 5 is suspended already: another program saves or moves it"},
+        {"asked to suspend", XCX_RUNS, "suspend",
+         "domain 5 was asked to suspend by another program"},
+        {"asked to power off", XCX_RUNS, "poweroff",
+         "domain 5 was asked to power off by another program"},
+        {"asked to reboot", XCX_RUNS, "reboot",
+         "domain 5 was asked to reboot by another program"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct suspend suspend = SUSPEND_INIT;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        print_message("%s\n", cases[i].what);
+        reset(state);
+        xen.state = cases[i].state;
+        if (cases[i].request)
+            fake_xenstore_set(REQUEST, cases[i].request, 5);
+        assert_int_equal(run(&pv, &suspend, &err), -1);
+        assert_err(&err, XCX_ERR_GUEST, cases[i].text);
+        assert_int_equal(fake_xenstore.nr_writes, 0);
+        assert_false(suspend.suspended || suspend.may_stop_late);
+        assert_int_equal(suspend.by_another, cases[i].state == XCX_SUSPENDED);
+    }
+}
+
+/* What the guest itself writes there is no reason not to move it. */
+static void test_a_request_that_is_none(void **state)
+{
+    struct suspend suspend = SUSPEND_INIT;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    fake_xenstore.on_write = take_and_stop;
+    fake_xenstore_set(REQUEST, "never mind", 5);
+    assert_int_equal(run(&pv, &suspend, &err), 0);
+    assert_true(suspend.suspended);
+}
+
+/* It stops, but for another's request: ours must not stop it once more. */
+static void test_a_guest_that_stops_for_another(void **state)
+{
+    struct suspend suspend = SUSPEND_INIT;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    fake_xenstore.on_write = stop_without_taking;
+    assert_int_equal(run(&pv, &suspend, &err), -1);
+    assert_err(&err, XCX_ERR_GUEST,
+               "domain 5 has suspended without taking the request of this "
+               "migration: another program saves or moves it");
+    assert_string_equal(fake_xenstore_get(REQUEST), "");
+    assert_true(suspend.by_another);
+    assert_false(suspend.suspended || suspend.may_stop_late);
+}
+
 /* Nobody takes it: it is taken back, and the guest runs on for good. */
 static void test_a_request_is_taken_back(void **state)
 {
@@ -312,13 +389,14 @@ static void test_a_request_is_taken_back(void **state)
     struct xcx_err err = XCX_ERR_INIT;
 
     (void)state;
+    fake_xenstore_set(REQUEST, "", 5); /* as libxl makes it */
     fake_xenstore.nr_conflicts = 3;
     assert_int_equal(run(&pv, &suspend, &err), -1);
     assert_err(&err, XCX_ERR_GUEST,
                "domain 5 did not take the request to suspend within 1 s");
     assert_false(suspend.may_stop_late);
     assert_string_equal(fake_xenstore_get(REQUEST), "");
-    assert_int_equal(fake_xenstore.nr_commits, 1);
+    assert_int_equal(fake_xenstore.nr_commits, 2); /* asked, taken back */
     assert_false(suspend.suspended);
 }
 
@@ -332,7 +410,7 @@ static void test_a_guest_that_is_only_late(void **state)
     fake_xenstore.on_transaction = take_late;
     assert_int_equal(run(&pv, &suspend, &err), 0);
     assert_true(suspend.suspended);
-    assert_int_equal(fake_xenstore.nr_commits, 0);
+    assert_int_equal(fake_xenstore.nr_commits, 1);
     assert_int_equal(fake_xenstore.nr_aborts, 1);
 }
 
@@ -347,7 +425,7 @@ static void test_a_guest_that_never_stops(void **state)
                "did not suspend within 1 s of being asked by xenstore; it may "
                "still do so");
     assert_true(suspend.may_stop_late);
-    assert_int_equal(fake_xenstore.nr_commits, 0);
+    assert_int_equal(fake_xenstore.nr_commits, 1);
 
     reset(state);
     fake_xenstore_set(CHANNEL, "3", 5);
@@ -422,6 +500,9 @@ int main(void)
         TEST(test_an_event_is_not_yet_a_stop),
         TEST(test_what_cannot_be_suspended),
         TEST(test_a_guest_that_ends_instead),
+        TEST(test_a_guest_that_another_program_has),
+        TEST(test_a_request_that_is_none),
+        TEST(test_a_guest_that_stops_for_another),
         TEST(test_a_request_is_taken_back),
         TEST(test_a_guest_that_is_only_late),
         TEST(test_a_guest_that_never_stops),

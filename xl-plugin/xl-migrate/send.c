@@ -386,6 +386,7 @@ static int hand_over(struct send_session *session, bool failed,
         .watched_ns = WATCHED_NS,
     };
 
+    session->source.is_another_s = session->stream.suspend.by_another;
     send_session_look_after(session);
     return settle(&params, ret, err);
 }

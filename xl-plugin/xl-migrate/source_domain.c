@@ -55,9 +55,10 @@ static bool is_taken(struct source_domain *source, const struct domain *domain)
         see(source, "has no name any more: another program is destroying it");
         return true;
     }
-    if (domain->state == DOMAIN_SUSPENDED && has_not_asked(source->journal)) {
-        see(source, "is suspended, though this migration has not asked it to: "
-                    "another program saves or moves it");
+    if (domain->state == DOMAIN_SUSPENDED &&
+        (source->is_another_s || has_not_asked(source->journal))) {
+        see(source, "is suspended, and not for this migration: another program "
+                    "saves or moves it");
         return true;
     }
     return false;

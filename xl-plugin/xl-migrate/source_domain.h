@@ -14,6 +14,8 @@
 #ifndef XL_MIGRATE_SOURCE_DOMAIN_H
 #define XL_MIGRATE_SOURCE_DOMAIN_H
 
+#include <stdbool.h>
+
 #include "handover.h"
 #include "host.h"
 #include "journal.h"
@@ -26,6 +28,8 @@ struct source_domain {
     struct journal *journal;
     const char *lock_dir;      /* of the saves; NULL: the library's default */
     const struct xcx_log *log; /* or NULL */
+    /* It is suspended, and not for the case's own request (suspend.h). */
+    bool is_another_s;
     /* Why the last look found it GONE or TAKEN, or it was YIELDED; else "". */
     char seen[SOURCE_DOMAIN_SEEN_BYTES];
 };

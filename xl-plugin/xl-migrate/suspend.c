@@ -124,18 +124,28 @@ static int xenstore_failed(const struct suspend *suspend, const char *what,
                        what);
 }
 
+/* *ret_text: malloc'ed, or NULL for a node that is not there. */
+static int read_request(struct suspend *suspend, xs_transaction_t t,
+                        char **ret_text, struct xcx_err *err)
+{
+    char path[PATH_BYTES];
+    unsigned nr_bytes;
+
+    request_path(suspend, path);
+    *ret_text = xs_read(suspend->xs, t, path, &nr_bytes);
+    return !*ret_text && errno != ENOENT
+               ? xenstore_failed(suspend, "reading control/shutdown", err)
+               : 0;
+}
+
 /* The guest takes it by writing anything else; a node that is gone is taken. */
 static int request_is_taken(struct suspend *suspend, xs_transaction_t t,
                             bool *ret_taken, struct xcx_err *err)
 {
-    char path[PATH_BYTES];
-    unsigned nr_bytes;
     char *text;
 
-    request_path(suspend, path);
-    text = xs_read(suspend->xs, t, path, &nr_bytes);
-    if (!text && errno != ENOENT)
-        return xenstore_failed(suspend, "reading control/shutdown", err);
+    if (read_request(suspend, t, &text, err) < 0)
+        return -1;
     *ret_taken = !text || strcmp(text, REQUEST) != 0;
     free(text);
     return 0;
@@ -152,10 +162,23 @@ static int write_request(struct suspend *suspend, xs_transaction_t t,
     return 0;
 }
 
+static int end_transaction(struct suspend *suspend, xs_transaction_t t,
+                           struct xcx_err *err)
+{
+    if (xs_transaction_end(suspend->xs, t, false))
+        return 0;
+    return errno == EAGAIN
+               ? -1
+               : xenstore_failed(suspend, "ending a transaction", err);
+}
+
 /*
  * One try, in a transaction. *ret_taken: the guest was faster. -1 with an
  * empty err: the transaction met another one.
  */
+typedef int try_fn(struct suspend *suspend, bool *ret_taken,
+                   struct xcx_err *err);
+
 static int try_take_back(struct suspend *suspend, bool *ret_taken,
                          struct xcx_err *err)
 {
@@ -168,26 +191,73 @@ static int try_take_back(struct suspend *suspend, bool *ret_taken,
         xs_transaction_end(suspend->xs, t, true);
         return xcx_err_is_set(err) ? -1 : 0;
     }
-    if (xs_transaction_end(suspend->xs, t, false))
-        return 0;
-    return errno == EAGAIN
-               ? -1
-               : xenstore_failed(suspend, "ending a transaction", err);
+    return end_transaction(suspend, t, err);
 }
 
-static int take_back(struct suspend *suspend, bool *ret_taken,
-                     struct xcx_err *err)
+static int try_often(struct suspend *suspend, try_fn *try, const char *what,
+                     bool *ret_taken, struct xcx_err *err)
 {
     for (unsigned i = 0; i < MAX_COMMIT_TRIES; i++) {
-        if (try_take_back(suspend, ret_taken, err) == 0)
+        if (try(suspend, ret_taken, err) == 0)
             return 0;
         if (xcx_err_is_set(err))
             return -1;
     }
     return xcx_err_set(err, XCX_ERR_RESOURCE, EAGAIN,
-                       "domain %" PRIu32 ": control/shutdown cannot be taken "
-                       "back",
-                       suspend->domid);
+                       "domain %" PRIu32 ": control/shutdown cannot be %s",
+                       suspend->domid, what);
+}
+
+static int take_back(struct suspend *suspend, bool *ret_taken,
+                     struct xcx_err *err)
+{
+    return try_often(suspend, try_take_back, "taken back", ret_taken, err);
+}
+
+/* Anything else the guest may have left there: it is no toolstack's request. */
+static int refuse_request(const struct suspend *suspend, const char *text,
+                          struct xcx_err *err)
+{
+    static const struct {
+        const char *request, *what;
+    } known[] = {
+        {REQUEST, "suspend"}, {"poweroff", "power off"}, {"halt", "halt"},
+        {"reboot", "reboot"}, {"crash", "crash"},
+    };
+
+    for (size_t i = 0; text && i < sizeof(known) / sizeof(known[0]); i++) {
+        if (!strcmp(text, known[i].request))
+            return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                               "domain %" PRIu32 " was asked to %s by another "
+                               "program; if none is at work on it, empty "
+                               "/local/domain/%" PRIu32 "/control/shutdown in "
+                               "xenstore",
+                               suspend->domid, known[i].what, suspend->domid);
+    }
+    return 0;
+}
+
+/* In a transaction, so that nobody's request is overwritten. */
+static int try_ask(struct suspend *suspend, bool *ret_taken,
+                   struct xcx_err *err)
+{
+    xs_transaction_t t = xs_transaction_start(suspend->xs);
+    char *text = NULL;
+    int rc;
+
+    *ret_taken = false;
+    if (t == XBT_NULL)
+        return xenstore_failed(suspend, "starting a transaction", err);
+    rc = read_request(suspend, t, &text, err) ||
+                 refuse_request(suspend, text, err) ||
+                 write_request(suspend, t, REQUEST, err)
+             ? -1
+             : 0;
+    free(text);
+    if (!rc)
+        return end_transaction(suspend, t, err);
+    xs_transaction_end(suspend->xs, t, true);
+    return -1;
 }
 
 /* ---- asking ------------------------------------------------------------- */
@@ -221,13 +291,15 @@ static int watch(struct suspend *suspend, struct xcx_err *err)
 
 static int ask(struct suspend *suspend, struct xcx_err *err)
 {
+    bool unused;
+
     switch (suspend->method) {
     case SUSPEND_EVTCHN:
         return xcx_suspender_notify(suspend->xen, err);
     case SUSPEND_BY_XEN:
         return xcx_suspender_force(suspend->xen, err);
     default:
-        return write_request(suspend, XBT_NULL, REQUEST, err);
+        return try_often(suspend, try_ask, "written", &unused, err);
     }
 }
 
@@ -243,7 +315,6 @@ static int look(struct wait *wait, struct xcx_err *err)
         return -1;
     switch (state) {
     case XCX_SUSPENDED:
-        suspend->suspended = true;
         return 1;
     case XCX_SHUT_DOWN:
         wait->never = true;
@@ -345,6 +416,50 @@ static int wait_some(struct wait *wait, bool *ret_cancel, struct xcx_err *err)
     return 0;
 }
 
+static int refuse_another_s(struct suspend *suspend, const char *how,
+                            struct xcx_err *err)
+{
+    suspend->by_another = true;
+    return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                       "domain %" PRIu32 " %s: another program saves or moves "
+                       "it",
+                       suspend->domid, how);
+}
+
+/*
+ * The guest takes a request before it stops for it. One that stops with ours
+ * in its place has done so for another's, and would stop once more for ours as
+ * soon as it is resumed.
+ */
+static int check_taken(struct wait *wait, struct xcx_err *err)
+{
+    struct suspend *suspend = wait->suspend;
+
+    if (suspend->method == SUSPEND_XENSTORE && !wait->taken) {
+        if (take_back(suspend, &wait->taken, err) < 0)
+            return -1;
+        if (!wait->taken) {
+            wait->never = true;
+            return refuse_another_s(suspend,
+                                    "has suspended without taking the request "
+                                    "of this migration",
+                                    err);
+        }
+    }
+    suspend->suspended = true;
+    return 0;
+}
+
+/* Before anything is asked of it. */
+static int look_first(struct wait *wait, struct xcx_err *err)
+{
+    int stopped = look(wait, err);
+
+    if (stopped > 0)
+        return refuse_another_s(wait->suspend, "is suspended already", err);
+    return stopped;
+}
+
 static int wait_for_guest(struct wait *wait, struct xcx_err *err)
 {
     bool cancel = false;
@@ -360,6 +475,8 @@ static int wait_for_guest(struct wait *wait, struct xcx_err *err)
         if (wait_some(wait, &cancel, err) < 0)
             return -1;
     }
+    if (stopped > 0 && check_taken(wait, err) < 0)
+        return -1;
     if (stopped > 0 && wait->cancelled)
         return xcx_err_set(err, XCX_ERR_CANCELLED, 0,
                            "cancelled while domain %" PRIu32 " suspended",
@@ -372,7 +489,7 @@ int suspend_guest(struct suspend *suspend, struct xcx_err *err)
     struct wait wait = {.suspend = suspend};
 
     if (choose_method(suspend, err) < 0 || watch(suspend, err) < 0 ||
-        ask(suspend, err) < 0)
+        look_first(&wait, err) < 0 || ask(suspend, err) < 0)
         return -1;
     wait.deadline_ns = deadline_now_ns() + suspend->timeout_ns;
     if (!wait_for_guest(&wait, err))

@@ -11,6 +11,13 @@
  *   by Xen            an HVM guest without PV drivers, or in ACPI S3, needs
  *                     not be asked
  *
+ * A suspension that another program has asked for is never taken for this
+ * one: a guest that stands still, or that was asked something else, before it
+ * is asked is refused, and its own sign that it took this very request is
+ * required. A guest asked by the channel needs none, as libxl's lock keeps
+ * other programs out; nor does one that Xen suspends. See "Who is kept out"
+ * below for what is left.
+ *
  * Xen fires the channel, and xenstored @releaseDomain, when it has stopped;
  * both are awaited, and Xen is asked whether it has.
  *
@@ -39,6 +46,7 @@ struct suspend {
     int cancel_fd;      /* -1: none */
     bool suspended;     /* the guest has: whoever goes on resumes it */
     bool may_stop_late; /* it was given up on, its request not taken back */
+    bool by_another;    /* it is suspended, and not by this request */
 };
 
 #define SUSPEND_INIT ((struct suspend){.cancel_fd = -1})
