@@ -115,8 +115,8 @@ test_send_stream_LIBS := -Wl,--wrap=xcx_save
 test_drain_SRC := $(call migrate_src,drain.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
-    rendezvous.c source_domain.c source_keys.c spawn.c target_domain.c \
-    transport_ssh.c) \
+    recover_tell.c rendezvous.c source_domain.c source_keys.c spawn.c \
+    target_domain.c transport_ssh.c) \
     $(call common_src,directory.c) tests/unit/recover_world.c
 test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_recover_cases_SRC := $(test_recover_SRC)

@@ -13,6 +13,7 @@
 #include "domain.h"
 #include "handover_run.h"
 #include "host.h"
+#include "recover_tell.h"
 #include "rendezvous.h"
 #include "settle.h"
 #include "source_domain.h"
@@ -42,7 +43,7 @@ struct recover {
     bool by_domid; /* what was asked for is no ID, name or UUID */
     unsigned nr_found;
     unsigned nr_held; /* whose they are could not be seen */
-    enum exit_status worst;
+    struct recover_tell tell;
 };
 
 static void on_log(void *opaque, enum xcx_log_level level, const char *line)
@@ -52,192 +53,6 @@ static void on_log(void *opaque, enum xcx_log_level level, const char *line)
     if (level >= XCX_LOG_INFO &&
         (unsigned long)level >= recover->config->log_level)
         fprintf(stderr, "xl-migrate recover: %s\n", line);
-}
-
-static void complain(struct recover *recover, const char *id, const char *what)
-{
-    fprintf(stderr, "xl-migrate recover: %s%s%s\n", id, id[0] ? ": " : "",
-            what);
-    if (recover->worst < EXIT_STATUS_UNDECIDED)
-        recover->worst = EXIT_STATUS_UNDECIDED;
-}
-
-/* ---- what is said of a case ---------------------------------------------- */
-
-/* A guest that went on here may have been moved before this host went down. */
-static const char *cold_start(const struct journal_case *about,
-                              enum handover_entry entry, char *text,
-                              size_t text_bytes)
-{
-    bool went_on = handover_is_back(entry) || entry == HANDOVER_STARTED;
-
-    snprintf(text, text_bytes,
-             "%sit runs nowhere: start it from its disks with xl create and "
-             "its configuration (%.60s)",
-             went_on ? "unless it was moved on since, " : "", about->name);
-    return text;
-}
-
-static void tell_last_here(struct recover *recover,
-                           const struct journal_case *about,
-                           enum handover_entry entry)
-{
-    char text[256];
-
-    printf("%s: this host had the last complete copy of %s; %s\n", about->id,
-           about->name, cold_start(about, entry, text, sizeof(text)));
-    recover->worst = EXIT_STATUS_LOST;
-}
-
-/* A guest that has rebooted has another domid than its case. */
-static bool is_here_anew(struct recover *recover,
-                         const struct journal_case *about)
-{
-    enum handover_copy copy = HANDOVER_ABSENT;
-    struct xcx_err err = XCX_ERR_INIT;
-    uint32_t domid = 0;
-
-    if (domain_look_target(&recover->host, about->uuid, about->name, &copy,
-                           &domid, &err)) {
-        complain(recover, about->id, err.msg);
-        return false;
-    }
-    if ((copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING) ||
-        (domid == recover->journal.domid &&
-         !strcmp(about->boot, recover->host.boot)))
-        return false;
-    printf("%s: %s is here as domain %u: it was started anew since\n",
-           about->id, about->name, (unsigned)domid);
-    return true;
-}
-
-/* Not by this host's power: that it ended is none of the migration's. */
-static bool has_ended_here(const struct recover *recover,
-                           const struct journal_case *about,
-                           enum handover_entry entry)
-{
-    if ((entry != HANDOVER_RAN && entry != HANDOVER_FENCED_RAN &&
-         entry != HANDOVER_STARTED) ||
-        strcmp(about->boot, recover->host.boot) != 0)
-        return false;
-    printf("%s: %s went on here and is not here any more: it was shut down, "
-           "destroyed or moved since\n",
-           about->id, about->name);
-    return true;
-}
-
-/* As the journal has it, and as it is now. */
-static enum handover_place place_now(struct recover *recover,
-                                     const struct journal_case *about,
-                                     enum handover_entry entry,
-                                     enum handover_place place, bool *ret_told)
-{
-    *ret_told =
-        (place == HANDOVER_LAST_HERE || place == HANDOVER_LAST_EITHER ||
-         place == HANDOVER_NOT_OURS) &&
-        (is_here_anew(recover, about) || has_ended_here(recover, about, entry));
-    return *ret_told ? HANDOVER_HERE : place;
-}
-
-/* With the target fenced, that it was not told is no fault. */
-static bool is_at_fault(const struct recover *recover,
-                        const struct settle_result *result)
-{
-    return !result->settled && (!recover->options->target_is_fenced ||
-                                (result->copy != HANDOVER_RUNNING &&
-                                 result->place != HANDOVER_NOT_OURS));
-}
-
-/* The case is at an end, and has left the guest to whoever has it. */
-static void tell_taken(struct recover *recover,
-                       const struct journal_case *about)
-{
-    const char *seen = recover->source.seen;
-
-    printf("%s: %s%s; this migration has given it up, and leaves it alone\n",
-           about->id, seen[0] ? seen : about->name,
-           seen[0] ? "" : " was taken over by another program");
-    if (recover->worst != EXIT_STATUS_LOST)
-        recover->worst = EXIT_STATUS_TAKEN;
-}
-
-/* Of one that ran on here; what stopped it since is no matter of the case's. */
-static const char *state_here(const struct settle_result *result)
-{
-    return result->copy == HANDOVER_RUNNING || result->copy == HANDOVER_ASKED
-               ? "runs here"
-               : "ran on here, and was suspended since by another program";
-}
-
-static void tell_source(struct recover *recover,
-                        const struct journal_case *about,
-                        const struct settle_result *result)
-{
-    char text[256];
-    bool told;
-
-    switch (place_now(recover, about, result->entry, result->place, &told)) {
-    case HANDOVER_HERE:
-        if (!told)
-            printf("%s: %s %s%s\n", about->id, about->name, state_here(result),
-                   result->settled ? "" : "; the target was not told yet");
-        break;
-    case HANDOVER_THERE:
-        printf("%s: %s is at %s%s\n", about->id, about->name, about->peer,
-               result->settled ? "" : ", which was not told yet");
-        break;
-    case HANDOVER_LAST_HERE:
-        tell_last_here(recover, about, result->entry);
-        return;
-    case HANDOVER_NOT_OURS:
-        tell_taken(recover, about);
-        break;
-    case HANDOVER_LAST_EITHER:
-        printf("%s: %s ran last here or at %s, which was fenced; %s\n",
-               about->id, about->name, about->peer,
-               cold_start(about, result->entry, text, sizeof(text)));
-        recover->worst = EXIT_STATUS_LOST;
-        return;
-    default:
-        complain(recover, about->id, result->why.msg);
-        printf("%s: %s is suspended here, and %s must be heard before it may "
-               "run: run recover again when it can be reached, or with "
-               "--target-is-fenced if it will never come back\n",
-               about->id, about->name, about->peer);
-        return;
-    }
-    if (is_at_fault(recover, result))
-        complain(recover, about->id,
-                 result->why.msg[0] ? result->why.msg : "not settled");
-}
-
-static void tell_target(struct recover *recover,
-                        const struct journal_case *about,
-                        const struct handover_outcome *outcome)
-{
-    bool told;
-
-    switch (place_now(recover, about, outcome->entry, outcome->place, &told)) {
-    case HANDOVER_HERE:
-        printf("%s: %s%srecover at %s settles the rest\n", about->id,
-               told ? "" : about->name, told ? "" : " runs here; ",
-               about->peer);
-        return;
-    case HANDOVER_THERE:
-        printf("%s: %s was given up here; recover at %s settles the rest\n",
-               about->id, about->name, about->peer);
-        return;
-    case HANDOVER_LAST_HERE:
-        tell_last_here(recover, about, outcome->entry);
-        return;
-    default:
-        printf("%s: a whole copy of %s is paused here, and only %s knows "
-               "whether it may run: run xl-migrate recover there\n",
-               about->id, about->name, about->peer);
-        if (recover->worst < EXIT_STATUS_UNDECIDED)
-            recover->worst = EXIT_STATUS_UNDECIDED;
-        return;
-    }
 }
 
 /* ---- the source's end ---------------------------------------------------- */
@@ -330,7 +145,7 @@ static void drop(struct recover *recover, const struct journal_case *about)
     struct xcx_err err = XCX_ERR_INIT;
 
     if (journal_remove(&recover->journal, &err))
-        complain(recover, about->id, err.msg);
+        recover_tell_fault(&recover->tell, about->id, err.msg);
     else
         printf("%s: %s was never offered; nothing to do\n", about->id,
                about->name);
@@ -386,11 +201,11 @@ static void recover_source(struct recover *recover)
                           &err) ||
         lift_leftovers(recover, &err) ||
         settle_source(recover, &result, &err)) {
-        complain(recover, about.id, err.msg);
+        recover_tell_fault(&recover->tell, about.id, err.msg);
     } else {
         if (result.place == HANDOVER_HERE && result.copy == HANDOVER_RUNNING)
             source_domain_watch(&recover->source, domid);
-        tell_source(recover, &about, &result);
+        recover_tell_source(&recover->tell, &about, &result);
     }
     cases_unlock_domain(recover->config->journal_dir, about.uuid, &lock_fd);
 }
@@ -436,9 +251,9 @@ static void recover_target(struct recover *recover)
         journal->entry ? HANDOVER_LOOK : HANDOVER_GIVE_UP;
 
     if (handover_run(&recover->journal, &seam, event, &outcome, &err))
-        complain(recover, journal->about.id, err.msg);
+        recover_tell_fault(&recover->tell, journal->about.id, err.msg);
     else
-        tell_target(recover, &journal->about, &outcome);
+        recover_tell_target(&recover->tell, &journal->about, &outcome);
 }
 
 /* ---- all of them --------------------------------------------------------- */
@@ -511,13 +326,14 @@ static void recover_one(struct recover *recover, const struct case_name *name)
         return;
     if (open_case(recover, name, &err)) {
         if (err.kind != XCX_ERR_USAGE) {
-            complain(recover, name->id, err.msg);
+            recover_tell_fault(&recover->tell, name->id, err.msg);
             recover->nr_held++;
         }
         return;
     }
     if (is_asked_for(recover, &recover->journal)) {
         recover->nr_found++;
+        recover->tell.domid = recover->journal.domid;
         if (name->side == JOURNAL_SOURCE)
             recover_source(recover);
         else
@@ -565,7 +381,8 @@ int recover_run(const struct recover_options *options,
         .options = options,
         .config = config,
         .journal = JOURNAL_INIT,
-        .worst = EXIT_STATUS_DONE,
+        .tell = {.worst = EXIT_STATUS_DONE,
+                 .target_is_fenced = options->target_is_fenced},
     };
     struct xcx_err err = XCX_ERR_INIT;
 
@@ -585,19 +402,21 @@ int recover_run(const struct recover_options *options,
         .lock_dir = config->lock_dir[0] ? config->lock_dir : NULL,
         .log = &recover.log,
     };
+    recover.tell.host = &recover.host;
+    recover.tell.source = &recover.source;
     recover.target = (struct target_domain){.host = &recover.host,
                                             .journal = &recover.journal};
     if (host_open(&recover.host, &recover.log, &err) ||
         recover_all(&recover, &err)) {
         fprintf(stderr, "xl-migrate recover: %s\n", err.msg);
-        recover.worst = EXIT_STATUS_UNDECIDED;
+        recover.tell.worst = EXIT_STATUS_UNDECIDED;
     } else if (!recover.nr_found && !recover.nr_held && options->what) {
         fprintf(stderr, "xl-migrate recover: no case of \"%.60s\" in %s\n",
                 options->what, config->journal_dir);
-        recover.worst = EXIT_STATUS_USAGE;
-    } else if (!recover.nr_found && recover.worst == EXIT_STATUS_DONE) {
+        recover.tell.worst = EXIT_STATUS_USAGE;
+    } else if (!recover.nr_found && recover.tell.worst == EXIT_STATUS_DONE) {
         printf("no case is open in %s\n", config->journal_dir);
     }
     host_close(&recover.host);
-    return (int)recover.worst;
+    return (int)recover.tell.worst;
 }
