@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../../xl-plugin/common/saver.h"
 #include "../../xl-plugin/xl-migrate/domain.h"
 #include "../../xl-plugin/xl-migrate/host.h"
 #include "../../xl-plugin/xl-migrate/monitor.h"
@@ -144,6 +145,16 @@ int monitor_start(const struct domain *domain, struct xcx_err *err)
 {
     (void)err;
     note("watch %u, ", (unsigned)domain->domid);
+    return 0;
+}
+
+int saver_find(const char *proc_dir, uint32_t domid, struct saver *ret_saver,
+               struct xcx_err *err)
+{
+    (void)proc_dir, (void)err;
+    assert_int_equal(domid, 7);
+    *ret_saver = (struct saver){.pid = recover_world.saver};
+    snprintf(ret_saver->name, sizeof(ret_saver->name), "libxl-save-helper");
     return 0;
 }
 
@@ -325,6 +336,7 @@ void recover_world_begin(const struct recover_situation *at)
     memset(&recover_world, 0, sizeof(recover_world));
     recover_world.copy = at->copy;
     recover_world.suffix = at->suffix;
+    recover_world.saver = at->saver;
     recover_world.domid = at->domid;
     recover_world.is_other_uuid = at->is_other_uuid;
     recover_world.settle_fails = at->settle_fails;

@@ -19,6 +19,7 @@
 extern struct recover_world {
     enum handover_copy copy;
     const char *suffix; /* of its name, g1; NULL: none */
+    int saver;          /* another program's save helper; 0: none */
     uint32_t domid;
     bool is_other_uuid;
     bool settle_fails;
@@ -38,6 +39,7 @@ struct recover_situation {
     bool stay_paused, stock, fenced;
     enum handover_copy copy;
     const char *suffix; /* of its name by now */
+    int saver;          /* another program's save helper, its process */
     uint32_t domid;     /* the journal's is 7 */
     bool built;         /* as the journal has it, before its entry */
     bool is_other_uuid;

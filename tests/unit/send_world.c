@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../../xl-plugin/common/saver.h"
 #include "../../xl-plugin/xl-migrate/cases.h"
 #include "../../xl-plugin/xl-migrate/handover_run.h"
 #include "../../xl-plugin/xl-migrate/hooks.h"
@@ -128,6 +129,16 @@ int domain_resume(struct host *host, uint32_t domid, unsigned timeout_ms,
 {
     (void)host, (void)domid, (void)timeout_ms, (void)err;
     fake.copy = HANDOVER_RUNNING;
+    return 0;
+}
+
+int saver_find(const char *proc_dir, uint32_t domid, struct saver *ret_saver,
+               struct xcx_err *err)
+{
+    (void)proc_dir, (void)err;
+    assert_int_equal(domid, 7);
+    *ret_saver = (struct saver){.pid = fake.saver};
+    snprintf(ret_saver->name, sizeof(ret_saver->name), "libxl-save-helper");
     return 0;
 }
 
@@ -308,6 +319,8 @@ static int on_hear(struct peer *peer, uint64_t deadline_ns,
                                      .word = words[*fake.deeds]};
     if (*fake.deeds == READY && fake.ends_at_ready)
         fake.copy = HANDOVER_ABSENT;
+    if (*fake.deeds == READY && fake.saver_at_ready)
+        fake.saver = 77;
     if (*fake.deeds == READY)
         fake.renamed = fake.renamed_at_ready;
     fake.deeds++;

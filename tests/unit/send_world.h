@@ -39,8 +39,10 @@ extern struct send_world {
     bool stops_unasked;           /* just before it is asked to suspend */
     /* What another program does as the target is ready. */
     bool ends_at_ready;
+    bool saver_at_ready;
     const char *renamed_at_ready;
     const char *renamed; /* by now; NULL: it was not */
+    int saver;           /* another program's save helper; 0: none */
     enum answer answer;
     const enum deed *deeds;
     unsigned failing_read, nr_reads; /* of the keys; 0: none */

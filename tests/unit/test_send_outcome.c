@@ -24,6 +24,7 @@ struct situation {
     enum guest_end end;
     bool destroy_fails, refused, stock;
     bool stops_unasked, by_another, ends_at_ready; /* see send_world.h */
+    bool saver_at_ready;
     const char *renamed_at_ready;
     unsigned failing_read;
     enum answer answer;
@@ -149,6 +150,12 @@ static const struct situation situations[] = {
      .said = "g1 (domain 7) is called g1--migratedaway: xl migrate has moved "
              "it, or is about to\n",
      .told = "data/key ABORT ABORT"},
+    {"saved by another program before the target is ready", HANDOVER_PAUSED,
+     .saver_at_ready = true, .deeds = {READY, ABORTED, SETTLES},
+     .status = EXIT_STATUS_TAKEN, .result = "taken",
+     .said = "g1 (domain 7) is being saved or moved by process 77 "
+             "(libxl-save-helper)\n",
+     .told = "data/key ABORT ABORT"},
     {"renamed meanwhile", HANDOVER_PAUSED, .renamed_at_ready = "web",
      .deeds = {READY, ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
      .result = "failed-guest-at-source",
@@ -197,6 +204,7 @@ static void each_end_has_its_status(void **state)
         fake.stops_unasked = at->stops_unasked;
         fake.by_another = at->by_another;
         fake.ends_at_ready = at->ends_at_ready;
+        fake.saver_at_ready = at->saver_at_ready;
         fake.renamed_at_ready = at->renamed_at_ready;
         fake.answer = at->answer;
         fake.deeds = at->deeds;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../../xl-plugin/common/saver.h"
 #include "../../xl-plugin/xl-migrate/deadline.h"
 #include "fake_xenstore.h"
 
@@ -32,11 +33,22 @@ static struct {
     bool channel_first; /* the event comes before it has stopped */
     int event_fd;       /* -1: not bound */
     unsigned port, nr_notified, nr_forced, nr_open;
+    unsigned saver_from_look, nr_looks; /* 0: there is none */
 } xen;
 
 static const struct domain pv = {.domid = 5, .kind = DOMAIN_PV};
 static const struct domain pvh = {.domid = 5, .kind = DOMAIN_PVH};
 static const struct domain hvm = {.domid = 5, .kind = DOMAIN_HVM};
+
+/* Another program's save helper, from that look for one on. */
+int saver_refuse(const char *proc_dir, uint32_t domid, struct xcx_err *err)
+{
+    assert_string_equal(proc_dir, "/proc");
+    assert_int_equal(domid, 5);
+    if (!xen.saver_from_look || ++xen.nr_looks < xen.saver_from_look)
+        return 0;
+    return xcx_err_set(err, XCX_ERR_GUEST, EBUSY, "process 77 saves it");
+}
 
 int xcx_suspender_open(uint32_t domid, const struct xcx_log *log,
                        struct xcx_suspender **ret_suspender,
@@ -352,6 +364,36 @@ static void test_a_guest_that_another_program_has(void **state)
     }
 }
 
+/* It asks as we do, and one acknowledgement serves both. */
+static void test_another_save_helper(void **state)
+{
+    static const struct {
+        const struct domain *domain;
+        unsigned from_look;
+        bool by_another;
+        unsigned nr_writes;
+    } cases[] = {
+        {&pv, 1, false, 0},
+        {&pv, 2, true, 1},
+        {&hvm, 2, true, 0},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct suspend suspend = SUSPEND_INIT;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        reset(state);
+        xen.saver_from_look = cases[i].from_look;
+        xen.pv_drivers = false;
+        fake_xenstore.on_write = take_and_stop;
+        assert_int_equal(run(cases[i].domain, &suspend, &err), -1);
+        assert_err(&err, XCX_ERR_GUEST, "process 77 saves it");
+        assert_int_equal(fake_xenstore.nr_writes, cases[i].nr_writes);
+        assert_int_equal(suspend.by_another, cases[i].by_another);
+        assert_false(suspend.suspended || suspend.may_stop_late);
+    }
+}
+
 /* What the guest itself writes there is no reason not to move it. */
 static void test_a_request_that_is_none(void **state)
 {
@@ -501,6 +543,7 @@ int main(void)
         TEST(test_what_cannot_be_suspended),
         TEST(test_a_guest_that_ends_instead),
         TEST(test_a_guest_that_another_program_has),
+        TEST(test_another_save_helper),
         TEST(test_a_request_that_is_none),
         TEST(test_a_guest_that_stops_for_another),
         TEST(test_a_request_is_taken_back),

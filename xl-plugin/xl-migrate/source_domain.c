@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/saver.h"
 #include "domain.h"
 #include "handover_run.h"
 #include "monitor.h"
@@ -43,6 +44,25 @@ static bool is_at_stake(enum handover_entry entry)
            entry == HANDOVER_FENCED;
 }
 
+/*
+ * It was suspended for this migration, but a save helper that is at work on it
+ * takes any suspension for its own: libxl gives up waiting for the guest's
+ * acknowledgement after a minute, and goes on all the same.
+ */
+static int look_for_saver(struct source_domain *source, bool *ret_taken,
+                          struct xcx_err *err)
+{
+    struct saver saver;
+
+    if (saver_find(SAVER_PROC, source->journal->domid, &saver, err))
+        return -1;
+    *ret_taken = saver.pid != 0;
+    if (*ret_taken)
+        see(source, "is being saved or moved by process %d (%.60s)",
+            (int)saver.pid, saver.name);
+    return 0;
+}
+
 /* Of a copy that is there and at stake. */
 static bool is_taken(struct source_domain *source, const struct domain *domain)
 {
@@ -70,7 +90,7 @@ int source_domain_look(void *opaque, enum handover_copy *ret_copy,
     struct source_domain *source = opaque;
     const struct journal *journal = source->journal;
     struct domain domain;
-    bool there;
+    bool there, taken;
 
     *ret_domid = 0;
     *ret_copy = HANDOVER_ABSENT;
@@ -89,7 +109,11 @@ int source_domain_look(void *opaque, enum handover_copy *ret_copy,
         return 0;
     }
     *ret_domid = journal->domid;
-    if (is_at_stake(journal->entry) && is_taken(source, &domain))
+    taken = is_at_stake(journal->entry) && is_taken(source, &domain);
+    if (!taken && is_at_stake(journal->entry) &&
+        domain.state == DOMAIN_SUSPENDED && look_for_saver(source, &taken, err))
+        return -1;
+    if (taken)
         *ret_copy = HANDOVER_TAKEN;
     else
         *ret_copy = domain.state == DOMAIN_SUSPENDED ? HANDOVER_PAUSED

@@ -5,6 +5,37 @@
  * host is never the case's, and a look tells the case's own copy from one that
  * another program has (the first table of handover.h).
  *
+ * Other programs know none of our locks. Who is kept from the same guest:
+ *
+ *   ours        the domain's lock (cases.h), the lock of its log-dirty mode
+ *   xl, libvirt by the suspend event channel, bound under libxl's own lock
+ *               file, where the guest offers one: they fail at once. Linux
+ *               offers none
+ *   xl, libvirt otherwise are not kept out, but seen: by their save helper, by
+ *               a request to suspend that is in xenstore already, by a
+ *               suspension that was not ours, by NAME--migratedaway, by a
+ *               domain that is gone
+ *
+ * Three races are left. Each needs another program that saves or moves the
+ * guest while it moves:
+ *
+ *   both     it asks the guest to suspend within the moment between our look
+ *            for its request and our own, so that one acknowledgement serves
+ *            both; and its helper ends within the moment between the stop and
+ *            our look for helpers
+ *   gap      this process dies between SUSPENDING and the guest's stop, the
+ *            other program suspends the guest, and recover looks after its
+ *            helper has ended and before it has renamed or destroyed the
+ *            domain: a second or so
+ *   late     it begins after GO, or while the guest is suspended, and fails
+ *            before the copy here is destroyed: xl resumes a guest whose save
+ *            has failed. That needs a failure within the tenth of a second
+ *            that GO takes; or a target that does not answer after GO for the
+ *            minute after which libxl takes our suspension for its own
+ *
+ * And power that is lost after another program has taken the guest, before
+ * any step of the case has seen that, makes the copy ABSENT.
+ *
  * Before a resume is undone what a save that died has left (xcx_settle()), and
  * after it xl's monitor is there again: its own ended when the guest was
  * suspended. Either failing is a warning; the guest runs.

@@ -17,6 +17,7 @@
 
 #include <xenstore.h>
 
+#include "common/saver.h"
 #include "deadline.h"
 
 #define NS_PER_MS        UINT64_C(1000000)
@@ -446,6 +447,12 @@ static int check_taken(struct wait *wait, struct xcx_err *err)
                                     err);
         }
     }
+    /* One that has asked in the same moment is at work on the rest by now. */
+    if (saver_refuse(SAVER_PROC, suspend->domid, err) < 0) {
+        wait->never = true;
+        suspend->by_another = true;
+        return -1;
+    }
     suspend->suspended = true;
     return 0;
 }
@@ -457,7 +464,8 @@ static int look_first(struct wait *wait, struct xcx_err *err)
 
     if (stopped > 0)
         return refuse_another_s(wait->suspend, "is suspended already", err);
-    return stopped;
+    return stopped < 0 ? -1
+                       : saver_refuse(SAVER_PROC, wait->suspend->domid, err);
 }
 
 static int wait_for_guest(struct wait *wait, struct xcx_err *err)

@@ -15,8 +15,8 @@
  * one: a guest that stands still, or that was asked something else, before it
  * is asked is refused, and its own sign that it took this very request is
  * required. A guest asked by the channel needs none, as libxl's lock keeps
- * other programs out; nor does one that Xen suspends. See "Who is kept out"
- * below for what is left.
+ * other programs out; nor does one that Xen suspends. A save helper of another
+ * program is looked for before the guest is asked and once it has stopped.
  *
  * Xen fires the channel, and xenstored @releaseDomain, when it has stopped;
  * both are awaited, and Xen is asked whether it has.
