@@ -3,7 +3,7 @@
  * probe: log-dirty mode for a second, to see how many different pages the
  * guest writes within a time.
  *
- *   lock ─▶ log-dirty on ─▶ CLEAN ─▶ count, count, count … ─▶ unwind
+ *   lock ─▶ log-dirty on ─▶ CLEAN ─▶ count, count, count … ─▶ CLEAN ─▶ unwind
  *                             0       t/32, t/16 … t
  *
  * The times double, so that the curve shows both a small hot set, which fills
@@ -18,7 +18,9 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "engine/canary.h"
 #include "engine/unwind.h"
+#include "guest/guest.h"
 #include "hv/domain.h"
 #include "hv/logdirty.h"
 
@@ -30,7 +32,9 @@ struct probing {
     const struct xcx_probe_params *params;
     struct xcx_hv hv;
     struct xcx_unwind unwind;
+    struct xcx_guest *guest; /* NULL: its kind cannot be saved */
     struct xcx_logdirty *log;
+    struct xcx_canary canary;
     struct xcx_probe *probe;
 };
 
@@ -69,6 +73,8 @@ static int count(struct probing *probing, uint64_t start_ns,
     if (xcx_logdirty_count(&probing->hv, &nr_dirty, err))
         return -1;
     after_ns = xcx_clock_ns();
+    if (nr_dirty >= probing->canary.nr_pages)
+        nr_dirty -= probing->canary.nr_pages;
     if (probe->nr_samples == 0 || after_ns - before_ns < probe->count_ns)
         probe->count_ns = after_ns - before_ns;
     probe->samples[probe->nr_samples].at_ns = before_ns - start_ns;
@@ -84,7 +90,7 @@ static int watch(struct probing *probing, struct xcx_err *err)
 
     if (duration_ns == 0)
         duration_ns = DEFAULT_NS;
-    if (xcx_logdirty_clean(probing->log, false, &nr_dirty, err))
+    if (xcx_canary_clean(&probing->canary, false, &nr_dirty, err))
         return -1;
     probing->probe->clean_ns = xcx_clock_ns() - start_ns;
     start_ns = xcx_clock_ns();
@@ -99,9 +105,43 @@ static int watch(struct probing *probing, struct xcx_err *err)
             count(probing, start_ns, err))
             return -1;
         if (at_ns >= duration_ns)
-            return 0;
+            return xcx_canary_clean(&probing->canary, false, &nr_dirty, err);
         at_ns *= 2;
     }
+}
+
+/* A kind of guest that cannot be saved can be probed, with less certainty. */
+static void open_guest(struct probing *probing,
+                       const struct xcx_domain_info *info)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (xcx_guest_new(&probing->hv, info, &probing->guest, &why) ||
+        !probing->guest->ops->setup(probing->guest, &why))
+        return;
+    probing->guest->ops->done(probing->guest);
+    probing->guest = NULL;
+}
+
+static int begin_log(struct probing *probing, struct xcx_err *err)
+{
+    if (xcx_logdirty_new(&probing->hv, probing->probe->nr_pfns_p2m,
+                         &probing->log, err) ||
+        xcx_canary_begin(&probing->canary, &probing->hv, probing->guest,
+                         probing->log, err))
+        return -1;
+    probing->unwind.canary = &probing->canary;
+    return 0;
+}
+
+static void close_all(struct probing *probing, struct xcx_err *err)
+{
+    xcx_unwind_all(&probing->unwind, err);
+    xcx_canary_done(&probing->canary);
+    xcx_logdirty_free(probing->log);
+    if (probing->guest)
+        probing->guest->ops->done(probing->guest);
+    xcx_hv_close(&probing->hv);
 }
 
 static int probe(struct probing *probing, struct xcx_err *err)
@@ -112,16 +152,17 @@ static int probe(struct probing *probing, struct xcx_err *err)
 
     if (xcx_hv_open(&probing->hv, params->domid, NULL, NULL, err) ||
         xcx_domain_get_info(&probing->hv, &info, err) ||
-        xcx_unwind_do_lock(&probing->unwind, params->lock_dir, err) ||
-        xcx_unwind_do_log_dirty(&probing->unwind, info.hvm, &unsupported, err))
+        xcx_unwind_do_lock(&probing->unwind, params->lock_dir, err))
+        return -1;
+    open_guest(probing, &info);
+    if (xcx_domain_p2m_size(&probing->hv, &probing->probe->nr_pfns_p2m, err) ||
+        xcx_unwind_do_log_dirty(&probing->unwind, &unsupported, err))
         return -1;
     probing->probe->unsupported = unsupported;
     if (unsupported)
         return 0;
     probing->probe->nr_pages = info.nr_pages;
-    if (xcx_domain_p2m_size(&probing->hv, &probing->probe->nr_pfns_p2m, err) ||
-        xcx_logdirty_new(&probing->hv, probing->probe->nr_pfns_p2m,
-                         &probing->log, err))
+    if (begin_log(probing, err))
         return -1;
     return watch(probing, err);
 }
@@ -143,9 +184,7 @@ int xcx_probe(const struct xcx_probe_params *params,
     probing.hv.domid = params->domid;
     xcx_unwind_init(&probing.unwind, &probing.hv, &ops);
     rc = probe(&probing, err);
-    xcx_unwind_all(&probing.unwind, err);
-    xcx_logdirty_free(probing.log);
-    xcx_hv_close(&probing.hv);
+    close_all(&probing, err);
     if (rc == 0)
         *ret_probe = found;
     return rc;

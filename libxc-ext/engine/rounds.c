@@ -383,7 +383,7 @@ static int follow_p2m(struct xcx_rounds *rounds, struct xcx_err *err)
     if (xcx_logdirty_new(guest->hv, guest->nr_pfns, &larger, err))
         return -1;
     xcx_logdirty_free(rounds->log);
-    rounds->log = larger;
+    rounds->log = rounds->canary.log = larger;
     return 0;
 }
 
@@ -400,7 +400,7 @@ static int take_dirty(struct xcx_rounds *rounds, struct xcx_err *err)
     rounds->round_start_ns = start_ns = xcx_clock_ns();
     if (!rounds->log)
         return 0;
-    if (xcx_logdirty_clean(rounds->log, rounds->final, &nr_dirty, err))
+    if (xcx_canary_clean(&rounds->canary, rounds->final, &nr_dirty, err))
         return -1;
     rounds->costs.final_scan_ns = xcx_clock_ns() - start_ns;
     xcx_memory_take_dirty(rounds->memory, xcx_logdirty_bitmap(rounds->log));

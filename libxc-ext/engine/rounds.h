@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/canary.h"
 #include "engine/limits.h"
 #include "engine/memory.h"
 #include "engine/sender.h"
@@ -36,6 +37,7 @@ struct xcx_rounds {
     struct xcx_writer *writer;
     struct xcx_out *out;      /* what the writer writes to */
     struct xcx_logdirty *log; /* NULL: the guest is suspended all the while */
+    struct xcx_canary canary; /* of the log */
     struct xcx_unwind *unwind;
     const struct xcx_save_ops *ops;
     struct xcx_save_stats *stats;

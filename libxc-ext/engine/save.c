@@ -117,12 +117,17 @@ static int log_dirty_on(struct session *session, struct xcx_err *err)
         return 0;
     if (hvm && xcx_unwind_do_qemu_log_dirty(&session->unwind, err))
         return -1;
-    if (xcx_unwind_do_log_dirty(&session->unwind, hvm, &unsupported, err))
+    if (xcx_unwind_do_log_dirty(&session->unwind, &unsupported, err))
         return -1;
     if (unsupported)
         return no_log_dirty(session, err);
-    return xcx_logdirty_new(&session->hv, session->guest->nr_pfns,
-                            &session->rounds.log, err);
+    if (xcx_logdirty_new(&session->hv, session->guest->nr_pfns,
+                         &session->rounds.log, err) ||
+        xcx_canary_begin(&session->rounds.canary, &session->hv, session->guest,
+                         session->rounds.log, err))
+        return -1;
+    session->unwind.canary = &session->rounds.canary;
+    return 0;
 }
 
 static int open_sender(struct session *session, struct xcx_err *err)
@@ -307,6 +312,7 @@ static void done(struct session *session, struct xcx_err *err)
     xcx_unwind_all(&session->unwind, err);
     xcx_out_done(&session->out);
     xcx_memory_done(&session->memory);
+    xcx_canary_done(&session->rounds.canary);
     xcx_logdirty_free(session->rounds.log);
     xcx_types_free(session->types);
     if (session->guest)

@@ -78,12 +78,16 @@ int xcx_unwind_do_qemu_log_dirty(struct xcx_unwind *unwind, struct xcx_err *err)
     return 0;
 }
 
-/* Log-dirty is on already. Whose is it, and may it be taken? */
-static int take_over(struct xcx_unwind *unwind, bool hvm, struct xcx_err *err)
+/*
+ * Log-dirty is on already. Whose is it, and may it be taken? Before Xen 4.17 a
+ * device model that follows its video memory had it on, too; since then only
+ * a save or a migration has.
+ */
+static int take_over(struct xcx_unwind *unwind, struct xcx_err *err)
 {
     enum xcx_logdirty_on answer;
 
-    if (!hvm && !unwind->lock.leftover)
+    if (!unwind->lock.leftover)
         return xcx_err_set(err, XCX_ERR_GUEST, 0,
                            "domain %u: log-dirty mode is in use by another "
                            "program (is it being saved or migrated already?)",
@@ -99,8 +103,8 @@ static int take_over(struct xcx_unwind *unwind, bool hvm, struct xcx_err *err)
     return 0;
 }
 
-int xcx_unwind_do_log_dirty(struct xcx_unwind *unwind, bool hvm,
-                            bool *ret_unsupported, struct xcx_err *err)
+int xcx_unwind_do_log_dirty(struct xcx_unwind *unwind, bool *ret_unsupported,
+                            struct xcx_err *err)
 {
     enum xcx_logdirty_on answer;
 
@@ -111,7 +115,7 @@ int xcx_unwind_do_log_dirty(struct xcx_unwind *unwind, bool hvm,
         *ret_unsupported = true;
         return 0;
     }
-    if (answer == XCX_LOGDIRTY_IN_USE && take_over(unwind, hvm, err))
+    if (answer == XCX_LOGDIRTY_IN_USE && take_over(unwind, err))
         return -1;
     unwind->log_dirty = true;
     return xcx_lock_note(&unwind->lock, true, err);
@@ -159,6 +163,16 @@ static void complain(struct xcx_unwind *unwind, const struct xcx_err *why,
 
 static int undo_log_dirty(struct xcx_unwind *unwind, struct xcx_err *why)
 {
+    const struct xcx_log log = {.emit = unwind->ops->log,
+                                .opaque = unwind->ops->opaque};
+
+    if (unwind->canary && !xcx_canary_may_switch_off(unwind->canary)) {
+        xcx_log(&log, XCX_LOG_WARN,
+                "domain %u: log-dirty mode is left as it is, since another "
+                "program uses it now",
+                unwind->hv->domid);
+        return 0;
+    }
     return xcx_logdirty_off(unwind->hv, why);
 }
 

@@ -6,7 +6,7 @@
  *   done                          undone by
  *   lock taken                    released, last of all
  *   device model's log-dirty on   off
- *   Xen's log-dirty on            off
+ *   Xen's log-dirty on            off, if it is still ours (canary.h)
  *   scheduler cap lowered         set back
  *
  * Each do_ function notes what it did only once it has succeeded (the cap and
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/canary.h"
 #include "hv/hv.h"
 #include "hv/lock.h"
 #include "xcext.h"
@@ -29,6 +30,7 @@ struct xcx_unwind {
     struct xcx_lock lock;
     bool qemu_log_dirty;
     bool log_dirty;
+    struct xcx_canary *canary; /* NULL: none; of a record that is on */
     bool throttled;
     uint32_t cap; /* the original one */
 };
@@ -48,13 +50,12 @@ int xcx_unwind_do_qemu_log_dirty(struct xcx_unwind *unwind,
 int xcx_unwind_do_leftover(struct xcx_unwind *unwind, struct xcx_err *err);
 
 /*
- * Switches Xen's log-dirty on. hvm: a device model may have switched it on
- * to follow the video memory; then it is switched off and on, as nothing of
- * that is lost. *ret_unsupported instead of an error where the hypervisor has
- * none for this domain.
+ * Switches Xen's log-dirty on. One that is on already is another program's,
+ * and GUEST, but for a leftover of ours. *ret_unsupported instead of an error
+ * where the hypervisor has none for this domain.
  */
-int xcx_unwind_do_log_dirty(struct xcx_unwind *unwind, bool hvm,
-                            bool *ret_unsupported, struct xcx_err *err);
+int xcx_unwind_do_log_dirty(struct xcx_unwind *unwind, bool *ret_unsupported,
+                            struct xcx_err *err);
 
 /* percent of nr_vcpus CPUs. May be called again to go lower. */
 int xcx_unwind_do_throttle(struct xcx_unwind *unwind, unsigned percent,

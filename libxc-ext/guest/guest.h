@@ -22,9 +22,12 @@
 
 #include "hv/domain.h"
 #include "hv/hv.h"
+#include "hv/mark.h"
 #include "stream/writer.h"
 
-#define XCX_NO_FRAME UINT64_MAX
+#define XCX_NO_FRAME  UINT64_MAX
+
+#define XCX_MAX_MARKS 4
 
 enum xcx_normalised {
     XCX_NORMALISED,
@@ -66,6 +69,12 @@ struct xcx_guest_ops {
     int (*normalise)(struct xcx_guest *guest, unsigned type, uint64_t pfn,
                      const void *src, void *dst, bool final,
                      enum xcx_normalised *ret_result, struct xcx_err *err);
+    /*
+     * Pages that the guest has and never or seldom writes, to be marked in the
+     * log-dirty record (hv/mark.h); how many. NULL: there are none.
+     */
+    unsigned (*marks)(const struct xcx_guest *guest,
+                      struct xcx_mark_page ret_pages[XCX_MAX_MARKS]);
     /* CPU and platform state of the suspended guest. */
     int (*end_records)(struct xcx_guest *guest, struct xcx_writer *writer,
                        struct xcx_err *err);

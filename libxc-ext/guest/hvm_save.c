@@ -10,6 +10,7 @@
 
 #define HVM_MAX_PFNS (UINT64_C(1) << 32) /* 16 TiB */
 
+_Static_assert(XCX_HVM_NR_IDLE_PAGES <= XCX_MAX_MARKS, "they all fit");
 _Static_assert(XCX_HVM_MAX_PARAMS <= XCX_HVM_PARAMS_MAX,
                "all parameters fit in one record");
 
@@ -63,6 +64,21 @@ static int hvm_refresh(struct xcx_guest *guest, struct xcx_writer *writer,
     if (nr_pfns > guest->nr_pfns)
         guest->nr_pfns = nr_pfns;
     return 0;
+}
+
+/* The rings of memory paging, monitoring and sharing: hardly ever in use. */
+static unsigned hvm_marks(const struct xcx_guest *guest,
+                          struct xcx_mark_page ret_pages[XCX_MAX_MARKS])
+{
+    uint64_t pfns[XCX_HVM_NR_IDLE_PAGES];
+    unsigned nr_pages = 0;
+
+    xcx_hvm_idle_pages(guest->hv, pfns);
+    for (unsigned i = 0; i < XCX_HVM_NR_IDLE_PAGES; i++)
+        if (pfns[i] && pfns[i] < guest->nr_pfns)
+            ret_pages[nr_pages++] =
+                (struct xcx_mark_page){.pfn = pfns[i], .frame = pfns[i]};
+    return nr_pages;
 }
 
 static uint64_t hvm_frame(const struct xcx_guest *guest, uint64_t pfn)
@@ -122,6 +138,7 @@ static const struct xcx_guest_ops hvm_ops = {
     .start_records = hvm_start_records,
     .refresh = hvm_refresh,
     .frame = hvm_frame,
+    .marks = hvm_marks,
     .end_records = hvm_end_records,
     .done = hvm_done,
 };

@@ -158,6 +158,20 @@ static uint64_t pv_frame(const struct xcx_guest *guest, uint64_t pfn)
 
 _Static_assert(XCX_NO_FRAME == UINT64_MAX, "what xcx_pv_pfn_to_mfn() says");
 
+/*
+ * Leaves of the p2m: a guest in use of its p2m leaves them at their pfns, and
+ * writes the first only when memory at its bottom comes or goes.
+ */
+static unsigned pv_marks(const struct xcx_guest *guest,
+                         struct xcx_mark_page ret_pages[XCX_MAX_MARKS])
+{
+    const struct pv_guest *pv = (const struct pv_guest *)guest;
+    struct xcx_mark_page *page = ret_pages;
+
+    page->frame = pv->p2m.frame_mfns[0];
+    return xcx_pv_mfn_to_pfn(&pv->frames, page->frame, &page->pfn) ? 1 : 0;
+}
+
 static int pv_normalise(struct xcx_guest *guest, unsigned type, uint64_t pfn,
                         const void *src, void *dst, bool final,
                         enum xcx_normalised *ret_result, struct xcx_err *err)
@@ -272,6 +286,7 @@ static const struct xcx_guest_ops pv_ops = {
     .start_records = pv_start_records,
     .refresh = pv_refresh,
     .frame = pv_frame,
+    .marks = pv_marks,
     .normalise = pv_normalise,
     .end_records = pv_end_records,
     .done = pv_done,

@@ -80,6 +80,20 @@ int xcx_hvm_params(const struct xcx_hv *hv,
     return 0;
 }
 
+void xcx_hvm_idle_pages(const struct xcx_hv *hv,
+                        uint64_t ret_pfns[XCX_HVM_NR_IDLE_PAGES])
+{
+    static const uint32_t params[XCX_HVM_NR_IDLE_PAGES] = {
+        HVM_PARAM_PAGING_RING_PFN,
+        HVM_PARAM_MONITOR_RING_PFN,
+        HVM_PARAM_SHARING_RING_PFN,
+    };
+
+    for (unsigned i = 0; i < XCX_HVM_NR_IDLE_PAGES; i++)
+        if (xc_hvm_param_get(hv->xch, hv->domid, params[i], &ret_pfns[i]))
+            ret_pfns[i] = 0;
+}
+
 int xcx_hvm_has_pv_drivers(const struct xcx_hv *hv, bool *ret_has,
                            struct xcx_err *err)
 {

@@ -30,6 +30,15 @@ int xcx_hvm_params(const struct xcx_hv *hv,
                    struct xcx_hv_param ret_params[XCX_HVM_MAX_PARAMS],
                    unsigned *ret_nr_params, struct xcx_err *err);
 
+#define XCX_HVM_NR_IDLE_PAGES 3
+
+/*
+ * The pfns of special pages that are there and hardly ever in use; 0 for one
+ * that cannot be had. The domain may run.
+ */
+void xcx_hvm_idle_pages(const struct xcx_hv *hv,
+                        uint64_t ret_pfns[XCX_HVM_NR_IDLE_PAGES]);
+
 /*
  * Whether the guest has told Xen how to deliver events: its PV drivers are
  * up. The domain may run.

@@ -4,7 +4,9 @@
  *
  *   off ──on()──▶ on ──clean()──▶ on ... clean(final) ──off()──▶ off
  *
- * The mode has one reader: whoever holds the domain's lock (hv/lock.h).
+ * The mode has one reader: whoever holds the domain's lock (hv/lock.h). Other
+ * programs know nothing of that lock: engine/canary.h finds out what they did.
+ * While the mode is off, clean() and peek() succeed and show nothing.
  * clean() and peek() pause the domain while they run (0.2 to 30 ms for 1 M
  * pfns). Switching on makes all pages clean, so round 0 sends everything.
  *

@@ -65,6 +65,7 @@
     X(hvm_set_param)                                                           \
     X(mmuext_op)                                                               \
     X(mmu_update)                                                              \
+    X(modified_memory)                                                         \
     X(other)
 
 enum sim_call {
@@ -87,6 +88,10 @@ unsigned sim_call_find(const char *name, size_t bytes);
  * lock is not held. Handles in arguments are plain pointers.
  */
 long sim_hypercall(struct sim_world *w, unsigned op, const uint64_t arg[5]);
+
+/* XEN_DMOP_modified_memory: marks pages as written while log-dirty is on. */
+long sim_modified_memory(struct sim_world *w, uint64_t domid,
+                         uint64_t first_pfn, uint64_t nr_pfns);
 
 /* The parts, by hypercall; the lock is held, costs are paid outside. */
 long sim_domctl(struct sim_world *w, struct xen_domctl *op);

@@ -12,6 +12,7 @@
 #include <xen/sysctl.h>
 #include <xen/version.h>
 
+#include "logdirty.h"
 #include "pv.h"
 
 #define XEN_VERSION (4 << 16 | 17)
@@ -188,6 +189,7 @@ static long do_mmu_update(struct sim_world *w, const mmu_update_t *updates,
         if ((updates[i].ptr & 3) != MMU_MACHPHYS_UPDATE || f == SIM_NO_FRAME)
             return -EINVAL;
         sim_m2p(w)[sim_mfn(w, f)] = updates[i].val;
+        sim_dirty_mark(w, updates[i].val);
     }
     return 0;
 }
@@ -256,6 +258,38 @@ static uint64_t cost_of(const struct sim_cost *cost, enum sim_call call,
     default:
         return cost->call_ns;
     }
+}
+
+static long mark_pages(struct sim_world *w, uint64_t domid, uint64_t first_pfn,
+                       uint64_t nr_pfns)
+{
+    if (domid != w->spec.domid || !w->exists)
+        return -ESRCH;
+    if (w->spec.kind != SIM_HVM)
+        return -EINVAL;
+    if (!w->logdirty)
+        return 0;
+    if (!nr_pfns || first_pfn + nr_pfns >= w->nr_pfns)
+        return -EINVAL;
+    for (uint64_t i = 0; i < nr_pfns; i++)
+        if (sim_pfn_frame(w, first_pfn + i) != SIM_NO_FRAME)
+            sim_dirty_mark(w, first_pfn + i);
+    return 0;
+}
+
+long sim_modified_memory(struct sim_world *w, uint64_t domid,
+                         uint64_t first_pfn, uint64_t nr_pfns)
+{
+    struct sim_process *p = sim_self();
+    long rc = sim_enter(p, SIM_CALL_modified_memory, NULL);
+
+    if (rc)
+        return rc;
+    sim_lock(w);
+    rc = mark_pages(w, domid, first_pfn, nr_pfns);
+    sim_unlock(w);
+    sim_pay(p, p->cost.call_ns);
+    return rc;
 }
 
 /* Pages that this process has mapped must not be freed under its hands. */

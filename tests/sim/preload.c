@@ -14,8 +14,7 @@
 
 #pragma GCC visibility push(default)
 #include <xencall.h>
-int xendevicemodel_close(void *dmod);
-void *xendevicemodel_open(void *logger, unsigned flags);
+#include <xendevicemodel.h>
 void _exit(int status);
 #pragma GCC visibility pop
 
@@ -202,18 +201,31 @@ int xencall_buffers_never_fault(xencall_handle *xcall)
     return 1;
 }
 
-/* Opened by libxenctrl and not used here; the real one wants a device. */
-void *xendevicemodel_open(void *logger, unsigned flags)
+/* The real one wants a device. */
+xendevicemodel_handle *xendevicemodel_open(struct xentoollog_logger *logger,
+                                           unsigned flags)
 {
     (void)logger;
     (void)flags;
     return malloc(1);
 }
 
-int xendevicemodel_close(void *dmod)
+int xendevicemodel_close(xendevicemodel_handle *dmod)
 {
     free(dmod);
     return 0;
+}
+
+int xendevicemodel_modified_memory(xendevicemodel_handle *dmod, domid_t domid,
+                                   uint64_t first_pfn, uint32_t nr)
+{
+    long rc = sim_modified_memory(sim_self()->w, domid, first_pfn, nr);
+
+    (void)dmod;
+    if (rc == 0)
+        return 0;
+    errno = (int)-rc;
+    return -1;
 }
 
 void _exit(int status)

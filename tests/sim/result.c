@@ -43,6 +43,8 @@ static bool nothing_left(const struct sim_result *result,
 {
     if (result->logdirty_left)
         return no(why, "log-dirty was left on");
+    if (result->rival_hurt)
+        return no(why, "another program's log-dirty was switched off");
     if (result->qemu_logdirty_left)
         return no(why, "the device model's log-dirty was left on");
     if (result->cap_left)
@@ -196,6 +198,7 @@ void sim_result_print(const struct sim_run_options *options,
     number(gen, "nr_checkpoints", result->nr_checkpoints);
     number(gen, "nr_orphans", result->nr_orphans);
     number(gen, "logdirty_left", result->logdirty_left);
+    number(gen, "rival_hurt", result->rival_hurt);
     number(gen, "qemu_logdirty_left", result->qemu_logdirty_left);
     number(gen, "cap_left", result->cap_left);
     side(gen, "save", &result->save);

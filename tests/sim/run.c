@@ -353,7 +353,8 @@ static void look_at_source(struct run *run)
     struct sim_result *result = run->result;
     const struct sim_world *w = run->source;
 
-    result->logdirty_left = w->logdirty && !w->spec.busy;
+    result->logdirty_left = w->logdirty && !w->spec.busy && !w->rival_owns;
+    result->rival_hurt = !w->logdirty && (w->spec.busy || w->rival_owns);
     result->qemu_logdirty_left = w->qemu_logdirty;
     result->cap_left = w->cap_percent != w->spec.cap_percent;
     result->nr_cap_changes = w->nr_cap_changes;

@@ -71,6 +71,7 @@ struct sim_result {
     uint64_t nr_writes, nr_cleans, nr_suspends, nr_cap_changes;
     unsigned nr_checkpoints;
     unsigned nr_orphans; /* workers that outlived their helper */
+    bool rival_hurt;     /* its log-dirty mode was switched off */
     bool logdirty_left, qemu_logdirty_left, cap_left, flags_changed;
     bool compared;
     struct sim_diff diff;

@@ -27,6 +27,11 @@
  *                         grows by 64 pfns (HVM)
  *   shadow=0              log-dirty is not to be had (PV without shadow)
  *   busy=1                log-dirty is on already, by somebody else
+ *   rival=off|cycle|clean|end  rivalat=N
+ *                         another program switches log-dirty off, off and on,
+ *                         or takes its bits, once the guest has written 100
+ *                         pages after the Nth CLEAN (1); end: switches it off
+ *                         when the guest suspends
  *   xsave=N               bytes of extended state a vCPU (PV); 0: none
  *   sched=credit|credit2  cap=N
  *   lose=N                a flaw on purpose: the Nth dirty bit is lost
@@ -58,6 +63,14 @@ enum sim_content {
 
 enum sim_pattern { SIM_UNIFORM, SIM_SEQ, SIM_HOT };
 
+enum sim_rival {
+    SIM_NO_RIVAL,
+    SIM_RIVAL_OFF,
+    SIM_RIVAL_CYCLE,
+    SIM_RIVAL_CLEAN,
+    SIM_RIVAL_END,
+};
+
 struct sim_spec {
     enum sim_kind kind;
     uint64_t nr_pages; /* populated at the start */
@@ -83,6 +96,8 @@ struct sim_spec {
     uint32_t grow_at;
     bool no_shadow;
     bool busy;
+    enum sim_rival rival;
+    uint32_t rival_at;
     uint32_t xsave_bytes;
     bool credit1;
     uint32_t cap_percent;

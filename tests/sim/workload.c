@@ -9,7 +9,8 @@
 #define CALL_NS      1000000ULL
 #define MAX_CATCH_UP 200000 /* pages; a guest that fast is throttled */
 #define PER_PAGE     512U
-#define BALLOON_RUN  64U /* pages one way */
+#define RIVAL_DELAY  100U /* pages written */
+#define BALLOON_RUN  64U  /* pages one way */
 
 static uint64_t *rng(struct sim_world *w)
 {
@@ -212,6 +213,25 @@ static uint64_t elapsed_ns(struct sim_world *w)
     return ns < NS_PER_S ? ns : NS_PER_S;
 }
 
+/* Another program on the same guest, which knows nothing of a save. */
+static void act_as_rival(struct sim_world *w)
+{
+    w->work.rival_acts_at = 0;
+    if (w->spec.rival == SIM_RIVAL_CLEAN) {
+        sim_dirty_read(w, w->max_nr_pfns, NULL, true);
+        w->rival_owns = true; /* or so it believes */
+        return;
+    }
+    sim_dirty_switch(w, w->spec.rival == SIM_RIVAL_CYCLE);
+    w->rival_owns = w->spec.rival == SIM_RIVAL_CYCLE;
+}
+
+static void run_rival(struct sim_world *w)
+{
+    if (w->work.rival_acts_at && w->work.nr_writes >= w->work.rival_acts_at)
+        act_as_rival(w);
+}
+
 void sim_workload_run(struct sim_world *w)
 {
     struct sim_workload *work = &w->work;
@@ -224,6 +244,7 @@ void sim_workload_run(struct sim_world *w)
     work->owed_tables += ns * w->spec.tables_rate;
     while (done++ < MAX_CATCH_UP && owes(&work->owed_writes))
         write_page(w, sim_nth_pfn(&w->spec, pick_page(w)));
+    run_rival(w);
     while (done++ < MAX_CATCH_UP && owes(&work->owed_balloon))
         balloon(w);
     while (done++ < MAX_CATCH_UP && owes(&work->owed_tables))
@@ -243,6 +264,8 @@ void sim_workload_suspend(struct sim_world *w)
     }
     if (w->spec.kind == SIM_PV)
         sim_pv_suspend(w);
+    if (w->spec.rival == SIM_RIVAL_END)
+        act_as_rival(w);
     w->shutdown = true;
     w->shutdown_reason = 2; /* SHUTDOWN_suspend */
 }
@@ -301,6 +324,9 @@ void sim_workload_at_clean(struct sim_world *w)
     w->nr_cleans++;
     if (w->shutdown)
         return;
+    if (w->spec.rival && w->spec.rival != SIM_RIVAL_END &&
+        w->nr_cleans == w->spec.rival_at)
+        w->work.rival_acts_at = w->work.nr_writes + RIVAL_DELAY;
     if (w->spec.kind == SIM_PV && w->nr_cleans == w->spec.move_at)
         move_leaf(w);
     if (w->spec.kind == SIM_HVM && w->nr_cleans == w->spec.grow_at)

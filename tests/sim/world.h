@@ -102,6 +102,7 @@ struct sim_workload {
     uint64_t owed_writes, owed_balloon, owed_tables; /* rate x ns */
     uint64_t nr_writes, nr_balloon_out, nr_balloon_in, nr_tables;
     uint64_t nr_clock_calls;
+    uint64_t rival_acts_at;          /* nr_writes; 0: not to come, or over */
     uint32_t silent[SIM_MAX_SILENT]; /* pfns */
     uint32_t nr_silent;
 };
@@ -137,6 +138,7 @@ struct sim_world {
 
     /* log-dirty */
     bool logdirty;
+    bool rival_owns; /* another program has switched it on */
     uint64_t nr_dirty, nr_dirty_marks, nr_cleans;
     uint64_t lost_pfn; /* of spec.lose_nth; 0: none yet */
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "guest/guest.h"
 #include "hv/domain.h"
 #include "hv/lock.h"
 #include "hv/logdirty.h"
@@ -39,6 +40,7 @@ static struct {
     bool no_shadow;
     bool log_dirty, open;
     unsigned nr_buffers, nr_on, nr_counts;
+    unsigned off_at_count; /* 0: never */
 } xen;
 
 static int call(enum call which, struct xcx_err *err)
@@ -92,9 +94,11 @@ int xcx_logdirty_on(const struct xcx_hv *hv, enum xcx_logdirty_on *ret_answer,
     (void)hv;
     if (call(CALL_ON, err))
         return -1;
-    *ret_answer = xen.no_shadow ? XCX_LOGDIRTY_UNSUPPORTED : XCX_LOGDIRTY_ON;
+    *ret_answer = xen.no_shadow   ? XCX_LOGDIRTY_UNSUPPORTED
+                  : xen.log_dirty ? XCX_LOGDIRTY_IN_USE
+                                  : XCX_LOGDIRTY_ON;
+    xen.nr_on += !xen.log_dirty;
     xen.log_dirty = !xen.no_shadow;
-    xen.nr_on++;
     return 0;
 }
 
@@ -133,11 +137,62 @@ int xcx_logdirty_clean(struct xcx_logdirty *log, bool final,
     return call(CALL_CLEAN, err);
 }
 
+int xcx_logdirty_peek(struct xcx_logdirty *log, uint64_t *ret_nr_dirty,
+                      struct xcx_err *err)
+{
+    (void)log;
+    (void)err;
+    *ret_nr_dirty = 0;
+    return 0;
+}
+
+struct xcx_bitmap *xcx_logdirty_bitmap(struct xcx_logdirty *log)
+{
+    static struct xcx_bitmap none;
+
+    (void)log;
+    return &none;
+}
+
+int xcx_guest_new(const struct xcx_hv *hv, const struct xcx_domain_info *info,
+                  struct xcx_guest **ret_guest, struct xcx_err *err)
+{
+    (void)hv;
+    (void)info;
+    (void)ret_guest;
+    return xcx_err_set(err, XCX_ERR_GUEST, 0, "a kind that cannot be saved");
+}
+
+/* No page of that guest can be marked. */
+int xcx_marker_new(const struct xcx_hv *hv, bool hvm,
+                   struct xcx_marker **ret_marker, struct xcx_err *err)
+{
+    (void)hv;
+    (void)hvm;
+    (void)ret_marker;
+    return xcx_err_set(err, XCX_ERR_RESOURCE, 0, "no marker");
+}
+
+void xcx_marker_free(struct xcx_marker *marker)
+{
+    assert_null(marker);
+}
+
+int xcx_marker_mark(struct xcx_marker *marker, const struct xcx_mark_page *page,
+                    struct xcx_err *err)
+{
+    (void)marker;
+    (void)page;
+    return xcx_err_set(err, XCX_ERR_BUG, 0, "marked without a marker");
+}
+
 int xcx_logdirty_count(const struct xcx_hv *hv, uint64_t *ret_nr_dirty,
                        struct xcx_err *err)
 {
     (void)hv;
     *ret_nr_dirty = 100 * ++xen.nr_counts;
+    if (xen.nr_counts == xen.off_at_count)
+        xen.log_dirty = false;
     return call(CALL_COUNT, err);
 }
 
@@ -253,6 +308,21 @@ static void test_every_failure_is_undone(void **state)
     }
 }
 
+/* As when another program has switched log-dirty off for a while. */
+static void test_record_that_was_switched_off(void **state)
+{
+    const struct xcx_probe_params params = params_of(20 * MS);
+    struct xcx_err err = XCX_ERR_INIT;
+    struct xcx_probe probe;
+
+    (void)state;
+    xen.off_at_count = 2;
+    assert_int_equal(xcx_probe(&params, &probe, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_GUEST);
+    assert_non_null(strstr(err.msg, "another program has switched off"));
+    assert_nothing_left();
+}
+
 static void test_refused_while_another_has_the_lock(void **state)
 {
     const struct xcx_probe_params params = params_of(20 * MS);
@@ -299,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup(test_samples_at_doubling_times, set_up),
         cmocka_unit_test_setup(test_without_log_dirty, set_up),
         cmocka_unit_test_setup(test_every_failure_is_undone, set_up),
+        cmocka_unit_test_setup(test_record_that_was_switched_off, set_up),
         cmocka_unit_test_setup(test_refused_while_another_has_the_lock, set_up),
         cmocka_unit_test_setup(test_cancel, set_up),
     };

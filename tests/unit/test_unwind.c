@@ -56,6 +56,11 @@ int xcx_logdirty_off(const struct xcx_hv *hv, struct xcx_err *err)
     return 0;
 }
 
+bool xcx_canary_may_switch_off(struct xcx_canary *canary)
+{
+    return !canary->is_lost;
+}
+
 int xcx_sched_cap_get(const struct xcx_hv *hv, uint32_t *ret_cap,
                       struct xcx_err *err)
 {
@@ -135,8 +140,7 @@ static void do_all(void)
     bool unsupported = true;
 
     assert_int_equal(xcx_unwind_do_qemu_log_dirty(&unwind, &err), 0);
-    assert_int_equal(xcx_unwind_do_log_dirty(&unwind, true, &unsupported, &err),
-                     0);
+    assert_int_equal(xcx_unwind_do_log_dirty(&unwind, &unsupported, &err), 0);
     assert_false(unsupported);
     assert_int_equal(xcx_unwind_do_throttle(&unwind, 60, 2, &err), 0);
     assert_int_equal(xen.cap, 120);
@@ -217,26 +221,34 @@ static void test_somebody_elses_log_dirty(void **state)
 
     (void)state;
     xen.log_dirty = true;
-    assert_int_equal(
-        xcx_unwind_do_log_dirty(&unwind, false, &unsupported, &err), -1);
+    assert_int_equal(xcx_unwind_do_log_dirty(&unwind, &unsupported, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_GUEST);
     assert_non_null(strstr(err.msg, "in use by another program"));
     xcx_unwind_all(&unwind, &err);
     assert_true(xen.log_dirty); /* not ours: not touched */
 
-    /* A dead one's of ours may be taken; so may the device model's. */
+    /* A dead one's of ours may be taken. */
     err = XCX_ERR_INIT;
     assert_int_equal(set_up(state), 0);
     unwind.lock.leftover = true;
     xen.log_dirty = true;
-    assert_int_equal(
-        xcx_unwind_do_log_dirty(&unwind, false, &unsupported, &err), 0);
+    assert_int_equal(xcx_unwind_do_log_dirty(&unwind, &unsupported, &err), 0);
     unwind.lock.leftover = false;
-    xcx_unwind_all(&unwind, NULL);
+}
+
+/* Taken over by another program while we used it: it is not ours to undo. */
+static void test_log_dirty_that_another_uses_now_stays_on(void **state)
+{
+    struct xcx_canary canary = {.is_lost = true};
+    struct xcx_err err = XCX_ERR_INIT;
+    bool unsupported;
+
+    assert_int_equal(xcx_unwind_do_log_dirty(&unwind, &unsupported, &err), 0);
+    unwind.canary = &canary;
+    xcx_unwind_all(&unwind, &err);
+    assert_true(xen.log_dirty);
     assert_int_equal(set_up(state), 0);
-    xen.log_dirty = true;
-    assert_int_equal(xcx_unwind_do_log_dirty(&unwind, true, &unsupported, &err),
-                     0);
+    assert_false(unwind.lock.leftover);
 }
 
 static void test_unsupported(void **state)
@@ -246,8 +258,7 @@ static void test_unsupported(void **state)
 
     (void)state;
     xen.no_shadow = true;
-    assert_int_equal(
-        xcx_unwind_do_log_dirty(&unwind, false, &unsupported, &err), 0);
+    assert_int_equal(xcx_unwind_do_log_dirty(&unwind, &unsupported, &err), 0);
     assert_true(unsupported);
     assert_false(unwind.log_dirty);
 }
@@ -344,6 +355,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_somebody_elses_log_dirty, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_log_dirty_that_another_uses_now_stays_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unsupported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cap_is_never_raised, set_up,
                                         tear_down),
