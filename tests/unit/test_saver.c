@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,6 +45,11 @@ static void write_process(int pid, int parent, int uid, const char *words)
     fprintf(file, "Name:\tx\nPid:\t%d\nPPid:\t%d\nUid:\t%d\t0\t0\t0\n", pid,
             parent, uid);
     fclose(file);
+    snprintf(path, sizeof(path), "%s/%d/fd", scratch_dir, pid);
+    mkdir(path, 0755);
+    snprintf(path, sizeof(path), "%s/%d/fd/5", scratch_dir, pid);
+    unlink(path);
+    assert_int_equal(symlink("/dev/xen/privcmd", path), 0);
 }
 
 static void clear(void)
@@ -110,6 +116,33 @@ static void test_a_users_process_does_not_count(void **state)
     assert_int_equal(find(7, &saver), 4712);
 }
 
+/* Any words may stand in a command line. */
+static void test_without_a_handle_on_the_hypervisor(void **state)
+{
+    static const struct {
+        const char *target;
+        bool counts;
+    } cases[] = {
+        {"/dev/null", false},
+        {"/dev/xen/privcmd.c", false},
+        {"/proc/xen/privcmd", true},
+        {"/dev/xen/hypercall", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NR(cases); i++) {
+        struct saver saver;
+        char path[128];
+
+        clear();
+        write_process(4711, 1, 0, HELPER " --save-domain 10 11 7 3 136 0");
+        snprintf(path, sizeof(path), "%s/4711/fd/5", scratch_dir);
+        unlink(path);
+        assert_int_equal(symlink(cases[i].target, path), 0);
+        assert_int_equal(find(7, &saver), cases[i].counts ? 4711 : 0);
+    }
+}
+
 static void test_neither_the_caller_nor_its_wrappers_count(void **state)
 {
     struct saver saver;
@@ -172,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_which_arguments_save_domain_7),
         cmocka_unit_test(test_a_users_process_does_not_count),
+        cmocka_unit_test(test_without_a_handle_on_the_hypervisor),
         cmocka_unit_test(test_neither_the_caller_nor_its_wrappers_count),
         cmocka_unit_test(test_a_process_that_ends_meanwhile),
         cmocka_unit_test(test_the_refusal_names_the_process),

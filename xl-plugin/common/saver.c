@@ -123,6 +123,44 @@ static bool is_trusted(const char *proc_dir, pid_t pid)
     return uid == 0 || uid == (long)getuid();
 }
 
+static bool is_hypervisor(const char *target)
+{
+    static const char *const devices[] = {"/xen/privcmd", "/xen/hypercall"};
+
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        const char *at = strstr(target, devices[i]);
+
+        if (at && at[strlen(devices[i])] == '\0')
+            return true;
+    }
+    return false;
+}
+
+/* A helper has one from its start to its end; the names are libxencall's. */
+static bool has_hypervisor(const char *proc_dir, pid_t pid)
+{
+    char path[PATH_BYTES], target[PATH_BYTES];
+    struct dirent *entry;
+    bool has = false;
+    DIR *folder;
+
+    if (snprintf(path, sizeof(path), "%s/%d/fd", proc_dir, (int)pid) >=
+        (int)sizeof(path))
+        return false;
+    folder = opendir(path);
+    if (!folder)
+        return false;
+    while (!has && (entry = readdir(folder))) {
+        ssize_t n = readlinkat(dirfd(folder), entry->d_name, target,
+                               sizeof(target) - 1);
+
+        target[n > 0 ? n : 0] = '\0';
+        has = is_hypervisor(target);
+    }
+    closedir(folder);
+    return has;
+}
+
 /* Fills in this process and those above it; how many. */
 static unsigned list_ancestors(const char *proc_dir,
                                pid_t ret_pids[MAX_ANCESTORS])
@@ -184,7 +222,7 @@ int saver_find(const char *proc_dir, uint32_t domid, struct saver *ret_saver,
         nr_bytes =
             read_file(proc_dir, pid, "cmdline", cmdline, sizeof(cmdline));
         if (saves_domain(cmdline, nr_bytes, domid, found.name) &&
-            is_trusted(proc_dir, pid))
+            is_trusted(proc_dir, pid) && has_hypervisor(proc_dir, pid))
             found.pid = pid;
     }
     closedir(folder);

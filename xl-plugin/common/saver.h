@@ -12,9 +12,10 @@
  * starts after the look is not found: who copies memory must also watch its
  * log-dirty bits (xcext.h).
  *
- * Only processes whose real user is root or the caller's own count: otherwise
- * any user of the host could keep a domain from being saved. The caller itself
- * and the processes above it (a wrapper script, strace) do not count.
+ * Only processes that have a handle on the hypervisor open and whose real user
+ * is root or the caller's own count: otherwise any user of the host could keep
+ * a domain from being saved. The caller itself and the processes above it (a
+ * wrapper script, strace) do not count.
  */
 #ifndef COMMON_SAVER_H
 #define COMMON_SAVER_H
