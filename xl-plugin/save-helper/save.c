@@ -15,6 +15,7 @@
 #include "common/cancel.h"
 #include "common/qemu_disks.h"
 #include "common/record.h"
+#include "common/saver.h"
 
 #define NS_PER_MS          UINT64_C(1000000)
 #define NS_PER_S           UINT64_C(1000000000)
@@ -130,6 +131,9 @@ static int on_suspend(void *opaque, struct xcx_err *err)
     struct session *session = opaque;
     uint64_t start_ns = now_ns(), live_ns;
 
+    /* One that has begun since may have the guest suspended for itself. */
+    if (saver_refuse(SAVER_PROC, session->arguments->domid, err))
+        return -1;
     if (qemu_disks_flush_live(&session->disks, err) < 0)
         return -1;
     live_ns = now_ns() - start_ns;
@@ -205,6 +209,7 @@ static int save(struct session *session, struct xcx_save_stats *ret_stats,
     if (parent_move_pipes(session->parent, err) == 0 &&
         parent_take_fds(session->arguments->io_fd, session->arguments->back_fd,
                         err) == 0 &&
+        saver_refuse(SAVER_PROC, session->arguments->domid, err) == 0 &&
         cancel_init(&cancel, session->parent->in_fd, "libxl is gone", err) ==
             0 &&
         open_disks(session, err) == 0)
