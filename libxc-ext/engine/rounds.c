@@ -427,18 +427,53 @@ static int live_round(struct xcx_rounds *rounds, struct xcx_err *err)
     return end_round(rounds, err);
 }
 
-static int throttle(struct xcx_rounds *rounds, struct xcx_err *err)
+static int pass_on(struct xcx_err *err, const struct xcx_err *why)
+{
+    if (err && !xcx_err_is_set(err))
+        *err = *why;
+    return -1;
+}
+
+/*
+ * *ret_again: another live round is due. Otherwise the guest could not be
+ * throttled, and the decision is another one.
+ */
+static int throttle(struct xcx_rounds *rounds, bool *ret_again,
+                    struct xcx_err *err)
 {
     unsigned percent = rounds->decision.cap_percent;
+    struct xcx_err why = XCX_ERR_INIT;
 
-    rounds->stats->throttle_percent_min = percent;
-    return xcx_unwind_do_throttle(rounds->unwind, percent, rounds->nr_vcpus,
-                                  err);
+    *ret_again = true;
+    if (xcx_unwind_do_throttle(rounds->unwind, percent, rounds->nr_vcpus,
+                               &why) == 0) {
+        rounds->stats->throttle_percent_min = percent;
+        return 0;
+    }
+    /* As hv/sched.h says, of a scheduler that has no caps. */
+    if (why.kind != XCX_ERR_GUEST || rounds->unwind->throttled)
+        return pass_on(err, &why);
+    xcx_policy_set_no_caps(&rounds->policy, &rounds->decision);
+    *ret_again = false;
+    return 0;
+}
+
+static int refuse_ballooning(const struct xcx_rounds *rounds,
+                             struct xcx_err *err)
+{
+    return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                       "domain %u gives memory back and takes it again too "
+                       "fast to be followed: leave its memory target as it is "
+                       "while it is moved, or allow more downtime with "
+                       "on_slow",
+                       rounds->memory->guest->hv->domid);
 }
 
 /*
  * What takes long is better done before the guest stands. *ret_again: another
- * live round is due, since memory is to be sent again.
+ * live round is due, since memory is to be sent again. A guest that balloons
+ * all the time is suspended after some of them, if its limits allow that: then
+ * nothing comes or goes any more, and all that is in doubt is sent.
  */
 static int prepare_stop(struct xcx_rounds *rounds, bool *ret_again,
                         struct xcx_err *err)
@@ -448,12 +483,11 @@ static int prepare_stop(struct xcx_rounds *rounds, bool *ret_again,
     if (xcx_memory_follow_balloon(memory, XCX_FOLLOW_LAST, err))
         return -1;
     *ret_again = memory->sends_again && !rounds->cut;
-    if (*ret_again && rounds->nr_again++ == MAX_AGAIN)
-        return xcx_err_set(err, XCX_ERR_GUEST, 0,
-                           "domain %u gives memory back and takes it again "
-                           "too fast to be followed: leave its memory target "
-                           "as it is while it is moved",
-                           memory->guest->hv->domid);
+    if (*ret_again && rounds->nr_again++ >= MAX_AGAIN) {
+        if (!xcx_policy_stops_anyway(&rounds->policy))
+            return refuse_ballooning(rounds, err);
+        *ret_again = false;
+    }
     rounds->stats->stop_reason = rounds->decision.reason;
     rounds->stats->predicted_blackout_ns =
         rounds->decision.predicted_blackout_ns;
@@ -467,6 +501,7 @@ int xcx_rounds_live(struct xcx_rounds *rounds, struct xcx_err *err)
     if (round_zero(rounds, err))
         return -1;
     for (;;) {
+        again = true;
         switch (rounds->decision.action) {
         case XCX_POLICY_STOP_AND_COPY:
             if (prepare_stop(rounds, &again, err))
@@ -480,13 +515,13 @@ int xcx_rounds_live(struct xcx_rounds *rounds, struct xcx_err *err)
             return xcx_err_prefix(err, "domain %u",
                                   rounds->memory->guest->hv->domid);
         case XCX_POLICY_THROTTLE:
-            if (throttle(rounds, err))
+            if (throttle(rounds, &again, err))
                 return -1;
             break;
         case XCX_POLICY_CONTINUE:
             break;
         }
-        if (live_round(rounds, err))
+        if (again && live_round(rounds, err))
             return -1;
     }
 }

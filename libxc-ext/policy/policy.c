@@ -232,7 +232,7 @@ static bool no_longer_shrinks(struct xcx_policy *policy,
 
 /* ---- what to do --------------------------------------------------------- */
 
-static bool stops_anyway(const struct xcx_policy *policy)
+bool xcx_policy_stops_anyway(const struct xcx_policy *policy)
 {
     return policy->limits.downtime_target_ns == 0 ||
            policy->limits.on_slow == XCX_ON_SLOW_STOP ||
@@ -243,15 +243,16 @@ static void last_word(const struct xcx_policy *policy, const char *reason,
                       struct xcx_policy_decision *decision)
 {
     decision->reason = reason;
-    decision->action =
-        stops_anyway(policy) ? XCX_POLICY_STOP_AND_COPY : XCX_POLICY_ABORT;
+    decision->action = xcx_policy_stops_anyway(policy)
+                           ? XCX_POLICY_STOP_AND_COPY
+                           : XCX_POLICY_ABORT;
 }
 
 /* Slowing the guest helps only where its pages are what takes too long. */
 static bool may_throttle(const struct xcx_policy *policy, uint64_t fixed_ns)
 {
     return fixed_ns <= policy->limits.downtime_target_ns &&
-           policy->limits.downtime_target_ns != 0 &&
+           policy->limits.downtime_target_ns != 0 && !policy->no_caps &&
            (policy->limits.on_slow == XCX_ON_SLOW_THROTTLE ||
             policy->limits.on_slow == XCX_ON_SLOW_THROTTLE_THEN_STOP);
 }
@@ -276,6 +277,16 @@ static void slow(struct xcx_policy *policy,
     policy->reference_dirty = unsent(sample);
 }
 
+void xcx_policy_set_no_caps(struct xcx_policy *policy,
+                            struct xcx_policy_decision *decision)
+{
+    policy->no_caps = true;
+    last_word(policy,
+              "the dirty set no longer shrinks, and the guest's scheduler has "
+              "no caps to throttle it with",
+              decision);
+}
+
 static bool fits(const struct xcx_policy *policy, uint64_t fixed_ns,
                  uint64_t copy_ns)
 {
@@ -296,7 +307,7 @@ static bool hopeless(const struct xcx_policy *policy, uint64_t fixed_ns,
     if (policy->limits.downtime_target_ns == 0 ||
         fixed_ns <= policy->limits.downtime_target_ns)
         return false;
-    return stops_anyway(policy) ? copy_ns <= fixed_ns : true;
+    return xcx_policy_stops_anyway(policy) ? copy_ns <= fixed_ns : true;
 }
 
 static bool used_up(const struct xcx_policy_limits *limits,

@@ -150,6 +150,7 @@ struct xcx_policy {
     bool has_reference;
     unsigned nr_stalled;
     unsigned next_cap; /* index of the next lower cap */
+    bool no_caps;      /* the guest's scheduler has none */
     unsigned nr_extra; /* rounds since it fitted first */
 };
 
@@ -165,6 +166,16 @@ void xcx_policy_set_limits(struct xcx_policy *policy,
 void xcx_policy_step(struct xcx_policy *policy,
                      const struct xcx_policy_sample *sample,
                      struct xcx_policy_decision *ret_decision);
+
+/* Whether a guest that cannot be kept within its limits is suspended anyway. */
+bool xcx_policy_stops_anyway(const struct xcx_policy *policy);
+
+/*
+ * A THROTTLE was asked for, and the guest's scheduler has no caps: what is
+ * decided instead, now and from now on.
+ */
+void xcx_policy_set_no_caps(struct xcx_policy *policy,
+                            struct xcx_policy_decision *decision);
 
 /*
  * The error that an ABORT becomes, kind GUEST, with the forecast, the target

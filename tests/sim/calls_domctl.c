@@ -135,11 +135,12 @@ static long set_policy(struct sim_world *w, struct xen_domctl_cpu_policy *op)
 
 static long schedule(struct sim_world *w, struct xen_domctl_scheduler_op *op)
 {
-    uint32_t have =
-        w->spec.credit1 ? XEN_SCHEDULER_CREDIT : XEN_SCHEDULER_CREDIT2;
+    uint32_t have = w->spec.sched == SIM_CREDIT ? XEN_SCHEDULER_CREDIT
+                                                : XEN_SCHEDULER_CREDIT2;
     bool put = op->cmd == XEN_DOMCTL_SCHEDOP_putinfo;
 
-    if (op->sched_id != have || (!put && op->cmd != XEN_DOMCTL_SCHEDOP_getinfo))
+    if (w->spec.sched == SIM_NO_CAPS || op->sched_id != have ||
+        (!put && op->cmd != XEN_DOMCTL_SCHEDOP_getinfo))
         return -EINVAL;
     /* Both schedulers keep weight and cap alike. */
     if (put) {

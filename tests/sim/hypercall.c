@@ -207,7 +207,9 @@ static long do_sysctl(struct sim_world *w, struct xen_sysctl *op)
         return 0;
     case XEN_SYSCTL_sched_id:
         op->u.sched_id.sched_id =
-            w->spec.credit1 ? XEN_SCHEDULER_CREDIT : XEN_SCHEDULER_CREDIT2;
+            w->spec.sched == SIM_NO_CAPS  ? XEN_SCHEDULER_NULL
+            : w->spec.sched == SIM_CREDIT ? XEN_SCHEDULER_CREDIT
+                                          : XEN_SCHEDULER_CREDIT2;
         return 0;
     default:
         return -EOPNOTSUPP;

@@ -55,7 +55,7 @@ static const struct field fields[] = {
     {"rival", F_WORD, AT(rival), "none|off|cycle|clean|end|"},
     {"rivalat", F_U32, AT(rival_at), NULL},
     {"xsave", F_U32, AT(xsave_bytes), NULL},
-    {"sched", F_BOOL, AT(credit1), "credit2|credit|"},
+    {"sched", F_WORD, AT(sched), "credit2|credit|none|"},
     {"cap", F_U32, AT(cap_percent), NULL},
     {"lose", F_U64, AT(lose_nth), NULL},
 };

@@ -33,7 +33,7 @@
  *                         pages after the Nth CLEAN (1); end: switches it off
  *                         when the guest suspends
  *   xsave=N               bytes of extended state a vCPU (PV); 0: none
- *   sched=credit|credit2  cap=N
+ *   sched=credit2|credit|none  cap=N
  *   lose=N                a flaw on purpose: the Nth dirty bit is lost
  */
 #ifndef SIM_SPEC_H
@@ -62,6 +62,8 @@ enum sim_content {
 };
 
 enum sim_pattern { SIM_UNIFORM, SIM_SEQ, SIM_HOT };
+
+enum sim_sched { SIM_CREDIT2, SIM_CREDIT, SIM_NO_CAPS };
 
 enum sim_rival {
     SIM_NO_RIVAL,
@@ -99,7 +101,7 @@ struct sim_spec {
     enum sim_rival rival;
     uint32_t rival_at;
     uint32_t xsave_bytes;
-    bool credit1;
+    enum sim_sched sched;
     uint32_t cap_percent;
     uint64_t lose_nth; /* 0: none */
 };

@@ -333,6 +333,37 @@ static void other_limits_count_from_then_on(void **state)
                      XCX_POLICY_ABORT);
 }
 
+/* Asked to throttle, where the scheduler cannot. */
+static void without_caps_the_last_word_comes_at_once(void **state)
+{
+    static const struct {
+        enum xcx_on_slow on_slow;
+        enum xcx_policy_action action;
+    } cases[] = {
+        {XCX_ON_SLOW_THROTTLE, XCX_POLICY_ABORT},
+        {XCX_ON_SLOW_THROTTLE_THEN_STOP, XCX_POLICY_STOP_AND_COPY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct xcx_policy_limits limits = limits_of(cases[i].on_slow);
+        const uint64_t dirty[] = {800000, 800000, 800000};
+        struct xcx_policy_decision decision;
+        struct xcx_policy policy;
+
+        xcx_policy_init(&policy, &limits);
+        run(&policy, dirty, 3, &decision);
+        assert_int_equal(decision.action, XCX_POLICY_THROTTLE);
+        xcx_policy_set_no_caps(&policy, &decision);
+        assert_int_equal(decision.action, cases[i].action);
+        assert_non_null(strstr(decision.reason, "has no caps"));
+        /* And it does not ask again. */
+        for (unsigned k = 4; k < 7; k++)
+            assert_int_not_equal(step(&policy, round_of(k, 800000)).action,
+                                 XCX_POLICY_THROTTLE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +380,7 @@ int main(void)
         cmocka_unit_test(costs_above_the_target_are_hopeless),
         cmocka_unit_test(other_limits_count_from_then_on),
         cmocka_unit_test(target_0_stops_when_rounds_stop_paying),
+        cmocka_unit_test(without_caps_the_last_word_comes_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
