@@ -43,12 +43,12 @@ static void log_params(const struct xcx_save_params *params,
 
     snprintf(line, sizeof(line),
              "domid %u live %d verify %d workers %u qemu %d cloexec %d "
-             "nonblock %d back %d",
+             "nonblock %d back %d on_slow %d",
              params->domid, params->live, params->verify, params->nr_workers,
              ops->switch_qemu_logdirty != NULL,
              fcntl(params->out_fd, F_GETFD) == FD_CLOEXEC,
              (fcntl(params->out_fd, F_GETFL) & O_NONBLOCK) != 0,
-             fcntl(params->out_fd + 1, F_GETFD) >= 0);
+             fcntl(params->out_fd + 1, F_GETFD) >= 0, params->limits.on_slow);
     ops->log(ops->opaque, XCX_LOG_DEBUG, line);
     ops->log(ops->opaque, XCX_LOG_INFO, "info");
     ops->log(ops->opaque, XCX_LOG_WARN, "warn");

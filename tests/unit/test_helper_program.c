@@ -102,7 +102,7 @@ static void a_save_runs_through(void **state)
     fake_libxl_start(&libxl, SAVE, "ok");
     expect_log(&libxl, 1,
                "domid 7 live 1 verify 1 workers 0 qemu 1 cloexec 1 "
-               "nonblock 0 back 0");
+               "nonblock 0 back 0 on_slow 3");
     expect_log(&libxl, 3, "info");
     expect_log(&libxl, 7, "warn");
     fake_libxl_hear(&libxl, &heard);

@@ -366,15 +366,25 @@ int config_set(struct config *config, const char *key, const char *value,
 
 int config_load(struct config *ret_config, struct xcx_err *err)
 {
-    const char *path = getenv("XL_MIGRATE_CONF");
     struct config config;
 
     config_default(&config);
+    if (config_load_over(&config, err))
+        return -1;
+    *ret_config = config;
+    return 0;
+}
+
+int config_load_over(struct config *defaults, struct xcx_err *err)
+{
+    const char *path = getenv("XL_MIGRATE_CONF");
+    struct config config = *defaults;
+
     if (load_file(&config, path ? path : CONFIG_DEFAULT_PATH, path != NULL,
                   err) < 0)
         return -1;
     if (load_environment(&config, err) < 0)
         return -1;
-    *ret_config = config;
+    *defaults = config;
     return 0;
 }

@@ -84,6 +84,9 @@ void config_default(struct config *ret_config);
  */
 int config_load(struct config *ret_config, struct xcx_err *err);
 
+/* The same, where a program has other defaults, given in *defaults. */
+int config_load_over(struct config *defaults, struct xcx_err *err);
+
 /* The policy's part of it. */
 void config_limits(const struct config *config,
                    struct xcx_policy_limits *ret_limits);

@@ -31,19 +31,23 @@ static int open_standard_fds(void)
 }
 
 /*
+ * By default a save ends where that of Xen's own helper does, with the guest
+ * at the target, however busy the guest is.
+ *
  * A restore needs few settings, so a wrong file does not keep a guest from
  * arriving: the defaults serve. A save is refused.
  */
 static int settings(const struct arguments *arguments, struct config *config,
                     struct parent *parent, struct xcx_err *err)
 {
-    if (config_load(config, err) == 0)
+    config_default(config);
+    config->on_slow = XCX_ON_SLOW_THROTTLE_THEN_STOP;
+    if (config_load_over(config, err) == 0)
         return 0;
     if (!arguments->restore)
         return -1;
     parent_log(parent, MESSAGE_LEVEL_WARN, MESSAGE_NO_ERRNO, err->msg);
     *err = XCX_ERR_INIT;
-    config_default(config);
     return 0;
 }
 
