@@ -28,7 +28,10 @@ struct xcx_limits {
 /* Asks the caller, if he wants to be asked; into now. */
 void xcx_limits_ask(struct xcx_limits *limits);
 
-/* Pages at most in a batch, so that the bandwidth limit is kept evenly. */
+/*
+ * Pages after which a batch is full, so that the bandwidth limit is kept
+ * evenly. The first sending of memory goes on to the end of a superpage.
+ */
 unsigned xcx_limits_max_batch(const struct xcx_limits *limits);
 
 /* A full bucket for what is now the bandwidth limit. */

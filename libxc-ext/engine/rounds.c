@@ -14,7 +14,9 @@
 #define PROGRESS_INTERVAL_NS (200 * XCX_NS_PER_MS)
 
 /* Rounds at most because ballooning made all that was sent doubtful. */
-#define MAX_AGAIN 8
+#define MAX_AGAIN      8
+
+#define SUPERPAGE_PFNS 512
 
 /* ---- batches ------------------------------------------------------------ */
 
@@ -198,9 +200,25 @@ enum pass {
     PASS_ALL,
 };
 
+/*
+ * The receiver makes a superpage of a range that comes in one record: so while
+ * all of memory is sent, a batch that the bandwidth limit calls full goes on
+ * to the end of its range.
+ */
+static bool is_full(const struct xcx_rounds *rounds, uint64_t next_pfn)
+{
+    if (!rounds->nr_batch || rounds->nr_batch < rounds->max_batch)
+        return false;
+    return rounds->nr_rounds > 1 || rounds->nr_batch == XCX_PAGE_BATCH_MAX ||
+           next_pfn / SUPERPAGE_PFNS !=
+               rounds->batch[rounds->nr_batch - 1] / SUPERPAGE_PFNS;
+}
+
 static int take_pfn(struct xcx_rounds *rounds, uint64_t pfn,
                     struct xcx_err *err)
 {
+    if (is_full(rounds, pfn) && (flush(rounds, err) || peek(rounds, err)))
+        return -1;
     xcx_bitmap_clear(&rounds->memory->todo, pfn);
     if (is_written_again(rounds, pfn)) {
         rounds->nr_skipped++;
@@ -208,9 +226,7 @@ static int take_pfn(struct xcx_rounds *rounds, uint64_t pfn,
         return 0;
     }
     rounds->batch[rounds->nr_batch++] = pfn;
-    if (rounds->nr_batch < rounds->max_batch)
-        return 0;
-    return flush(rounds, err) || peek(rounds, err) ? -1 : 0;
+    return 0;
 }
 
 /* What of todo lies from first to end - 1; ends early if the round is cut. */
