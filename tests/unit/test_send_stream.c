@@ -172,6 +172,12 @@ int __wrap_xcx_save(const struct xcx_save_params *params,
     return ops->suspend(ops->opaque, err);
 }
 
+static int before_suspend(void *opaque, struct xcx_err *err)
+{
+    assert_ptr_equal(opaque, &calls);
+    return call("note", err);
+}
+
 /* ---- tests --------------------------------------------------------------- */
 
 static const struct {
@@ -181,23 +187,25 @@ static const struct {
     const char *line;
     bool times_qemu; /* model_ns is set */
 } cases[] = {
-    {DOMAIN_PVH, 1, NULL, "check prepare start flush-live suspend settle end",
-     true},
-    {DOMAIN_PV, 1, NULL, "check prepare start flush-live suspend settle end",
-     true},
-    {DOMAIN_PV, 0, NULL, "check prepare start flush-live suspend settle end",
-     false},
+    {DOMAIN_PVH, 1, NULL,
+     "check prepare start flush-live note suspend settle end", true},
+    {DOMAIN_PV, 1, NULL,
+     "check prepare start flush-live note suspend settle end", true},
+    {DOMAIN_PV, 0, NULL,
+     "check prepare start flush-live note suspend settle end", false},
     {DOMAIN_HVM, 0, NULL,
-     "check prepare start flush-live suspend drain model end", true},
+     "check prepare start flush-live note suspend drain model end", true},
     /* Before the first byte. */
     {DOMAIN_PVH, 1, "check", "check", false},
     /* The guest still runs. */
     {DOMAIN_PVH, 1, "flush-live", "check prepare start flush-live", false},
+    /* Not asked before that is on disk. */
+    {DOMAIN_PVH, 1, "note", "check prepare start flush-live note", false},
     /* Without an end the target never starts its QEMU. */
-    {DOMAIN_PVH, 1, "settle", "check prepare start flush-live suspend settle",
-     false},
-    {DOMAIN_HVM, 1, "drain", "check prepare start flush-live suspend drain",
-     false},
+    {DOMAIN_PVH, 1, "settle",
+     "check prepare start flush-live note suspend settle", false},
+    {DOMAIN_HVM, 1, "drain",
+     "check prepare start flush-live note suspend drain", false},
 };
 
 static void test_the_order(void **state)
@@ -208,8 +216,12 @@ static void test_the_order(void **state)
         const struct xcx_save_params params = {.domid = 5, .out_fd = -1};
         const struct xcx_save_ops ops = {.opaque = NULL};
         struct host host = {.xs = NULL};
-        struct send_stream stream = {
-            .host = &host, .domain = &domain, .params = &params, .ops = &ops};
+        struct send_stream stream = {.host = &host,
+                                     .domain = &domain,
+                                     .params = &params,
+                                     .ops = &ops,
+                                     .before_suspend = before_suspend,
+                                     .opaque = &calls};
         struct xcx_err err = XCX_ERR_INIT;
         int rc;
 
