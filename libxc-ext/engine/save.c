@@ -183,6 +183,7 @@ static int open_stream(struct session *session, struct xcx_err *err)
     if (xcx_out_init(&session->out, session->params->out_fd, session->cancel,
                      err))
         return -1;
+    session->out.stall_ns = session->params->live_stall_ns;
     xcx_writer_init(&session->writer, sink);
     if (xcx_memory_init(&session->memory, session->guest, session->types,
                         err) ||
@@ -259,7 +260,10 @@ static int blackout(struct session *session, struct xcx_err *err)
 
     /* It freezes its writers at once; the rest would take ever longer. */
     xcx_unwind_undo_throttle(&session->unwind, err);
-    if (suspend(session, err) || xcx_rounds_final(&session->rounds, err))
+    if (suspend(session, err))
+        return -1;
+    session->out.stall_ns = session->params->blackout_stall_ns;
+    if (xcx_rounds_final(&session->rounds, err))
         return -1;
     if (session->params->verify && xcx_rounds_verify(&session->rounds, err))
         return -1;

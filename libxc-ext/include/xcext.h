@@ -274,6 +274,9 @@ struct xcx_save_params {
     bool pv_without_logdirty_pause; /* PV, no shadow paging: stop-and-copy */
     unsigned nr_workers; /* 0: the library chooses; or XCX_NO_WORKERS */
     struct xcx_policy_limits limits; /* to begin with */
+    /* Without a byte taken from out_fd, at most; 0: no limit. IO, ETIMEDOUT. */
+    uint64_t live_stall_ns;
+    uint64_t blackout_stall_ns; /* the same, once the guest is suspended */
     const char *lock_dir; /* for the one lock a domain; NULL: the default */
 };
 

@@ -34,7 +34,7 @@ static int timeout_ms(uint64_t deadline_ns)
     return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
-/* Until the fd has one of the events (or an error to tell), or a cancel. */
+/* Until the fd has one of the events or an error, or a cancel; 1: too late. */
 static int wait_for(int fd, short events, uint64_t deadline_ns,
                     struct xcx_cancel cancel, struct xcx_err *err)
 {
@@ -53,7 +53,7 @@ static int wait_for(int fd, short events, uint64_t deadline_ns,
         if (fds[1].revents)
             return 0;
         if (xcx_clock_ns() >= deadline_ns)
-            return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT, "waiting for data");
+            return 1;
     }
 }
 
@@ -183,16 +183,31 @@ static ssize_t write_some(const struct xcx_out *out, struct span *span)
     return written;
 }
 
+static int stalled(const struct xcx_out *out, struct xcx_err *err)
+{
+    return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT,
+                       "the receiver has taken no data for %u s",
+                       (unsigned)(out->stall_ns / XCX_NS_PER_S));
+}
+
+static uint64_t stall_deadline_ns(const struct xcx_out *out)
+{
+    return out->stall_ns ? xcx_clock_ns() + out->stall_ns : XCX_NO_DEADLINE;
+}
+
 static int write_all(struct xcx_out *out, struct span span, struct xcx_err *err)
 {
     ssize_t written;
+    int rc;
 
     advance(&span, 0);
     while (span.nr_iov) {
         uint64_t start_ns = xcx_clock_ns();
 
-        if (wait_for(out->fd, POLLOUT, XCX_NO_DEADLINE, out->cancel, err))
-            return xcx_err_prefix(err, "writing");
+        rc = wait_for(out->fd, POLLOUT, stall_deadline_ns(out), out->cancel,
+                      err);
+        if (rc)
+            return rc > 0 ? stalled(out, err) : xcx_err_prefix(err, "writing");
         out->waited_ns += xcx_clock_ns() - start_ns;
         written = write_some(out, &span);
         if (written >= 0)
@@ -262,8 +277,9 @@ int xcx_out_drain(struct xcx_out *out, unsigned left_bytes, struct xcx_err *err)
 {
     struct pollfd fds[2] = {{.fd = out->cancel.fd, .events = POLLIN},
                             {.fd = out->fd}};
+    uint64_t deadline_ns = stall_deadline_ns(out);
     struct timespec look = {.tv_nsec = 0};
-    int bytes;
+    int bytes, least_bytes = INT_MAX;
 
     while (is_pipe(out)) {
         /* In this order: a reader may read the last of it, and go. */
@@ -275,6 +291,11 @@ int xcx_out_drain(struct xcx_out *out, unsigned left_bytes, struct xcx_err *err)
             return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
         if (fds[1].revents)
             return xcx_err_set(err, XCX_ERR_IO, EPIPE, "writing");
+        if (bytes < least_bytes)
+            deadline_ns = stall_deadline_ns(out);
+        else if (xcx_clock_ns() >= deadline_ns)
+            return stalled(out, err);
+        least_bytes = bytes;
         look.tv_nsec = look.tv_nsec ? look.tv_nsec * 2 : FIRST_LOOK_NS;
         if (look.tv_nsec > LAST_LOOK_NS)
             look.tv_nsec = LAST_LOOK_NS;
@@ -302,7 +323,11 @@ int xcx_io_readv(int fd, struct iovec *iov, int nr_iov, uint64_t deadline_ns,
 
     advance(&span, 0);
     while (span.nr_iov) {
-        if (wait_for(fd, POLLIN, deadline_ns, cancel, err))
+        int rc = wait_for(fd, POLLIN, deadline_ns, cancel, err);
+
+        if (rc > 0)
+            xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT, "waiting for data");
+        if (rc)
             return xcx_err_prefix(err, "reading");
         got =
             readv(fd, span.iov, span.nr_iov < IOV_MAX ? span.nr_iov : IOV_MAX);

@@ -77,6 +77,7 @@ struct xcx_out {
     int own_fd; /* ours, or -1 */
     enum xcx_out_method method;
     struct xcx_cancel cancel;
+    uint64_t stall_ns;  /* without a byte taken, at most; 0: no limit */
     uint64_t waited_ns; /* time spent waiting for room, all in all */
     bool holds;         /* what fits into held waits there */
     size_t nr_held;
@@ -91,7 +92,8 @@ int xcx_out_init(struct xcx_out *out, int fd, struct xcx_cancel cancel,
 void xcx_out_done(struct xcx_out *out);
 
 /*
- * Writes all of it, blocking as long as it takes. Any number of iovecs; they
+ * Writes all of it, blocking as long as bytes are taken: IO with ETIMEDOUT if
+ * none is for stall_ns. Any number of iovecs; they
  * are used up: their values afterwards are unspecified. opaque is a struct
  * xcx_out, so that this fits a stream's sink.
  */

@@ -89,6 +89,14 @@ static bool on_cancelled(void *opaque)
     return ((struct settle_world *)opaque)->cancelled;
 }
 
+static bool on_hurried(void *opaque)
+{
+    const struct settle_world *world = opaque;
+
+    return world->hurried ||
+           (world->hurries_when_back && world->copy == HANDOVER_RUNNING);
+}
+
 static bool on_may_stop_late(void *opaque)
 {
     const struct settle_world *world = opaque;
@@ -116,10 +124,14 @@ static int peer_hear(struct peer *peer, uint64_t deadline_ns,
     (void)peer;
     (void)deadline_ns;
     *ret = (struct peer_message){.news = PEER_NOTHING};
-    if (deed.does != SILENT)
+    if (deed.does != SILENT && deed.does != LOGS)
         the_world->deeds++;
     if (deed.does == IS_SLOW)
         usleep(2000);
+    if (deed.does == SILENT || deed.does == LOGS)
+        usleep(500);
+    if (deed.does == LOGS)
+        ret->news = PEER_LOG;
     if (deed.does == ENDS)
         return xcx_err_set(err, XCX_ERR_IO, 0, "host2: gone");
     if (deed.does == NONSENSE)
@@ -185,6 +197,7 @@ int settle_world_run(struct settle_world *world, enum handover_event first,
         .may_go = on_may_go,
         .seen = on_seen,
         .cancelled = on_cancelled,
+        .hurried = on_hurried,
         .may_stop_late = world->is_recover ? NULL : on_may_stop_late};
     struct peer *peer = &world->peer;
     const struct settle_params params = {
@@ -196,6 +209,9 @@ int settle_world_run(struct settle_world *world, enum handover_event first,
         .reconnect_ns = world->reconnect_ns ? world->reconnect_ns : MS(1),
         .answer_ns = MS(1),
         .watched_ns = world->watched_ns ? world->watched_ns : MS(60000),
+        .blackout_ns = world->blackout_ns,
+        .withdrawn_ns = world->withdrawn_ns,
+        .hurry_ns = MS(20),
     };
 
     return settle(&params, ret, err);

@@ -13,9 +13,9 @@
 /*
  * One thing that the target does, in order; ENDS ends the connection, REPEATS
  * is a new process's, which knows of no reason, IS_SLOW is silent for longer
- * than answer_ns.
+ * than answer_ns; SILENT and LOGS stay so for ever.
  */
-enum does { SILENT, IS_SLOW, SAYS, REPEATS, SETTLES, ENDS, NONSENSE };
+enum does { SILENT, LOGS, IS_SLOW, SAYS, REPEATS, SETTLES, ENDS, NONSENSE };
 struct settle_deed {
     enum does does;
     enum handover_word word;
@@ -30,11 +30,14 @@ struct settle_world {
     int nr_connections; /* that can still be made */
     bool forgets;       /* knows nothing of the case when asked again */
     bool cancelled;
-    bool changed;          /* the guest, so that it may not go */
-    bool watched;          /* hear() fails once the target is gone */
-    bool is_recover;       /* which knows of no request to stop */
-    uint64_t watched_ns;   /* 0: a minute */
-    uint64_t reconnect_ns; /* 0: 1 ms */
+    bool changed;    /* the guest, so that it may not go */
+    bool watched;    /* hear() fails once the target is gone */
+    bool is_recover; /* which knows of no request to stop */
+    bool hurried;
+    bool hurries_when_back;             /* hurried as soon as it is resumed */
+    uint64_t watched_ns;                /* 0: a minute */
+    uint64_t blackout_ns, withdrawn_ns; /* 0: none of their own */
+    uint64_t reconnect_ns;              /* 0: 1 ms */
     const struct settle_deed *deeds;
     char said[128]; /* by the source */
     char told[PEER_TEXT_BYTES];

@@ -72,6 +72,7 @@ static void defaults_are_as_documented(void **state)
     assert_string_equal(config.journal_dir, "/var/lib/xl-migrate");
     assert_string_equal(config.hooks_dir, "/etc/xen/xl-migrate.d");
     assert_int_equal(config.suspend_timeout_s, 60);
+    assert_int_equal(config.blackout_timeout_s, 30);
     assert_int_equal(config.reconnect_timeout_s, 60);
     assert_int_equal(config.peer_timeout_s, 20);
     assert_int_equal(config.xenstore_keys.nr, 0);
@@ -174,6 +175,9 @@ static void what_is_wrong_is_named(void **state)
          "%s:1: stats_dir = \"here\": expected an absolute path, or nothing"},
         {"journal_dir = \"\"\n",
          "%s:1: journal_dir = \"\": expected an absolute path"},
+        {"blackout_timeout_s = 0\n",
+         "%s:1: blackout_timeout_s = \"0\": expected a whole number from 1 to "
+         "3600"},
         {"suspend_timeout_s = 0\n",
          "%s:1: suspend_timeout_s = \"0\": expected a whole number from 1 to "
          "3600"},
@@ -359,7 +363,7 @@ static void the_installed_file_says_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(nr_keys, 25);
+    assert_int_equal(nr_keys, 26);
     write_file(*state, text, strlen(text));
     memset(&config, 0, sizeof(config));
     config_load(&config, &err);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -169,6 +170,30 @@ static void a_cancel_ends_a_drain(void **state)
     close_ends(&ends);
 }
 
+/* As long as bytes are taken, however slowly, it goes on. */
+static void a_reader_that_takes_nothing_for_too_long_ends_it(void **state)
+{
+    static const uint8_t data[2 * XCX_OUT_PIPE_BYTES];
+    struct xcx_err err = XCX_ERR_INIT, drain_err = XCX_ERR_INIT;
+    struct ends ends;
+
+    (void)state;
+    for (int is_pipe = 0; is_pipe < 2; is_pipe++) {
+        err = XCX_ERR_INIT;
+        open_ends(&ends, is_pipe);
+        ends.writer.stall_ns = 50000000;
+        assert_int_equal(xcx_out_write(&ends.writer, data, sizeof(data), &err),
+                         -1);
+        assert_int_equal(err.kind, XCX_ERR_IO);
+        assert_int_equal(err.os_errno, ETIMEDOUT);
+        assert_non_null(strstr(err.msg, "the receiver has taken no data for"));
+        if (is_pipe)
+            assert_int_equal(xcx_out_drain(&ends.writer, 0, &drain_err), -1);
+        close_ends(&ends);
+    }
+    assert_int_equal(drain_err.os_errno, ETIMEDOUT);
+}
+
 static void what_is_no_pipe_counts_as_empty(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT;
@@ -196,6 +221,7 @@ int main(void)
         T(a_reader_may_go_once_it_has_it_all),
         T(a_reader_that_goes_too_soon_is_epipe),
         T(a_cancel_ends_a_drain),
+        T(a_reader_that_takes_nothing_for_too_long_ends_it),
         T(what_is_no_pipe_counts_as_empty),
     };
 

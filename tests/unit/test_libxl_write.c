@@ -245,6 +245,23 @@ static void test_a_cancel_while_there_is_no_room(void **state)
     close(cancel);
 }
 
+static void test_a_reader_that_takes_nothing(void **state)
+{
+    static const uint8_t bytes[2U << 20];
+    struct libxl_write out = {.cancel_fd = -1, .stall_ns = 50000000};
+    struct xcx_err err = XCX_ERR_INIT;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    out.fd = fds[1];
+    assert_int_equal(libxl_write_bytes(&out, bytes, sizeof(bytes), &err), -1);
+    assert_err(&err, XCX_ERR_IO, "the receiver has taken no data for");
+    assert_int_equal(err.os_errno, ETIMEDOUT);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void test_a_state_that_is_shorter_than_said(void **state)
 {
     struct libxl_write out = {.fd = memory(), .cancel_fd = -1};
@@ -289,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_any_length_is_read_back),
         cmocka_unit_test(test_a_reader_that_left),
         cmocka_unit_test(test_a_cancel_while_there_is_no_room),
+        cmocka_unit_test(test_a_reader_that_takes_nothing),
         cmocka_unit_test(test_a_state_that_is_shorter_than_said),
         cmocka_unit_test(test_what_does_not_fit),
     };

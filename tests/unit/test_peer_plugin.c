@@ -457,6 +457,46 @@ static void one_that_cannot_be_written_to_is_lost(void **state)
 }
 
 /* Its login may take longer than it may be silent for. */
+/* A passphrase that nobody types, a host that hangs. */
+static void what_is_opened_or_begun_can_be_cancelled(void **state)
+{
+    static const char *const hosts[] = {
+        "# host2\nexec sleep 1000",
+        "# host2\n" HELLO "exec sleep 1000",
+    };
+    const struct journal_case about = {.id = "0a"};
+    const struct peer_begin begin = {.about = &about, .source = "host1"};
+
+    (void)state;
+    for (int begins = 0; begins < 2; begins++) {
+        int cancel_fd = eventfd(!begins, EFD_CLOEXEC);
+        const struct peer_address address = {.host = hosts[begins],
+                                             .ssh = "",
+                                             .timeout_s = 60,
+                                             .cancel_fd = &cancel_fd};
+        uint64_t start_ns = deadline_now_ns();
+        struct xcx_err err = XCX_ERR_INIT;
+        struct peer *peer = NULL;
+        struct peer_message message;
+        bool absent;
+        int fd;
+
+        assert_int_equal(peer_plugin_open(&address, &peer, &absent, &err),
+                         begins ? 0 : -1);
+        eventfd_write(cancel_fd, 1);
+        if (begins) {
+            assert_int_equal(peer->ops->begin(peer, &begin, &fd, &err), -1);
+            /* Words are not cancelled by it. */
+            if (peer->ops->hear(peer, 0, &message, NULL))
+                fail_msg("words are lost");
+            peer_close(&peer);
+        }
+        assert_int_equal(err.kind, XCX_ERR_CANCELLED);
+        assert_true(deadline_now_ns() - start_ns < HOLD_NS);
+        close(cancel_fd);
+    }
+}
+
 static void who_is_tried_again_has_time_for_its_hello(void **state)
 {
     const struct peer_address address = {
@@ -509,6 +549,7 @@ int main(void)
         cmocka_unit_test(one_that_is_lost_is_not_written_to),
         cmocka_unit_test(one_that_cannot_be_written_to_is_lost),
         cmocka_unit_test(who_is_tried_again_has_time_for_its_hello),
+        cmocka_unit_test(what_is_opened_or_begun_can_be_cancelled),
         cmocka_unit_test(one_that_is_alive_may_take_its_time),
     };
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -33,6 +34,7 @@ static const char xl[] =
     "unpause) echo \"$*\" >>done; echo 'g1 7 128 1 -b----' >domain ;;\n"
     "destroy) echo \"$*\" >>done; rm domain ;;\n"
     "migrate-receive)\n"
+    "      ! [ -e silent ] || exec sleep 1000\n"
     "      echo 'xl migration receiver ready, send binary domain data.'\n"
     "      ! [ -e hangs ] || exec sleep 1000\n"
     "      cat >/dev/null; echo 'unexpected end' >&2; exit 1 ;;\n"
@@ -217,6 +219,34 @@ static void a_long_list_hides_no_copy(void **state)
     take("many", unused);
 }
 
+static void what_is_begun_can_be_cancelled(void **state)
+{
+    int cancel_fd = eventfd(0, EFD_CLOEXEC);
+    const struct peer_address address = {
+        .host = SHELL, .ssh = "", .cancel_fd = &cancel_fd};
+    const struct journal_case about = {.uuid = UUID, .name = "g1"};
+    const struct peer_begin begin = {.about = &about, .monitor = true};
+    struct peer *peer = NULL;
+    struct peer_message message;
+    struct xcx_err err = XCX_ERR_INIT;
+    char unused[TEXT_BYTES];
+    int fd;
+
+    (void)state;
+    put("silent", "");
+    if (peer_stock_open(&address, &peer, &err))
+        fail_msg("%s", err.msg);
+    eventfd_write(cancel_fd, 1);
+    assert_int_equal(peer->ops->begin(peer, &begin, &fd, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_CANCELLED);
+    peer->ops->drop_data(peer);
+    hear(peer, &message);
+    assert_int_equal(message.word, HANDOVER_SAY_ABORTED);
+    peer_close(&peer);
+    take("silent", unused);
+    close(cancel_fd);
+}
+
 static int make_dir(void **state)
 {
     char path[4096];
@@ -248,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_long_list_hides_no_copy),
         cmocka_unit_test(what_is_withdrawn_is_destroyed_unless_it_runs),
         cmocka_unit_test(data_that_stay_half_end_its_copy),
+        cmocka_unit_test(what_is_begun_can_be_cancelled),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -122,6 +122,102 @@ static void one_that_is_alive_may_be_slow(void **state)
     }
 }
 
+/* The guest stands: that the target is alive, and talks, is no progress. */
+static void a_blackout_without_progress_ends(void **state)
+{
+    static const struct settle_deed silent[] = {{SILENT, 0}};
+    static const struct settle_deed logs[] = {{LOGS, 0}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct settle_world world = {.copy = HANDOVER_PAUSED,
+                                     .deeds = i ? logs : silent,
+                                     .watched = true,
+                                     .blackout_ns = MS(30),
+                                     .withdrawn_ns = MS(10),
+                                     .hurries_when_back = i};
+        struct settle_result result;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        settle_world_begin(&world, HANDOVER_OFFERED);
+        assert_int_equal(settle_world_run(&world, HANDOVER_LOOK, &result, &err),
+                         0);
+        assert_int_equal(world.copy, HANDOVER_RUNNING);
+        assert_int_equal(result.entry, HANDOVER_RESUMED);
+        assert_int_equal(result.place, HANDOVER_HERE);
+        assert_false(result.settled);
+        assert_non_null(strstr(result.why.msg, "blackout_timeout_s"));
+        assert_non_null(strstr(world.said, "ABORT"));
+        journal_remove(&world.journal, NULL);
+    }
+}
+
+/* Once it was let go only the target's word takes it back. */
+static void after_go_a_blackout_has_no_limit_of_its_own(void **state)
+{
+    static const struct settle_deed deeds[] = {
+        {SAYS, HANDOVER_SAY_READY},    {IS_SLOW, 0}, {IS_SLOW, 0},
+        {SAYS, HANDOVER_SAY_STARTING}, {SETTLES, 0},
+    };
+    struct settle_world world = {.copy = HANDOVER_PAUSED,
+                                 .deeds = deeds,
+                                 .watched = true,
+                                 .blackout_ns = MS(3)};
+    struct settle_result result;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    settle_world_begin(&world, HANDOVER_GO);
+    assert_int_equal(settle_world_run(&world, HANDOVER_LOOK, &result, &err), 0);
+    assert_int_equal(result.place, HANDOVER_THERE);
+    assert_true(result.settled);
+}
+
+/* Whatever the other end does, and whether it is decided or not. */
+static void whoever_waits_for_the_end_gets_it(void **state)
+{
+    static const struct settle_deed silent[] = {{SILENT, 0}};
+    static const struct settle_deed logs[] = {{LOGS, 0}};
+    static const struct settle_deed ends[] = {{ENDS, 0}};
+    static const struct {
+        enum handover_entry entry;
+        enum handover_event first;
+        enum handover_copy copy;
+        const struct settle_deed *deeds;
+        enum handover_place place;
+    } rows[] = {
+        {HANDOVER_OFFERED, HANDOVER_LOOK, HANDOVER_PAUSED, silent,
+         HANDOVER_HERE},
+        {HANDOVER_OFFERED, HANDOVER_WITHDRAW, HANDOVER_RUNNING, logs,
+         HANDOVER_HERE},
+        {HANDOVER_OFFERED, HANDOVER_WITHDRAW, HANDOVER_RUNNING, ends,
+         HANDOVER_HERE},
+        {HANDOVER_OFFERED, HANDOVER_WITHDRAW, HANDOVER_ABSENT, silent,
+         HANDOVER_UNDECIDED},
+        {HANDOVER_GO, HANDOVER_LOOK, HANDOVER_PAUSED, logs, HANDOVER_UNDECIDED},
+        {HANDOVER_GO, HANDOVER_LOOK, HANDOVER_PAUSED, ends, HANDOVER_UNDECIDED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct settle_world world = {.copy = rows[i].copy,
+                                     .deeds = rows[i].deeds,
+                                     .watched = true,
+                                     .hurried = true,
+                                     .cancelled = true,
+                                     .reconnect_ns = MS(60000)};
+        struct settle_result result;
+        struct xcx_err err = XCX_ERR_INIT;
+
+        settle_world_begin(&world, rows[i].entry);
+        assert_int_equal(settle_world_run(&world, rows[i].first, &result, &err),
+                         0);
+        assert_int_equal(result.place, rows[i].place);
+        assert_false(result.settled);
+        journal_remove(&world.journal, NULL);
+    }
+}
+
 static void a_loss_is_told_before_it_is_waited_for(void **state)
 {
     static const struct settle_deed deeds[] = {{ENDS, 0}};
@@ -259,6 +355,9 @@ int main(void)
         cmocka_unit_test(one_that_is_alive_may_be_slow),
         cmocka_unit_test(one_that_is_alive_may_not_hang),
         cmocka_unit_test(one_that_never_answers_is_not_asked_for_ever),
+        cmocka_unit_test(a_blackout_without_progress_ends),
+        cmocka_unit_test(after_go_a_blackout_has_no_limit_of_its_own),
+        cmocka_unit_test(whoever_waits_for_the_end_gets_it),
         cmocka_unit_test(a_loss_is_told_before_it_is_waited_for),
         cmocka_unit_test(a_guest_that_stops_late_is_resumed),
         cmocka_unit_test(a_resume_is_tried_again_without_the_target),

@@ -2,6 +2,7 @@
 #include "cancel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -80,6 +81,13 @@ const char *cancel_reason(const struct cancel *cancel)
         break;
     }
     return "stopped on request";
+}
+
+bool cancel_by_signal(const struct cancel *cancel)
+{
+    struct pollfd signals = {.fd = cancel->signal_fd, .events = POLLIN};
+
+    return poll(&signals, 1, 0) > 0;
 }
 
 void cancel_done(struct cancel *cancel)

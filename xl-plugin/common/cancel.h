@@ -43,6 +43,9 @@ void cancel_request(const struct cancel *cancel);
 /* Static text, or NULL while there is no reason to stop. */
 const char *cancel_reason(const struct cancel *cancel);
 
+/* Whether a signal is among the reasons. */
+bool cancel_by_signal(const struct cancel *cancel);
+
 /* Closes the fds; signals stay blocked. Takes CANCEL_INIT, and twice. */
 void cancel_done(struct cancel *cancel);
 

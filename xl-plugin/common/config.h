@@ -67,6 +67,7 @@ struct config {
     char hooks_dir[CONFIG_PATH_BYTES];      /* "": no hooks */
     unsigned long hooks_timeout_s;          /* of each hook; 1 or more */
     unsigned long suspend_timeout_s;        /* 1 or more */
+    unsigned long blackout_timeout_s;       /* 1 or more */
     unsigned long reconnect_timeout_s;      /* 0: it is not tried */
     unsigned long peer_timeout_s;           /* 4 or more */
     unsigned long announce_rounds;          /* 0: nothing is announced */

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "libxl_stream.h"
 #include "xl_header.h"
 
@@ -27,9 +28,16 @@
 static int wait_for_room(const struct libxl_write *out, struct xcx_err *err)
 {
     struct pollfd fds[] = {{out->fd, POLLOUT, 0}, {out->cancel_fd, POLLIN, 0}};
+    uint64_t deadline_ns =
+        out->stall_ns ? deadline_now_ns() + out->stall_ns : DEADLINE_NEVER;
+    int nr = poll(fds, 2, deadline_left_ms(deadline_ns));
 
-    if (poll(fds, 2, -1) < 0 && errno != EINTR)
+    if (nr < 0 && errno != EINTR)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "poll");
+    if (nr == 0)
+        return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT,
+                           "the receiver has taken no data for %u s",
+                           (unsigned)(out->stall_ns / NS_PER_S));
     if (fds[1].revents)
         return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
     return 0;

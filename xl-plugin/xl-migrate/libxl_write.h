@@ -14,7 +14,7 @@
  * (tools/xl/xl.h). Beyond END no byte is written: xl's own messages follow.
  *
  * Blocking: on the fd, which may be a pipe or a socket and is left as it is;
- * a cancel interrupts it. SIGPIPE must be ignored. Errors: IO, CANCELLED;
+ * a cancel and stall_ns end it. SIGPIPE must be ignored. Errors: IO, CANCELLED;
  * USAGE for what does not fit. After one the stream cannot be continued.
  * Threads: one at a time.
  */
@@ -27,9 +27,10 @@
 #include "xcext.h"
 
 struct libxl_write {
-    int fd;         /* the caller's */
-    int cancel_fd;  /* readable to cancel; -1: none */
-    uint64_t bytes; /* written so far */
+    int fd;            /* the caller's */
+    int cancel_fd;     /* readable to cancel; -1: none */
+    uint64_t stall_ns; /* without a byte taken, at most; 0: no limit */
+    uint64_t bytes;    /* written so far */
 };
 
 /* config_json: as domain_config_json() returns it. */

@@ -132,6 +132,8 @@ struct peer_address {
     unsigned timeout_s;        /* how long it may be silent; 1 or more */
     bool again;                /* nobody has to type a passphrase any more */
     const struct xcx_log *log; /* what ssh and the target say; or NULL */
+    /* Readable: opening and begin fail with CANCELLED. NULL: they cannot. */
+    const int *cancel_fd;
     /*
      * In another thread, again and again: it is silent for longer than it has
      * promised. Whoever writes data must not wait any more then: whatever is

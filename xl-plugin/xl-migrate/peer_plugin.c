@@ -22,7 +22,7 @@
 #define GRACE_MS   2000
 #define HOST_BYTES 256
 
-enum { FD_IN, FD_OUT, FD_SAID, FD_DATA_SAID, FD_GONE, NR_FDS };
+enum { FD_IN, FD_OUT, FD_SAID, FD_DATA_SAID, FD_GONE, FD_CANCEL, NR_FDS };
 
 struct peer_plugin {
     struct peer peer;
@@ -31,6 +31,7 @@ struct peer_plugin {
     struct channel channel;
     struct keepalive keepalive;
     int gone_fd;               /* readable: silent for too long; owned */
+    int cancel_fd;             /* that ends a wait; -1: none does (any more) */
     struct peer_message first; /* heard while reattaching */
     bool has_first;
 };
@@ -97,12 +98,9 @@ static void poll_all(struct peer_plugin *plugin, uint64_t deadline_ns)
         [FD_SAID] = {.fd = plugin->control.said.fd, .events = POLLIN},
         [FD_DATA_SAID] = {.fd = plugin->data.said.fd, .events = POLLIN},
         [FD_GONE] = {.fd = plugin->gone_fd, .events = POLLIN},
+        [FD_CANCEL] = {.fd = plugin->cancel_fd, .events = POLLIN},
     };
 
-    if (plugin->control.said.ended)
-        fds[FD_SAID].fd = -1;
-    if (plugin->data.said.ended)
-        fds[FD_DATA_SAID].fd = -1;
     if (poll(fds, NR_FDS, deadline_left_ms(deadline_ns)) <= 0)
         return;
     if (fds[FD_SAID].revents)
@@ -141,6 +139,8 @@ static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
         /* Its pipe may be held by what was not ended. */
         if (channel->in.ended || is_readable(plugin->gone_fd))
             return lost(plugin, err);
+        if (is_readable(plugin->cancel_fd))
+            return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
         if (*last)
             return 0;
         poll_all(plugin, deadline_ns);
@@ -288,7 +288,8 @@ static int take(struct peer_plugin *plugin, const struct message *message,
         ret->news = PEER_SETTLED;
         return 0;
     }
-    if (!strcmp(message->type, "report"))
+    /* Of a begin that was cancelled, or of people's interest alone. */
+    if (!strcmp(message->type, "listening") || !strcmp(message->type, "report"))
         return 0;
     if (!strcmp(message->type, "error"))
         return channel_take_error(&plugin->channel, message, NULL, err);
@@ -391,9 +392,14 @@ static int plugin_begin(struct peer *peer, const struct peer_begin *begin,
     const struct peer_address *address = plugin->address;
     char remote[64 + JOURNAL_ID_BYTES];
     struct json json;
+    int rc = peer_compose_begin(begin, &json, err);
 
-    if (peer_compose_begin(begin, &json, err) || ask(plugin, &json, err) ||
-        await_type(plugin, "listening", "\"begin\"", err))
+    if (!rc)
+        rc = ask(plugin, &json, err) ||
+             await_type(plugin, "listening", "\"begin\"", err);
+    /* From here on what was begun is to be ended by words. */
+    plugin->cancel_fd = -1;
+    if (rc)
         return -1;
     snprintf(remote, sizeof(remote), "xl-migrate receive --data %s",
              begin->about->id);
@@ -565,6 +571,7 @@ int peer_plugin_open(const struct peer_address *address, struct peer **ret,
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "connection");
     plugin->peer = (struct peer){.ops = &plugin_ops, .plugin = true};
     plugin->address = address;
+    plugin->cancel_fd = address->cancel_fd ? *address->cancel_fd : -1;
     plugin->control = plugin->data = TRANSPORT_SSH_INIT;
     plugin->channel = CHANNEL_INIT;
     plugin->keepalive = KEEPALIVE_INIT;

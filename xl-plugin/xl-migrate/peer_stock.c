@@ -180,9 +180,10 @@ static void poll_receiver(struct peer_stock *stock, uint64_t deadline_ns)
         {.fd = stock->data.from_fd, .events = POLLIN},
         {.fd = stock->data.said.ended ? -1 : stock->data.said.fd,
          .events = POLLIN},
+        {.fd = stock->shell.cancel_fd, .events = POLLIN},
     };
 
-    if (poll(fds, 2, deadline_left_ms(deadline_ns)) <= 0)
+    if (poll(fds, 3, deadline_left_ms(deadline_ns)) <= 0)
         return;
     if (fds[1].revents)
         transport_ssh_hear(&stock->data, stock->address->log);
@@ -368,6 +369,13 @@ static int stock_say(struct peer *peer, enum handover_word said,
 
 /* ---- the rest of the vtable ---------------------------------------------- */
 
+static bool is_cancelled(const struct peer_stock *stock)
+{
+    struct pollfd cancel = {.fd = stock->shell.cancel_fd, .events = POLLIN};
+
+    return poll(&cancel, 1, 0) == 1;
+}
+
 static int stock_begin(struct peer *peer, const struct peer_begin *begin,
                        int *ret_data_fd, struct xcx_err *err)
 {
@@ -375,6 +383,7 @@ static int stock_begin(struct peer *peer, const struct peer_begin *begin,
     const struct peer_address *address = stock->address;
     uint64_t deadline_ns = deadline_in_ms(COMMAND_MS);
     char remote[64];
+    bool cancelled;
 
     stock->about = *begin->about;
     snprintf(remote, sizeof(remote), "xl migrate-receive -p%s%s",
@@ -383,10 +392,16 @@ static int stock_begin(struct peer *peer, const struct peer_begin *begin,
                             err))
         return -1;
     stock->receiving = true;
-    while (stock->receiving && stock->answers.heard == XL_ANSWER_NOTHING &&
+    while (stock->receiving && !is_cancelled(stock) &&
+           stock->answers.heard == XL_ANSWER_NOTHING &&
            !xcx_err_is_set(&stock->garbled) &&
            deadline_left_ms(deadline_ns) != 0)
         poll_receiver(stock, deadline_ns);
+    cancelled = is_cancelled(stock);
+    /* From here on what was begun is to be ended by words. */
+    stock->shell.cancel_fd = -1;
+    if (cancelled)
+        return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
     if (stock->answers.heard == XL_ANSWER_NOTHING)
         return xcx_err_set(err, XCX_ERR_PEER, 0,
                            "%.60s: xl migrate-receive does not begin: %.120s",
@@ -465,6 +480,8 @@ int peer_stock_open(const struct peer_address *address, struct peer **ret,
         free(stock);
         return -1;
     }
+    if (address->cancel_fd)
+        stock->shell.cancel_fd = *address->cancel_fd;
     if (look(stock, err)) {
         stock_close(&stock->peer);
         return -1;

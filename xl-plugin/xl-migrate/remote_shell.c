@@ -19,6 +19,7 @@ int remote_shell_start(struct remote_shell *shell, const char *ssh,
     shell->lines = LINES_INIT;
     shell->host = host;
     shell->log = log;
+    shell->cancel_fd = -1;
     shell->nr_asked = 0;
     if (transport_ssh_start(&shell->transport, ssh, host, "sh", err) ||
         lines_init(&shell->lines, shell->transport.from_fd, 4096, true, err)) {
@@ -70,14 +71,17 @@ static int wait_for_lines(struct remote_shell *shell, uint64_t deadline_ns,
         {.fd = shell->lines.fd, .events = POLLIN},
         {.fd = transport->said.ended ? -1 : transport->said.fd,
          .events = POLLIN},
+        {.fd = shell->cancel_fd, .events = POLLIN},
     };
     int left_ms = deadline_left_ms(deadline_ns);
 
     if (left_ms == 0)
         return xcx_err_set(err, XCX_ERR_IO, ETIMEDOUT, "%.60s: no answer",
                            shell->host);
-    if (poll(fds, 2, left_ms) < 0 && errno != EINTR)
+    if (poll(fds, 3, left_ms) < 0 && errno != EINTR)
         return xcx_err_set(err, XCX_ERR_IO, errno, "poll");
+    if (fds[2].revents)
+        return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
     if (fds[1].revents)
         transport_ssh_hear(transport, shell->log);
     return fds[0].revents ? lines_fill(&shell->lines, err) : 0;

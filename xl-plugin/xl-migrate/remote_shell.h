@@ -29,6 +29,7 @@ struct remote_shell {
     struct lines lines;
     const char *host; /* the caller's; for messages */
     const struct xcx_log *log;
+    int cancel_fd; /* readable: a run fails with CANCELLED; -1: none */
     unsigned nr_asked;
     char answer[REMOTE_SHELL_ANSWER_BYTES]; /* of the last command */
     size_t used_bytes;                      /* of it */

@@ -24,6 +24,12 @@
 #define ANSWER_NS (120 * NS_PER_S)
 /* One that says so: hooks take as long as its administrator lets them. */
 #define WATCHED_NS (1800 * NS_PER_S)
+/* The same once the guest is taken back: it has a copy to destroy. */
+#define WITHDRAWN_NS (60 * NS_PER_S)
+/* From the user's wish to stop on. */
+#define HURRY_NS (30 * NS_PER_S)
+/* Its Dom0 may be freeing memory, or restoring other guests first. */
+#define LIVE_STALL_NS (1800 * NS_PER_S)
 
 /* ---- hooks --------------------------------------------------------------- */
 
@@ -202,6 +208,8 @@ static int begin(struct send_session *session, struct xcx_err *err)
         .cancel_fd = &session->cancel.fd,
         .live = true,
         .verify = session->options->debug,
+        .live_stall_ns = LIVE_STALL_NS,
+        .blackout_stall_ns = config->blackout_timeout_s * NS_PER_S,
     };
     config_apply(config, &session->params);
     send_session_open_control(session);
@@ -311,6 +319,7 @@ static int on_connect(void *opaque, struct peer **ret, struct xcx_err *err)
     session->address.kind =
         session->report.target[0] == 's' ? PEER_STOCK : PEER_PLUGIN;
     session->address.again = true;
+    session->address.cancel_fd = NULL;
     return peer_open(&session->address, ret, err);
 }
 
@@ -359,6 +368,14 @@ static bool on_cancelled(void *opaque)
     return cancel_reason(&session->cancel) != NULL;
 }
 
+/* As opposed to a save that ends for what the target or the guest did. */
+static bool on_hurried(void *opaque)
+{
+    const struct send_session *session = opaque;
+
+    return session->stop_asked || cancel_by_signal(&session->cancel);
+}
+
 static int hand_over(struct send_session *session, bool failed,
                      struct settle_result *ret, struct xcx_err *err)
 {
@@ -373,6 +390,7 @@ static int hand_over(struct send_session *session, bool failed,
         .told = send_session_told,
         .reached = on_reached,
         .cancelled = on_cancelled,
+        .hurried = on_hurried,
         .may_stop_late = on_may_stop_late,
     };
     const struct settle_params params = {
@@ -384,6 +402,9 @@ static int hand_over(struct send_session *session, bool failed,
         .reconnect_ns = session->config.reconnect_timeout_s * NS_PER_S,
         .answer_ns = ANSWER_NS,
         .watched_ns = WATCHED_NS,
+        .blackout_ns = session->config.blackout_timeout_s * NS_PER_S,
+        .withdrawn_ns = WITHDRAWN_NS,
+        .hurry_ns = HURRY_NS,
     };
 
     session->source.is_another_s = session->stream.suspend.by_another;

@@ -82,11 +82,12 @@ static void on_status(void *opaque, struct status *status)
 
 static int on_cancel(void *opaque, struct xcx_err *err)
 {
-    const struct send_session *session = opaque;
+    struct send_session *session = opaque;
 
     if (session->journal.entry > HANDOVER_SUSPENDING)
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
                            "the target may have started the domain already");
+    session->stop_asked = true;
     cancel_request(&session->cancel);
     return 0;
 }
@@ -333,6 +334,7 @@ int send_session_init(struct send_session *session,
         .kind = options->kind,
         .timeout_s = (unsigned)session->config.peer_timeout_s,
         .log = &session->log,
+        .cancel_fd = &session->cancel.fd,
         .gone = on_gone,
         .opaque = session,
     };

@@ -53,6 +53,7 @@ struct send_session {
     struct control_ops control_ops;
     struct xcx_save_params params;
     struct send_stream stream;
+    bool stop_asked;          /* through the control socket */
     bool copying;             /* atomic: data is being written */
     struct guest_watch watch; /* while it is copied */
     enum guest_end guest_end; /* as seen by then */

@@ -47,6 +47,7 @@ static int on_suspend(void *opaque, struct xcx_err *err)
     if (suspend_guest(&stream->suspend, err))
         return -1;
     stream->times.stopped_ns = deadline_now_ns();
+    stream->write.stall_ns = stream->params->blackout_stall_ns;
     return settle_qemu(stream, err);
 }
 
@@ -156,6 +157,7 @@ int send_stream_run(struct send_stream *stream, struct xcx_err *err)
     stream->write = (struct libxl_write){
         .fd = params->out_fd,
         .cancel_fd = params->cancel_fd ? *params->cancel_fd : -1,
+        .stall_ns = params->live_stall_ns,
     };
     stream->disks = (struct qemu_disks){.xs = stream->host->xs,
                                         .domid = stream->domain->domid};

@@ -21,6 +21,8 @@ struct settling {
     bool was_asked;       /* to stop, perhaps, by a process that is gone */
     bool is_gone;         /* as of the last look */
     bool cannot_ask_back; /* let go to a target that is without a journal */
+    uint64_t start_ns;    /* of all of it */
+    uint64_t hurried_ns;  /* since when somebody waits for its end; 0: not */
     uint64_t lost_ns;     /* when the connection was lost; 0: it was not */
     uint64_t pause_ns;    /* before the next try */
     uint64_t silent_ns;   /* when the last word came, or was said */
@@ -329,11 +331,13 @@ static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
 
 static uint64_t patience_ns(const struct settling *settling)
 {
+    const struct settle_params *params = settling->params;
     struct peer *peer = peer_of(settling);
 
-    return peer->ops->is_watched && peer->ops->is_watched(peer)
-               ? settling->params->watched_ns
-               : settling->params->answer_ns;
+    if (!peer->ops->is_watched || !peer->ops->is_watched(peer))
+        return params->answer_ns;
+    return settling->withdrawn && params->withdrawn_ns ? params->withdrawn_ns
+                                                       : params->watched_ns;
 }
 
 static enum verdict silence(struct settling *settling, struct xcx_err *err)
@@ -427,6 +431,41 @@ static enum verdict hear(struct settling *settling, struct xcx_err *err)
     }
 }
 
+/* ---- limits -------------------------------------------------------------- */
+
+/* The guest stands, and nothing was let go: only READY would be progress. */
+static bool stands_too_long(const struct settling *settling)
+{
+    const struct settle_params *params = settling->params;
+
+    return params->blackout_ns && !settling->withdrawn &&
+           is_undecided(entry_of(settling)) &&
+           deadline_now_ns() - settling->start_ns >= params->blackout_ns;
+}
+
+static enum verdict end_blackout(struct settling *settling, struct xcx_err *err)
+{
+    settling->reason = XCX_ERR_INIT;
+    xcx_err_set(&settling->reason, XCX_ERR_PEER, 0,
+                "the target has all of the guest, but was not ready to start "
+                "it within %u s: see blackout_timeout_s",
+                (unsigned)(settling->params->blackout_ns / NS_PER_S));
+    return step(settling, HANDOVER_WITHDRAW, err);
+}
+
+/* Whoever waits for the end gets it, decided or not. */
+static bool is_out_of_time(struct settling *settling)
+{
+    const struct settle_ops *ops = settling->params->ops;
+
+    if (!ops->hurried || !ops->hurried(ops->opaque))
+        return false;
+    if (!settling->hurried_ns)
+        settling->hurried_ns = deadline_now_ns();
+    return deadline_now_ns() - settling->hurried_ns >=
+           settling->params->hurry_ns;
+}
+
 /* ---- all of it ----------------------------------------------------------- */
 
 /* Before GO nothing is to be waited for: the guest's time is running. */
@@ -495,8 +534,12 @@ static bool is_settled(const struct settling *settling)
 
 static enum verdict next(struct settling *settling, struct xcx_err *err)
 {
+    if (is_out_of_time(settling))
+        return LEAVE;
     if (takes_it_back(settling))
         return step(settling, HANDOVER_WITHDRAW, err);
+    if (stands_too_long(settling))
+        return end_blackout(settling, err);
     if (has_stopped_late(settling))
         return step(settling, HANDOVER_LOOK, err);
     if (handover_is_final(entry_of(settling)) &&
@@ -547,6 +590,7 @@ int settle(const struct settle_params *params, struct settle_result *ret,
     const struct journal *journal = params->journal;
     struct settling settling = {
         .params = params,
+        .start_ns = deadline_now_ns(),
         .was_asked = journal->entry == HANDOVER_SUSPENDING ||
                      (journal->entry == HANDOVER_OFFERED &&
                       journal->about.suspends_unnoted),

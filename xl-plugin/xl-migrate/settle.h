@@ -12,7 +12,8 @@
  * The connection may break at any point and as often as it likes: a word is
  * said again on each new one. After reconnect_ns without one the case is left
  * to recover, with the journal in place. So it is when a second one in a row
- * brings no word for answer_ns or watched_ns, and when an act still fails after
+ * brings no word for answer_ns or watched_ns, hurry_ns after somebody has begun
+ * to wait for the end, and when an act still fails after
  * reconnect_ns.
  *
  * After GO a target without the plugin cannot be asked back: when another
@@ -61,6 +62,8 @@ struct settle_ops {
     const char *(*seen)(void *opaque);
     /* Optional; true: the user wants it back, as long as that is possible. */
     bool (*cancelled)(void *opaque);
+    /* Optional; true: somebody waits for the end, see hurry_ns. */
+    bool (*hurried)(void *opaque);
     /*
      * Optional; true: the guest was asked to stop, and may do so though nobody
      * waits for it any more. As long as that is so, one that is the source's
@@ -80,6 +83,10 @@ struct settle_params {
     uint64_t reconnect_ns; /* without a connection, at most */
     uint64_t answer_ns;    /* connected, not watched, without a word, at most */
     uint64_t watched_ns;   /* the same, watched: it lives, but may hang */
+    /* From the start to READY, at most: the guest stands. 0: no limit. */
+    uint64_t blackout_ns;
+    uint64_t withdrawn_ns; /* watched, once it is taken back; 0: watched_ns */
+    uint64_t hurry_ns;     /* hurried: all that is still to come, at most */
 };
 
 struct settle_result {

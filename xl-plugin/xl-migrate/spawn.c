@@ -14,6 +14,8 @@
 
 #include "deadline.h"
 
+#define KILLED_MS 10000
+
 /* Upwards of the three, so that none is overwritten before it is used. */
 static int lift(int fd)
 {
@@ -142,7 +144,8 @@ void spawn_kill(struct spawned *spawned, uint64_t grace_ms)
     if (spawn_wait(spawned, deadline_in_ms(grace_ms)))
         return;
     spawn_signal(spawned, SIGKILL);
-    spawn_wait(spawned, DEADLINE_NEVER);
+    /* One that hangs in the kernel, on a disk that is gone, is let go. */
+    spawn_wait(spawned, deadline_in_ms(KILLED_MS));
 }
 
 void spawn_done(struct spawned *spawned)
