@@ -154,6 +154,8 @@ int __wrap_xcx_settle(uint32_t domid, const char *lock_dir,
                       const struct xcx_log *log, struct xcx_err *err)
 {
     (void)domid, (void)lock_dir, (void)log, (void)err;
+    if (fake.copy == HANDOVER_RUNNING && !fake.nr_same_checks)
+        fake.hooks[fake.nr_hooks++] = 'u';
     return 0;
 }
 
@@ -181,10 +183,45 @@ void xenstore_tree_done(struct xenstore_tree *tree)
 
 /* ---- what send does before and around it --------------------------------- */
 
+int send_same_note(struct send_same *same, struct host *host,
+                   const struct domain *domain, struct xcx_err *err)
+{
+    (void)same, (void)host, (void)domain, (void)err;
+    return 0;
+}
+
+static int check_same(unsigned look, struct xcx_err *err)
+{
+    fake.nr_same_checks = look;
+    if (fake.changes != look)
+        return 0;
+    return xcx_err_set(err, XCX_ERR_GUEST, 0, "g1 was changed (disks)");
+}
+
+int send_same_check(struct send_same *same, struct host *host,
+                    const struct domain *domain, struct xcx_err *err)
+{
+    (void)same, (void)host, (void)domain;
+    return check_same(fake.nr_same_checks + 1, err);
+}
+
+int send_same_glance(const struct send_same *same, struct host *host,
+                     const struct domain *domain, struct xcx_err *err)
+{
+    (void)same, (void)host, (void)domain;
+    return check_same(SEND_WORLD_GLANCE, err);
+}
+
+void send_same_done(struct send_same *same)
+{
+    (void)same;
+}
+
 int send_config_json(struct host *host, const struct domain *domain,
                      const char *file, unsigned xl_ms, bool keep_domid,
                      char **ret_json, struct xcx_err *err)
 {
+    fake.hooks[fake.nr_hooks++] = '=';
     (void)host, (void)domain, (void)file, (void)xl_ms, (void)keep_domid;
     (void)err;
     *ret_json = strdup("{}");

@@ -13,6 +13,7 @@
 #include "../../xl-plugin/xl-migrate/guest_watch.h"
 #include "../../xl-plugin/xl-migrate/handover.h"
 
+#define SEND_WORLD_GLANCE 9 /* of changes: the look at GO */
 #define SEND_WORLD_BYTES 8192 /* of what is said */
 
 /*
@@ -49,9 +50,12 @@ extern struct send_world {
     bool journal_is_stock;
     enum xcx_err_kind hook_fails; /* of pre-check */
     bool no_route;
-    char hooks[8]; /* that were run: c pre-check, s pre-send, F failed */
+    /* c, s, F: pre-check, pre-send, failed; u: undone, =: configuration read */
+    char hooks[16];
     unsigned nr_hooks;
-    char told[128]; /* what the target was, in order: keys and words */
+    unsigned changes,
+        nr_same_checks; /* the check that finds a change; 0: none */
+    char told[128];     /* what the target was, in order: keys and words */
 } fake;
 
 /* Zeroes it. */

@@ -113,13 +113,13 @@ static void who_was_asked_first_hears_of_a_failure(void **state)
         bool no_route, refused, unchecked, unsettled, done;
         const char *hooks;
     } ends[] = {
-        {.done = true, .hooks = "cs"},
+        {.done = true, .hooks = "cu=s"},
         {.hook_fails = XCX_ERR_GUEST, .hooks = "cF"},
         {.hook_fails = XCX_ERR_USAGE, .hooks = "c"}, /* refused, not run */
-        {.no_route = true, .hooks = "cF"},
-        {.unchecked = true, .hooks = "cF"},
-        {.refused = true, .hooks = "cF"},
-        {.unsettled = true, .hooks = "cF"},
+        {.no_route = true, .hooks = "cu=F"},
+        {.unchecked = true, .hooks = "cu=F"},
+        {.refused = true, .hooks = "cu=F"},
+        {.unsettled = true, .hooks = "cu=F"},
     };
 
     (void)state;

@@ -26,7 +26,7 @@ struct situation {
     bool stops_unasked, by_another, ends_at_ready; /* see send_world.h */
     bool saver_at_ready;
     const char *renamed_at_ready;
-    unsigned failing_read;
+    unsigned failing_read, changes;
     enum answer answer;
     enum deed deeds[6];
     /* What then happens. */
@@ -73,6 +73,21 @@ static const struct situation situations[] = {
     {"refused", HANDOVER_RUNNING, .refused = true,
      .status = EXIT_STATUS_REFUSED, .result = "refused",
      .said = "xl-migrate send: refused by a check: x\n", .told = ""},
+    {"it was changed before it is asked to suspend: it is not", HANDOVER_PAUSED,
+     .changes = 1, .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source",
+     .said = "xl-migrate send: g1 was changed (disks)\n",
+     .told = "(drop) ABORT ABORT"},
+    {"it was changed while it was written", HANDOVER_PAUSED, .changes = 2,
+     .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source",
+     .said = "xl-migrate send: g1 was changed (disks)\n",
+     .told = "data/key (drop) ABORT ABORT"},
+    {"it was changed by the time of GO", HANDOVER_PAUSED,
+     .changes = SEND_WORLD_GLANCE, .deeds = {READY, ABORTED, SETTLES},
+     .status = EXIT_STATUS_AT_SOURCE, .result = "failed-guest-at-source",
+     .said = "xl-migrate send: g1 was changed (disks)\n",
+     .told = "data/key ABORT ABORT"},
     {"given up there", HANDOVER_PAUSED, .deeds = {ABORTED, SETTLES},
      .status = EXIT_STATUS_AT_SOURCE, .result = "failed-guest-at-source",
      .said = "xl-migrate send: the target says ABORTED\n",
@@ -206,6 +221,7 @@ static void each_end_has_its_status(void **state)
         fake.ends_at_ready = at->ends_at_ready;
         fake.saver_at_ready = at->saver_at_ready;
         fake.renamed_at_ready = at->renamed_at_ready;
+        fake.changes = at->changes;
         fake.answer = at->answer;
         fake.deeds = at->deeds;
         status = send_world_run(said);

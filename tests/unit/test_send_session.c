@@ -64,6 +64,11 @@ static void on_close(struct peer *peer)
     (void)peer;
 }
 
+void send_same_done(struct send_same *same)
+{
+    (void)same;
+}
+
 void host_close(struct host *host)
 {
     (void)host;

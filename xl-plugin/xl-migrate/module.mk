@@ -75,6 +75,8 @@ test_domain_SRC := $(call migrate_src,domain.c) tests/unit/fake_xenlight.c \
     tests/unit/fake_xenstore.c
 test_domain_LIBS = $(call pkglibs,xenlight)
 test_suspend_SRC := $(call migrate_src,suspend.c) tests/unit/fake_xenstore.c
+test_send_same_SRC := $(call migrate_src,lines.c send_same.c) \
+    tests/unit/fake_xenstore.c
 test_guest_watch_SRC := $(call migrate_src,guest_watch.c) \
     tests/unit/fake_xenstore.c
 test_xenstore_SRC := $(call migrate_src,xenstore.c) tests/unit/fake_xenstore.c

@@ -13,6 +13,7 @@
 #include "send_check.h"
 #include "send_config.h"
 #include "send_outcome.h"
+#include "send_same.h"
 #include "send_session.h"
 #include "settle.h"
 #include "source_keys.h"
@@ -120,11 +121,36 @@ static int find(struct send_session *session, struct xcx_err *err)
         domain_find(&session->host, options->domain, &session->domain, err))
         return -1;
     fill_names(session);
-    if (check_state(session, err))
+    return check_state(session, err);
+}
+
+/*
+ * What a save that died has left, a lowered scheduler cap, must not go to the
+ * target. A look leaves it to the next save.
+ */
+static int undo_leftovers(const struct send_session *session,
+                          struct xcx_err *err)
+{
+    if (session->options->dry_run)
+        return 0;
+    return xcx_settle(session->domain.domid, session->source.lock_dir,
+                      &session->log, err);
+}
+
+/* Once the hooks have run, which may have changed the guest. */
+static int read_config(struct send_session *session, struct xcx_err *err)
+{
+    const struct send_options *options = session->options;
+    struct domain *domain = &session->domain;
+
+    if (domain_get(&session->host, domain->domid, domain, err) ||
+        check_state(session, err) || undo_leftovers(session, err) ||
+        send_same_note(&session->same, &session->host, domain, err))
         return -1;
-    return send_config_json(&session->host, &session->domain,
-                            options->config_file, SEND_CONFIG_XL_MS,
-                            options->keep_domid, &session->config_json, err);
+    fill_names(session);
+    return send_config_json(&session->host, domain, options->config_file,
+                            SEND_CONFIG_XL_MS, options->keep_domid,
+                            &session->config_json, err);
 }
 
 static int meet(struct send_session *session, struct xcx_err *err)
@@ -133,7 +159,7 @@ static int meet(struct send_session *session, struct xcx_err *err)
 
     /* Of a folder that is refused none has run. */
     session->hooked = !rc || err->kind != XCX_ERR_USAGE;
-    if (rc)
+    if (rc || read_config(session, err))
         return -1;
     progress_phase(&session->progress, "connecting", deadline_now_ns());
     if (peer_open(&session->address, &session->peer, err))
@@ -165,7 +191,11 @@ static int before_suspend(void *opaque, struct xcx_err *err)
 {
     struct send_session *session = opaque;
 
-    return source_domain_note(&session->source, HANDOVER_SUSPEND, err);
+    return send_same_check(&session->same, &session->host, &session->domain,
+                           err) ||
+                   source_domain_note(&session->source, HANDOVER_SUSPEND, err)
+               ? -1
+               : 0;
 }
 
 static int offer(struct send_session *session, struct xcx_err *err)
@@ -221,6 +251,21 @@ static int begin(struct send_session *session, struct xcx_err *err)
     return -1;
 }
 
+/* While the target gets ready, this costs the guest nothing. */
+static int check_same(struct send_session *session, struct xcx_err *err)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (!send_same_check(&session->same, &session->host, &session->domain,
+                         &why))
+        return 0;
+    if (why.kind == XCX_ERR_GUEST)
+        return xcx_err_set(err, why.kind, 0, "%s", why.msg);
+    /* What was seen before the suspension counts, and a glance at GO. */
+    xcx_log(&session->log, XCX_LOG_WARN, "%s", why.msg);
+    return 0;
+}
+
 static int stream(struct send_session *session, struct xcx_err *err)
 {
     struct xcx_save_ops ops = send_session_ops;
@@ -248,7 +293,10 @@ static int stream(struct send_session *session, struct xcx_err *err)
     session->peer->ops->end_data(session->peer);
     progress_phase(&session->progress, "handing over", deadline_now_ns());
     return source_keys_send(&session->source, &session->config.xenstore_keys,
-                            session->peer, NULL, err);
+                            session->peer, NULL, err) ||
+                   check_same(session, err)
+               ? -1
+               : 0;
 }
 
 static int move(struct send_session *session, struct xcx_err *err)
@@ -335,7 +383,11 @@ static int on_may_go(void *opaque, struct xcx_err *err)
 {
     struct send_session *session = opaque;
 
-    return source_domain_may_go(&session->source, err);
+    return source_domain_may_go(&session->source, err) ||
+                   send_same_glance(&session->same, &session->host,
+                                    &session->domain, err)
+               ? -1
+               : 0;
 }
 
 static const char *on_seen(void *opaque)

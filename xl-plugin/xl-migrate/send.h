@@ -2,7 +2,7 @@
 /*
  * send: a whole migration from its source:
  *
- *   find, configuration ─▶ pre-check ─▶ connect ─▶ check
+ *   find ─▶ pre-check ─▶ configuration ─▶ connect ─▶ check
  *     ─▶ OFFERED on disk ─▶ pre-send ─▶ begin ─▶ stream (send_stream.h)
  *     ─▶ xenstore keys ─▶ handover (settle.h) ─▶ report
  *

@@ -26,6 +26,7 @@
 #include "progress.h"
 #include "report.h"
 #include "send.h"
+#include "send_same.h"
 #include "send_stream.h"
 #include "source_domain.h"
 
@@ -37,10 +38,11 @@ struct send_session {
     struct cancel cancel;
     struct host host;
     struct domain domain;
-    bool unsettled;    /* an earlier case of it is, at this end */
-    bool hooked;       /* hooks have run, and want to hear of a failure */
-    char *config_json; /* owned */
-    int lock_fd;       /* the domain's */
+    bool unsettled;        /* an earlier case of it is, at this end */
+    bool hooked;           /* hooks have run, and want to hear of a failure */
+    char *config_json;     /* owned */
+    struct send_same same; /* as the guest was then */
+    int lock_fd;           /* the domain's */
     struct journal journal;
     struct source_domain source;
     char ssh[2 * CONFIG_TEXT_BYTES];
