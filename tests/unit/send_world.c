@@ -172,7 +172,20 @@ int xenstore_read(struct xs_handle *xs, uint32_t domid,
     assert_string_equal(subtrees[0], "data");
     if (++fake.nr_reads == fake.failing_read)
         return xcx_err_set(err, XCX_ERR_RESOURCE, 0, "xenstored is gone");
-    *ret = (struct xenstore_tree){.entries = &entry, .nr_entries = 1};
+    *ret = (struct xenstore_tree){.entries = &entry,
+                                  .nr_entries = 1,
+                                  .nr_left_out = fake.left_out ? 2 : 0,
+                                  .left_out = "data/aaa, 1105 bytes: too long"};
+    return 0;
+}
+
+int xenstore_read_named(struct xs_handle *xs, uint32_t domid, const char *dir,
+                        const char *begin, struct xenstore_tree *ret,
+                        struct xcx_err *err)
+{
+    (void)xs, (void)domid, (void)ret, (void)err;
+    assert_string_equal(dir, "control");
+    assert_string_equal(begin, "feature-");
     return 0;
 }
 

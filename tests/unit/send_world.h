@@ -49,7 +49,7 @@ extern struct send_world {
     unsigned failing_read, nr_reads; /* of the keys; 0: none */
     bool journal_is_stock;
     enum xcx_err_kind hook_fails; /* of pre-check */
-    bool no_route;
+    bool no_route, left_out;
     /* c, s, F: pre-check, pre-send, failed; u: undone, =: configuration read */
     char hooks[16];
     unsigned nr_hooks;

@@ -89,10 +89,14 @@ static void test_reading_has_bounds(void **state)
         snprintf(path, sizeof(path), OLD "/data/%u", i);
         fake_xenstore_set(path, "x", 5);
     }
+    /* "data" and 4095 of them; a guest cannot veto its own move. */
     err = XCX_ERR_INIT;
-    assert_fails(
-        xenstore_read(fake_xenstore_handle(), 5, &subtree, 1, &tree, &err),
-        &err, XCX_ERR_GUEST, "domain 5: xenstore: more than 4096");
+    if (xenstore_read(fake_xenstore_handle(), 5, &subtree, 1, &tree, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(tree.nr_entries, XENSTORE_MAX_ENTRIES);
+    assert_int_equal(tree.nr_left_out, 1);
+    assert_string_equal(tree.left_out, "data/4095, 10 bytes: more nodes than "
+                                       "are carried");
     xenstore_tree_done(&tree);
 
     fake_xenstore.fail_errno = EIO;
@@ -101,6 +105,61 @@ static void test_reading_has_bounds(void **state)
         xenstore_read(fake_xenstore_handle(), 5, &subtree, 1, &tree, &err),
         &err, XCX_ERR_IO, "reading " OLD "/data");
     xenstore_tree_done(&tree);
+}
+
+static void test_what_does_not_fit_is_left_out(void **state)
+{
+    static const char *const subtree = "data";
+    static char letters[1101], big[1901];
+    struct xenstore_tree tree = {.entries = NULL};
+    struct xcx_err err = XCX_ERR_INIT;
+    char path[1200];
+
+    (void)state;
+    memset(letters, 'a', sizeof(letters) - 1);
+    memset(big, 'v', sizeof(big) - 1);
+    fake_xenstore_set(OLD "/data", "", 5);
+    snprintf(path, sizeof(path), OLD "/data/%s", letters);
+    fake_xenstore_set(path, "x", 5);
+    for (unsigned i = 0; i < 600; i++) {
+        snprintf(path, sizeof(path), OLD "/data/%u", i);
+        fake_xenstore_set(path, big, 5);
+    }
+    if (xenstore_read(fake_xenstore_handle(), 5, &subtree, 1, &tree, &err))
+        fail_msg("%s", err.msg);
+    assert_in_range(tree.nr_entries, 540, 560);
+    assert_int_equal(tree.nr_entries + tree.nr_left_out, 602);
+    assert_true(tree.total_bytes <= XENSTORE_MAX_TOTAL_BYTES);
+    assert_int_equal(strncmp(tree.left_out, "data/aaaa", 9), 0);
+    assert_non_null(
+        strstr(tree.left_out, "..., 1105 bytes: not a path that is carried"));
+    xenstore_tree_done(&tree);
+}
+
+/* Linux says so at boot alone: what is empty says nothing. */
+static void test_what_a_guest_says_it_can_do(void **state)
+{
+    struct xenstore_tree tree = {.entries = NULL};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    fake_xenstore_set(OLD "/control", "", 0);
+    fake_xenstore_set(OLD "/control/shutdown", "suspend", 5);
+    fake_xenstore_set(OLD "/control/feature-suspend", "1", 5);
+    fake_xenstore_set(OLD "/control/feature-s3", "", 5);
+    fake_xenstore_set(OLD "/control/feature-poweroff", "1", 5);
+    if (xenstore_read_named(fake_xenstore_handle(), 5, "control", "feature-",
+                            &tree, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(tree.nr_entries, 2);
+    assert_string_equal(tree.entries[0].path, "control/feature-suspend");
+    assert_string_equal(tree.entries[1].path, "control/feature-poweroff");
+    assert_int_equal(tree.entries[0].perms[0].domid, XENSTORE_SELF);
+    xenstore_tree_done(&tree);
+    if (xenstore_read_named(fake_xenstore_handle(), 6, "control", "feature-",
+                            &tree, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(tree.nr_entries, 0);
 }
 
 static void test_what_a_peer_may_not_send(void **state)
@@ -234,6 +293,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_subtree_arrives_with_its_permissions,
                                reset),
         cmocka_unit_test_setup(test_reading_has_bounds, reset),
+        cmocka_unit_test_setup(test_what_does_not_fit_is_left_out, reset),
+        cmocka_unit_test_setup(test_what_a_guest_says_it_can_do, reset),
         cmocka_unit_test_setup(test_what_a_peer_may_not_send, reset),
         cmocka_unit_test_setup(test_all_of_a_tree_has_a_bound, reset),
         cmocka_unit_test(test_permissions_as_text),

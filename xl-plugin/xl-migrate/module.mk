@@ -117,8 +117,8 @@ test_send_stream_LIBS := -Wl,--wrap=xcx_save
 test_drain_SRC := $(call migrate_src,drain.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
-    recover_tell.c rendezvous.c source_domain.c source_keys.c spawn.c \
-    target_domain.c transport_ssh.c) \
+    recover_tell.c rendezvous.c source_domain.c source_keys.c \
+    source_keys_read.c spawn.c target_domain.c transport_ssh.c) \
     $(call common_src,directory.c) tests/unit/recover_world.c
 test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_recover_cases_SRC := $(test_recover_SRC)
@@ -126,7 +126,7 @@ test_recover_cases_LIBS := $(test_recover_LIBS)
 test_recover_options_SRC := $(call migrate_src,cmd_recover.c)
 test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
     progress.c report.c send.c send_outcome.c send_session.c source_domain.c \
-    source_keys.c spawn.c transport_ssh.c) $(SETTLE_SRC) $(CONTROL_SRC) \
+    source_keys.c source_keys_read.c spawn.c transport_ssh.c) $(SETTLE_SRC) $(CONTROL_SRC) \
     $(call common_src,cancel.c record.c) tests/unit/case_sample.c \
     tests/unit/send_world.c
 test_send_outcome_LIBS = $(COMMON_LIBS) -Wl,--wrap=xcx_settle

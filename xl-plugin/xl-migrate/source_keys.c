@@ -3,8 +3,6 @@
 
 #include "xenstore.h"
 
-#define NR_OWN_KEYS 3
-
 static int send_tree(const struct xenstore_tree *tree, struct peer *peer,
                      struct xcx_err *err)
 {
@@ -20,8 +18,6 @@ static int read_keys(struct source_domain *source,
                      const struct config_xenstore_keys *more,
                      struct xenstore_tree *ret_tree, struct xcx_err *err)
 {
-    const char *keys[NR_OWN_KEYS + CONFIG_MAX_XENSTORE_KEYS] = {"data", "attr",
-                                                                "vm-data"};
     enum handover_copy copy;
     uint32_t domid;
 
@@ -30,10 +26,17 @@ static int read_keys(struct source_domain *source,
         return -1;
     if (copy != HANDOVER_PAUSED)
         return 0;
-    for (unsigned i = 0; i < more->nr; i++)
-        keys[NR_OWN_KEYS + i] = more->key[i];
-    return xenstore_read(source->host->xs, domid, keys, NR_OWN_KEYS + more->nr,
-                         ret_tree, err);
+    return source_keys_read(source->host->xs, domid, more, ret_tree, err);
+}
+
+static void warn_of_left_out(const struct source_domain *source,
+                             const struct xenstore_tree *tree)
+{
+    if (tree->nr_left_out)
+        xcx_log(source->log, XCX_LOG_WARN,
+                "%u of the guest's own keys in xenstore do not move with it, "
+                "the first: %s",
+                tree->nr_left_out, tree->left_out);
 }
 
 int source_keys_send(struct source_domain *source,
@@ -46,9 +49,11 @@ int source_keys_send(struct source_domain *source,
 
     if (!peer->ops->put_entry)
         return 0;
-    if (!read_keys(source, more, &tree, again_log ? &why : err))
+    if (!read_keys(source, more, &tree, again_log ? &why : err)) {
+        if (!again_log)
+            warn_of_left_out(source, &tree);
         rc = send_tree(&tree, peer, err);
-    else if (again_log)
+    } else if (again_log)
         xcx_log(again_log, XCX_LOG_WARN,
                 "the guest's own keys in xenstore are not sent again: %s",
                 why.msg);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * source_keys: what is the guest's own in xenstore and what stock loses: data,
- * attr, vm-data, and what the configuration lists; read at the source, once
- * the guest is suspended, and sent to a target that can take it.
+ * attr, vm-data, and what the configuration lists, and control/feature-NAME,
+ * which Linux writes at boot alone; read at the source, once the guest is
+ * suspended, and sent to a target that can take it.
+ *
+ * The guest writes most of it: what is too much to be carried is left out, with
+ * a warning. A look before the move says the same (source_keys_read()).
  *
  * A target keeps them in memory until GO. Whoever says GO on a new connection
  * sends them again before it.
@@ -26,5 +30,13 @@
 int source_keys_send(struct source_domain *source,
                      const struct config_xenstore_keys *more, struct peer *peer,
                      const struct xcx_log *again_log, struct xcx_err *err);
+
+/*
+ * What there is of them now, into a zeroed tree; its nr_left_out and left_out
+ * tell what would not move. Errors: xenstore_read()'s. Any thread of xs's.
+ */
+int source_keys_read(struct xs_handle *xs, uint32_t domid,
+                     const struct config_xenstore_keys *more,
+                     struct xenstore_tree *ret, struct xcx_err *err);
 
 #endif

@@ -12,11 +12,12 @@
 #include <xenstore.h>
 #include <xenstore_lib.h>
 
-#define HOME_BYTES       80
-#define FULL_BYTES       (HOME_BYTES + XENSTORE_MAX_PATH_BYTES + 2)
-#define FIRST_ROOM       16
-#define MAX_COMMIT_TRIES 100
-#define SELF_TEXT        "self"
+#define HOME_BYTES          80
+#define FULL_BYTES          (HOME_BYTES + XENSTORE_MAX_PATH_BYTES + 2)
+#define FIRST_ROOM          16
+#define MAX_COMMIT_TRIES    100
+#define LEFT_OUT_PATH_BYTES 80
+#define SELF_TEXT           "self"
 
 /* ---- trees -------------------------------------------------------------- */
 
@@ -230,7 +231,45 @@ static int failed(const char *full, const char *what, struct xcx_err *err)
                        full);
 }
 
-/* 1: in the tree; 0: not there (any more). */
+/* The guest moves without it: none may keep its host from being emptied. */
+static void leave_out(struct xenstore_tree *tree, const char *path,
+                      size_t nr_bytes, const char *why)
+{
+    if (tree->nr_left_out++)
+        return;
+    snprintf(tree->left_out, sizeof(tree->left_out), "%.*s%s, %zu bytes: %s",
+             LEFT_OUT_PATH_BYTES, path,
+             strlen(path) > LEFT_OUT_PATH_BYTES ? "..." : "", nr_bytes, why);
+}
+
+/* NULL: it fits. */
+static const char *why_not(const struct xenstore_tree *tree,
+                           const struct xenstore_entry *entry)
+{
+    size_t bytes = strlen(entry->path) + entry->value_bytes;
+
+    if (entry->value_bytes > XENSTORE_MAX_VALUE_BYTES)
+        return "more than a value may have";
+    if (tree->nr_entries >= XENSTORE_MAX_ENTRIES)
+        return "more nodes than are carried";
+    if (bytes > XENSTORE_MAX_TOTAL_BYTES - tree->total_bytes)
+        return "more in all than is carried";
+    return NULL;
+}
+
+static int append_if_it_fits(struct xenstore_tree *tree,
+                             struct xenstore_entry *entry, struct xcx_err *err)
+{
+    const char *why = why_not(tree, entry);
+
+    if (!why)
+        return append(tree, entry, XCX_ERR_GUEST, err) < 0 ? -1 : 1;
+    leave_out(tree, entry->path, strlen(entry->path) + entry->value_bytes, why);
+    entry_done(entry);
+    return 0;
+}
+
+/* 1: in the tree; 0: not there (any more), or left out. */
 static int read_entry(struct reader *reader, const char *path,
                       struct xcx_err *err)
 {
@@ -238,7 +277,6 @@ static int read_entry(struct reader *reader, const char *path,
     struct xenstore_entry entry = {.path = NULL};
     struct xs_permissions *perms;
     unsigned nr_perms = 0;
-    int rc;
 
     full_path(reader->home, path, full);
     entry.value = xs_read(reader->xs, XBT_NULL, full, &entry.value_bytes);
@@ -259,9 +297,7 @@ static int read_entry(struct reader *reader, const char *path,
         free(entry.value);
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "xenstore entries");
     }
-    rc = append(reader->tree, &entry, XCX_ERR_GUEST, err);
-    /* cppcheck-suppress memleak; append() has taken it over */
-    return rc < 0 ? -1 : 1;
+    return append_if_it_fits(reader->tree, &entry, err);
 }
 
 /* The children of an entry go behind all that is there. */
@@ -279,11 +315,11 @@ static int read_children(struct reader *reader, const char *path,
         return errno == ENOENT ? 0 : failed(full, "listing", err);
     for (unsigned i = 0; i < nr_names && rc >= 0; i++) {
         snprintf(child, sizeof(child), "%s/%s", path, names[i]);
-        rc = is_path(child) ? read_entry(reader, child, err)
-                            : xcx_err_set(err, XCX_ERR_GUEST, 0,
-                                          "xenstore: too long a path below "
-                                          "%.64s",
-                                          path);
+        if (is_path(child))
+            rc = read_entry(reader, child, err);
+        else
+            leave_out(reader->tree, child, strlen(path) + strlen(names[i]) + 1,
+                      "not a path that is carried");
     }
     free(names);
     return rc < 0 ? -1 : 0;
@@ -330,6 +366,46 @@ int xenstore_read(struct xs_handle *xs, uint32_t domid,
             return xcx_err_prefix(err, "domain %" PRIu32, domid);
     }
     return 0;
+}
+
+/* Those of a guest without PV drivers, or after a stock move, are empty. */
+static int read_if_set(struct reader *reader, const char *path,
+                       struct xcx_err *err)
+{
+    char full[FULL_BYTES];
+    unsigned nr_bytes = 0;
+    char *value;
+
+    full_path(reader->home, path, full);
+    value = xs_read(reader->xs, XBT_NULL, full, &nr_bytes);
+    if (!value && errno != ENOENT)
+        return failed(full, "reading", err);
+    free(value);
+    return nr_bytes ? read_entry(reader, path, err) : 0;
+}
+
+int xenstore_read_named(struct xs_handle *xs, uint32_t domid, const char *dir,
+                        const char *begin, struct xenstore_tree *ret,
+                        struct xcx_err *err)
+{
+    struct reader reader = {.xs = xs, .domid = domid, .tree = ret};
+    char full[FULL_BYTES], child[XENSTORE_MAX_PATH_BYTES + 2];
+    unsigned nr_names = 0;
+    char **names;
+    int rc = 0;
+
+    home_of(domid, reader.home);
+    full_path(reader.home, dir, full);
+    names = xs_directory(xs, XBT_NULL, full, &nr_names);
+    if (!names)
+        return errno == ENOENT ? 0 : failed(full, "listing", err);
+    for (unsigned i = 0; i < nr_names && rc >= 0; i++) {
+        snprintf(child, sizeof(child), "%s/%s", dir, names[i]);
+        if (!strncmp(names[i], begin, strlen(begin)) && is_path(child))
+            rc = read_if_set(&reader, child, err);
+    }
+    free(names);
+    return rc < 0 ? -1 : 0;
 }
 
 /* ---- writing ------------------------------------------------------------ */

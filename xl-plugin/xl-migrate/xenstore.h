@@ -8,7 +8,8 @@
  * other domain but Dom0 do not: another host's domids mean nothing here. A
  * node that another domain owned becomes Dom0's.
  *
- * Bounds: see below; a subtree that exceeds one is an error, not cut.
+ * Bounds: see below; what a guest keeps beyond them is left out, and counted;
+ * what the other end sends beyond them is an error.
  * Blocking: as xenstored answers. Threads: one at a time.
  */
 #ifndef XL_MIGRATE_XENSTORE_H
@@ -25,6 +26,7 @@
 #define XENSTORE_MAX_VALUE_BYTES 4096
 #define XENSTORE_MAX_TOTAL_BYTES (1U << 20) /* of paths and values */
 #define XENSTORE_PERM_BYTES      16
+#define XENSTORE_LEFT_OUT_BYTES  160
 
 #define XENSTORE_SELF            UINT32_MAX /* the guest itself */
 
@@ -47,16 +49,26 @@ struct xenstore_tree {
     struct xenstore_entry *entries; /* owned; a parent before its children */
     unsigned nr_entries, nr_room;
     size_t total_bytes;
+    unsigned nr_left_out; /* by reading; what lies below them is not counted */
+    char left_out[XENSTORE_LEFT_OUT_BYTES]; /* the first: path, size, why */
 };
 
 /*
  * Reads these subtrees (relative paths) of the domain, those that are there,
- * in this order, into a zeroed tree. Errors: GUEST for a subtree over a
- * bound; USAGE for a path that is not one; IO for xenstored.
+ * in this order, behind what is in the tree. Errors: USAGE for a path that is
+ * not one; IO for xenstored.
  */
 int xenstore_read(struct xs_handle *xs, uint32_t domid,
                   const char *const *subtrees, unsigned nr_subtrees,
                   struct xenstore_tree *ret, struct xcx_err *err);
+
+/*
+ * The same of the nodes in a directory whose names begin so and which are not
+ * empty, without what is below them.
+ */
+int xenstore_read_named(struct xs_handle *xs, uint32_t domid, const char *dir,
+                        const char *begin, struct xenstore_tree *ret,
+                        struct xcx_err *err);
 
 /* Idempotent. */
 void xenstore_tree_done(struct xenstore_tree *tree);
