@@ -35,4 +35,4 @@ endef
 
 # What is installed says what the command's own help does.
 QUICK_TESTS += tests/unit/test-completion tests/unit/test-documented \
-    tests/unit/test-install tests/unit/test-waits
+    tests/unit/test-install tests/unit/test-waits tests/unit/test-closed-fds

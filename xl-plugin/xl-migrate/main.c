@@ -3,8 +3,10 @@
 #include "command.h"
 #include "restore_helper.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SEE_HELP "; see xl-migrate --help"
 
@@ -37,10 +39,26 @@ static int help(void)
     return EXIT_STATUS_DONE;
 }
 
+/*
+ * What is closed would be the next file's, a socket's or a journal's, and what
+ * is printed would go into that.
+ */
+static void open_standard_fds(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
 
+    open_standard_fds();
     if (restore_helper_is_meant(argc, argv))
         return restore_helper_run(argv);
     if (!name) {
