@@ -3,6 +3,7 @@
  * status, cancel and tune as they are typed, against processes that do what a
  * send or a save helper does: a forked child of the test each.
  */
+#include "../../xl-plugin/xl-migrate/running.h"
 #include "../../xl-plugin/xl-migrate/command.h"
 
 #include <fcntl.h>
@@ -499,6 +500,23 @@ static void a_helper_is_cancelled_by_a_signal(void **state)
     assert_int_equal(end_of(pid), 100 + SIGTERM);
 }
 
+/* Two sends that hang, of guests of one name: there is a way to name one. */
+static void two_of_one_name_are_told_apart_by_number(void **state)
+{
+    struct running both[] = {{.domid = 4}, {.domid = 6}};
+    const struct running_list list = {.nr = 2, .all = both};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    strcpy(both[0].status.name, "g2");
+    strcpy(both[1].status.name, "g2");
+    assert_null(running_pick(&list, "g2", &err));
+    assert_int_equal(err.kind, XCX_ERR_USAGE);
+    assert_string_equal(err.msg, "g2: domains 4 and 6 are both called so: name "
+                                 "one by its number, 4 or 6");
+    assert_ptr_equal(running_pick(&list, "6", &err), &both[1]);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -515,6 +533,7 @@ int main(void)
         TEST(a_busy_send_is_cancelled_by_a_signal),
         TEST(a_send_that_has_moved_its_guest_was_not_stopped),
         TEST(a_helper_is_cancelled_by_a_signal),
+        cmocka_unit_test(two_of_one_name_are_told_apart_by_number),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,8 +255,10 @@ struct running *running_pick(const struct running_list *list, const char *text,
         if (found) {
             xcx_err_set(err, XCX_ERR_USAGE, 0,
                         "%.60s: domains %" PRIu32 " and %" PRIu32
-                        " are both called so",
-                        text, found->domid, list->all[i].domid);
+                        " are both called so: name one by its number, %" PRIu32
+                        " or %" PRIu32,
+                        text, found->domid, list->all[i].domid, found->domid,
+                        list->all[i].domid);
             return NULL;
         }
         found = &list->all[i];
