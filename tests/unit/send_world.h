@@ -13,8 +13,8 @@
 #include "../../xl-plugin/xl-migrate/guest_watch.h"
 #include "../../xl-plugin/xl-migrate/handover.h"
 
-#define SEND_WORLD_GLANCE 9 /* of changes: the look at GO */
-#define SEND_WORLD_BYTES 8192 /* of what is said */
+#define SEND_WORLD_GLANCE 9    /* of changes: the look at GO */
+#define SEND_WORLD_BYTES  8192 /* of what is said */
 
 /*
  * What the target does, in order; ENDS ends the connection for good, LOST only

@@ -143,7 +143,7 @@ static void a_blackout_without_progress_ends(void **state)
         assert_int_equal(settle_world_run(&world, HANDOVER_LOOK, &result, &err),
                          0);
         assert_int_equal(world.copy, HANDOVER_RUNNING);
-        assert_int_equal(result.entry, HANDOVER_RESUMED);
+        assert_int_equal(result.entry, HANDOVER_RAN);
         assert_int_equal(result.place, HANDOVER_HERE);
         assert_false(result.settled);
         assert_non_null(strstr(result.why.msg, "blackout_timeout_s"));

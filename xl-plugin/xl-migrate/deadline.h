@@ -7,6 +7,7 @@
 #define XL_MIGRATE_DEADLINE_H
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -37,6 +38,16 @@ static inline int deadline_left_ms(uint64_t deadline_ns)
         return 0;
     left_ms = (deadline_ns - now_ns + 999999u) / 1000000u;
     return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+}
+
+static inline void deadline_sleep_ns(uint64_t pause_ns)
+{
+    struct timespec pause = {
+        .tv_sec = (time_t)(pause_ns / NS_PER_S),
+        .tv_nsec = (long)(pause_ns % NS_PER_S),
+    };
+
+    nanosleep(&pause, NULL);
 }
 
 #endif

@@ -491,8 +491,9 @@ static enum exit_status finish(struct send_session *session,
     }
     send_outcome_look_for_reboot(session, &result);
     status = send_outcome_status(&result);
-    error =
-        failed && status != EXIT_STATUS_TAKEN ? failure->msg : result.why.msg;
+    error = failed && (status != EXIT_STATUS_TAKEN || session->guest_end)
+                ? failure->msg
+                : result.why.msg;
     if (status == EXIT_STATUS_AT_SOURCE || status == EXIT_STATUS_TAKEN)
         run_failed_hooks(session, error);
     send_outcome_tell(session, status, error);

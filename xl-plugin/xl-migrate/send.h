@@ -29,9 +29,9 @@ struct send_options {
     const char *config_file; /* -C; NULL: the guest's own configuration */
     enum peer_kind kind;
     struct check_ids ignore; /* --ignore */
-    bool pause;      /* -p */
-    bool keep_domid; /* -D */
-    bool no_monitor; /* -e */
+    bool pause;              /* -p */
+    bool keep_domid;         /* -D */
+    bool no_monitor;         /* -e */
     bool debug, dry_run, json, quiet;
 };
 

@@ -41,7 +41,7 @@ static int on_suspend(void *opaque, struct xcx_err *err)
     struct send_stream *stream = opaque;
 
     if (qemu_disks_flush_live(&stream->disks, err) ||
-        stream->before_suspend(stream->opaque, err))
+        (stream->before_suspend && stream->before_suspend(stream->opaque, err)))
         return -1;
     stream->times.asked_ns = deadline_now_ns();
     if (suspend_guest(&stream->suspend, err))

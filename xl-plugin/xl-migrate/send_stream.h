@@ -46,7 +46,7 @@ struct send_stream {
     const struct xcx_save_params *params; /* out_fd and cancel_fd set */
     const struct xcx_save_ops *ops; /* without suspend, switch_qemu_logdirty */
     unsigned suspend_timeout_s;
-    /* The guest is about to be asked to suspend; an error forbids it. */
+    /* Optional: it is about to be asked to suspend; an error forbids it. */
     int (*before_suspend)(void *opaque, struct xcx_err *err);
     void *opaque;
     /* Filled. */

@@ -2,7 +2,6 @@
 #include "settle.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "deadline.h"
 
@@ -33,16 +32,6 @@ struct settling {
 };
 
 enum verdict { GO_ON, LEAVE, BROKEN };
-
-static void sleep_ns(uint64_t pause_ns)
-{
-    struct timespec pause = {
-        .tv_sec = (time_t)(pause_ns / (1000 * NS_PER_MS)),
-        .tv_nsec = (long)(pause_ns % (1000 * NS_PER_MS)),
-    };
-
-    nanosleep(&pause, NULL);
-}
 
 static struct peer *peer_of(const struct settling *settling)
 {
@@ -318,7 +307,7 @@ static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
         if (deadline_now_ns() - settling->lost_ns >=
             settling->params->reconnect_ns)
             return LEAVE;
-        sleep_ns(settling->pause_ns);
+        deadline_sleep_ns(settling->pause_ns);
     }
     settling->pause_ns =
         settling->pause_ns ? settling->pause_ns * 2 : FIRST_PAUSE_NS;
@@ -434,23 +423,19 @@ static enum verdict hear(struct settling *settling, struct xcx_err *err)
 /* ---- limits -------------------------------------------------------------- */
 
 /* The guest stands, and nothing was let go: only READY would be progress. */
-static bool stands_too_long(const struct settling *settling)
+static bool stands_too_long(struct settling *settling)
 {
-    const struct settle_params *params = settling->params;
+    uint64_t limit_ns = settling->params->blackout_ns;
 
-    return params->blackout_ns && !settling->withdrawn &&
-           is_undecided(entry_of(settling)) &&
-           deadline_now_ns() - settling->start_ns >= params->blackout_ns;
-}
-
-static enum verdict end_blackout(struct settling *settling, struct xcx_err *err)
-{
+    if (!limit_ns || settling->withdrawn || !is_undecided(entry_of(settling)) ||
+        deadline_now_ns() - settling->start_ns < limit_ns)
+        return false;
     settling->reason = XCX_ERR_INIT;
     xcx_err_set(&settling->reason, XCX_ERR_PEER, 0,
                 "the target has all of the guest, but was not ready to start "
                 "it within %u s: see blackout_timeout_s",
-                (unsigned)(settling->params->blackout_ns / NS_PER_S));
-    return step(settling, HANDOVER_WITHDRAW, err);
+                (unsigned)(limit_ns / NS_PER_S));
+    return true;
 }
 
 /* Whoever waits for the end gets it, decided or not. */
@@ -536,15 +521,13 @@ static enum verdict next(struct settling *settling, struct xcx_err *err)
 {
     if (is_out_of_time(settling))
         return LEAVE;
-    if (takes_it_back(settling))
+    if (takes_it_back(settling) || stands_too_long(settling))
         return step(settling, HANDOVER_WITHDRAW, err);
-    if (stands_too_long(settling))
-        return end_blackout(settling, err);
     if (has_stopped_late(settling))
         return step(settling, HANDOVER_LOOK, err);
     if (handover_is_final(entry_of(settling)) &&
         has_nothing_to_hear(settling)) {
-        sleep_ns(SLICE_NS);
+        deadline_sleep_ns(SLICE_NS);
         /* An act of ours may still fail. */
         return settling->failing_ns ? step(settling, HANDOVER_LOOK, err)
                                     : GO_ON;
@@ -558,7 +541,7 @@ static enum verdict look_after(struct settling *settling, struct xcx_err *err)
     enum verdict verdict = LEAVE;
 
     while (verdict != BROKEN && may_stop_late(settling)) {
-        sleep_ns(SLICE_NS);
+        deadline_sleep_ns(SLICE_NS);
         if (settling->failing_ns || has_stopped_late(settling))
             verdict = step(settling, HANDOVER_LOOK, err);
     }
@@ -580,7 +563,7 @@ static enum verdict alone(struct settling *settling, struct xcx_err *err)
 {
     if (!settling->failing_ns)
         return LEAVE;
-    sleep_ns(SLICE_NS);
+    deadline_sleep_ns(SLICE_NS);
     return step(settling, HANDOVER_LOOK, err);
 }
 
