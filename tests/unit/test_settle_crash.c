@@ -4,7 +4,8 @@
  * journals in a folder and two domains in shared memory. At each point of
  * either end (after each entry, act and word) the process dies or the link
  * is cut, recover follows and may die as well; at the end exactly one copy
- * runs, and no case is left.
+ * runs, and no case is left. At each point of the source another program
+ * destroys its guest, moves it elsewhere or resumes it, too.
  *
  *   source process ── socketpair ── target process
  *      journal, copy                   journal, copy
@@ -30,30 +31,69 @@
 #include "scratch.h"
 
 #define NEVER       1000 /* a point that no run reaches */
+#define MAX_POINTS  8    /* at which another program acts */
 #define EXIT_DIED   99
 #define LINE_BYTES  32
 #define DEADLINE_NS (20 * 1000000000ull)
 
 enum { SOURCE, TARGET, NR_ENDS };
 enum how { DIES, CUTS, NR_HOWS };
+enum deed { NOTHING, DESTROYS, MOVES, RESUMES, NR_DEEDS }; /* another program */
 
 /* What outlives the processes: the domains, and what has happened. */
 static struct shared {
     enum handover_copy copy[NR_ENDS];
-    bool was_two;
+    bool was_two, was_not_ours;
     int nr_points[NR_ENDS]; /* passed in this run */
+    enum deed done;         /* by another program */
+    bool elsewhere;         /* where another program runs it */
 } * shared;
 
 static struct plan {
     int point[NR_ENDS];
     enum how how;
+    enum deed deed; /* of another program, at that point of the source */
+    int deed_point;
 } plan;
+
+static struct journal *source_journal; /* in the source's process */
 
 static int self; /* which end this process is */
 static int link_fd = -1;
 
+static void count_copies(void)
+{
+    shared->was_two |= (shared->copy[SOURCE] == HANDOVER_RUNNING) +
+                           (shared->copy[TARGET] == HANDOVER_RUNNING) +
+                           shared->elsewhere >
+                       1;
+}
+
+/* What is left out are the races that source_domain.h names. */
+static void do_deed(enum deed deed)
+{
+    enum handover_copy *copy = &shared->copy[SOURCE];
+    bool runs = *copy == HANDOVER_RUNNING, stands = *copy == HANDOVER_PAUSED;
+    bool is_let_go = source_journal->entry == HANDOVER_GO ||
+                     source_journal->entry == HANDOVER_DONE;
+
+    if (deed == DESTROYS ? !runs && !stands
+        : deed == MOVES  ? !runs
+                         : !stands || is_let_go)
+        return;
+    shared->done = deed;
+    shared->elsewhere = deed == MOVES;
+    *copy = deed == DESTROYS ? HANDOVER_GONE
+            : deed == MOVES  ? HANDOVER_TAKEN
+                             : HANDOVER_RUNNING;
+    count_copies();
+}
+
 static void point(void)
 {
+    if (self == SOURCE && plan.deed &&
+        shared->nr_points[self] == plan.deed_point)
+        do_deed(plan.deed);
     if (shared->nr_points[self]++ != plan.point[self])
         return;
     if (plan.how == DIES)
@@ -78,6 +118,9 @@ static int on_look(void *opaque, enum handover_copy *ret_copy,
     (void)err;
     point();
     *ret_copy = shared->copy[self];
+    /* As source_domain.c has it, once it is no matter of the case's. */
+    if (*ret_copy == HANDOVER_TAKEN && source_journal->entry == HANDOVER_RAN)
+        *ret_copy = HANDOVER_PAUSED;
     *ret_domid = 7;
     return 0;
 }
@@ -87,10 +130,14 @@ static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
     (void)opaque;
     (void)err;
     point();
+    /* Since the look: libxl finds that it is gone, or runs. */
+    if (self == SOURCE && (shared->copy[self] == HANDOVER_GONE ||
+                           shared->copy[self] == HANDOVER_RUNNING))
+        return 0;
+    shared->was_not_ours |= shared->copy[self] == HANDOVER_TAKEN;
     shared->copy[self] =
         act == HANDOVER_DO_DESTROY ? HANDOVER_ABSENT : HANDOVER_RUNNING;
-    shared->was_two |= shared->copy[SOURCE] == HANDOVER_RUNNING &&
-                       shared->copy[TARGET] == HANDOVER_RUNNING;
+    count_copies();
     point();
     return 0;
 }
@@ -221,6 +268,7 @@ static int source_process(bool recovers)
                      &err))
         return err.kind == XCX_ERR_USAGE ? 0 : 1;
     is_connected = !recovers;
+    source_journal = &journal;
 
     const struct settle_params params = {
         .journal = &journal,
@@ -379,8 +427,8 @@ static void check_end(const struct plan *first, const struct plan *second)
 }
 
 /* Returns whether the first plan's and the second's points were reached. */
-static void run_plans(const struct plan *first, const struct plan *second,
-                      bool reached[2])
+static void run_two(const struct plan *first, const struct plan *second,
+                    bool reached[2])
 {
     static const struct plan nothing = {.point = {NEVER, NEVER}};
     const struct plan *plans[] = {first, second, &nothing};
@@ -395,6 +443,12 @@ static void run_plans(const struct plan *first, const struct plan *second,
             reached[i] = shared->nr_points[SOURCE] > plans[i]->point[SOURCE] ||
                          shared->nr_points[TARGET] > plans[i]->point[TARGET];
     }
+}
+
+static void run_plans(const struct plan *first, const struct plan *second,
+                      bool reached[2])
+{
+    run_two(first, second, reached);
     check_end(first, second);
 }
 
@@ -460,6 +514,64 @@ static void broken_anywhere_one_copy_runs(void **state)
     assert_true(nr_runs > 100 && moved && stayed);
 }
 
+/*
+ * The guest runs once, or where another program has it, or was destroyed: then
+ * a source that died after GO may not know that the target has given it up.
+ */
+static void check_deed(const struct plan *first, const struct plan *second)
+{
+    bool is_gone = shared->copy[SOURCE] == HANDOVER_GONE;
+    bool left = has_journal("source") && !is_gone;
+    bool left_there = has_journal("target");
+    bool there = shared->copy[TARGET] == HANDOVER_RUNNING;
+    int nr =
+        (shared->copy[SOURCE] == HANDOVER_RUNNING) + there + shared->elsewhere;
+    if (!shared->was_two && !shared->was_not_ours && !left && !left_there &&
+        nr == (shared->done != DESTROYS || there) &&
+        shared->copy[TARGET] != HANDOVER_PAUSED)
+        return;
+    fail_msg("deed %d at %d or %d, dies at %d/%d: copies %d and %d, %d two, "
+             "%d not ours, journals %d %d",
+             shared->done, first->deed_point, second->deed_point,
+             first->point[0], first->point[1], shared->copy[SOURCE],
+             shared->copy[TARGET], shared->was_two, shared->was_not_ours, left,
+             left_there);
+}
+
+/* Returns whether that end's death was reached. */
+static bool do_deeds(struct plan first, bool later, int nr_done[NR_DEEDS])
+{
+    struct plan second = at(SOURCE, NEVER, DIES);
+    struct plan *with = later ? &second : &first;
+    bool reached[2] = {true, true};
+
+    for (int n = 0; n < MAX_POINTS * RESUMES && reached[0]; n++) {
+        with->deed = DESTROYS + n % RESUMES;
+        with->deed_point = n / RESUMES;
+        run_two(&first, &second, reached);
+        check_deed(&first, &second);
+        nr_done[shared->done]++;
+    }
+    return reached[0];
+}
+
+/* In the process that dies or, of a source, in recover. */
+static void beside_another_program_one_copy_runs(void **state)
+{
+    int nr_done[NR_DEEDS] = {0};
+
+    (void)state;
+    for (int end = 0; end < NR_ENDS; end++) {
+        bool reached = true;
+
+        for (int n = 0; reached; n++)
+            reached =
+                do_deeds(at(end, n, DIES), end == SOURCE && n % 2, nr_done);
+    }
+    for (enum deed deed = DESTROYS; deed < NR_DEEDS; deed++)
+        assert_true(nr_done[deed] > 0);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -481,6 +593,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(undisturbed_the_guest_moves),
         cmocka_unit_test(broken_anywhere_one_copy_runs),
+        cmocka_unit_test(beside_another_program_one_copy_runs),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
