@@ -34,6 +34,7 @@ static void make_guest(void)
     sample.guest.has_cpu_policy = true;
     make_policy(&sample.guest.cpu_policy);
     put(sample.guest.device_model, "/usr/libexec/qemu-ours");
+    put(sample.guest.qemu_version, "7.2.5");
     sample.guest.nr_disks = 2;
     put(sample.guest.disks[0].vdev, "xvda");
     put(sample.guest.disks[0].path, "/dev/vg/web");
@@ -72,6 +73,11 @@ static void make_host(struct facts_host *host, const char *name,
                                              .has_size = true,
                                              .size_bytes = 1000,
                                              .fs_magic = NFS_SUPER_MAGIC};
+    for (unsigned i = 0; i < sample.query.nr_files; i++) {
+        if (sample.query.kinds[i] == FACTS_KIND_DEVICE_MODEL)
+            put(host->files[i].version, "7.2.22");
+    }
+    host->has_clock = true;
     host->nr_bridges = sample.query.nr_bridges;
     for (unsigned i = 0; i < sample.query.nr_bridges; i++)
         host->bridges[i] = FACTS_YES;

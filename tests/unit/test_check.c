@@ -215,6 +215,45 @@ static void no_pv(void)
     pv();
     there.pv = FACTS_NO;
 }
+static void clock_ahead(void)
+{
+    there.clock_ahead_ns = INT64_C(3600000000000);
+    there.clock_error_ns = 5000000;
+}
+static void clock_behind(void)
+{
+    there.clock_ahead_ns = INT64_C(-3600000000000);
+}
+static void clock_unknown(void)
+{
+    there.has_clock = false;
+}
+static void other_protocol(void)
+{
+    there.protocol = 2;
+}
+static void domid_taken(void)
+{
+    guest.keep_domid = true;
+    there.domid_taken = FACTS_YES;
+}
+static void domid_unknown(void)
+{
+    guest.keep_domid = true;
+}
+static void much_memory(void)
+{
+    guest.survey.nr_pages = 111 * 256;
+    guest.max_memory_kib = 41 * 1024;
+}
+static void starts_with_host(void)
+{
+    put(guest.autostart, "/etc/xen/auto/web.cfg");
+}
+static void qemu_blocks(void)
+{
+    put(guest.qemu_blocker, "device ivshmem");
+}
 static void no_popcnt(void)
 {
     there.cpu_policy.leaves[0].c = 1;
@@ -282,57 +321,6 @@ static void domains_unknown(void)
 {
     there.has_clashes = false;
 }
-static void no_pool(void)
-{
-    put(guest.pool, "fast");
-    put(guest.pool_now, "fast");
-    there.pool = FACTS_NO;
-}
-static void pool_unknown(void)
-{
-    put(guest.pool, "fast");
-    put(guest.pool_now, "fast");
-    there.pool = FACTS_UNKNOWN;
-}
-static void other_pool_now(void)
-{
-    put(guest.pool, "fast");
-    put(guest.pool_now, "slow");
-    there.pool = FACTS_YES;
-}
-static void left_first_pool(void)
-{
-    put(guest.pool_now, "slow");
-}
-static void pinned(unsigned first, unsigned second)
-{
-    guest.nr_pins = 2;
-    facts_cpus_add(&guest.pins[0], 1);
-    facts_cpus_add(&guest.pins[1], first);
-    facts_cpus_add(&guest.pins[1], second);
-    there.has_cpus = true;
-    for (unsigned i = 0; i < 4; i++)
-        facts_cpus_add(&there.cpus, i);
-}
-static void pinned_elsewhere(void)
-{
-    pinned(9, 6);
-}
-static void cpus_unknown(void)
-{
-    pinned(2, 6);
-    there.has_cpus = false;
-}
-static void no_caps_here(void)
-{
-    put(guest.sched, "null");
-    wishes.may_throttle = true;
-}
-static void cap_is_lost(void)
-{
-    guest.cap = 50;
-    put(there.sched, "rtds");
-}
 static const struct check_change changes[] = {
     {dying, "state", CHECK_BLOCKER, "web is being destroyed", NULL},
     {paused, "state", CHECK_BLOCKER, "web is paused", "xl unpause 5"},
@@ -390,6 +378,20 @@ static const struct check_change changes[] = {
     {no_paging, "guest-kind", CHECK_BLOCKER, "cannot run HVM", "firmware"},
     {hvm_unknown, "guest-kind", CHECK_UNKNOWN, "HVM", NULL},
     {no_pv, "guest-kind", CHECK_BLOCKER, "cannot run PV", "PV"},
+    {clock_ahead, "clock", CHECK_WARNING,
+     "the clock of host2 is 3600 s ahead: that of web will be", "NTP"},
+    {clock_behind, "clock", CHECK_WARNING, "3600 s behind", "NTP"},
+    {clock_unknown, "clock", CHECK_UNKNOWN, "host2", NULL},
+    {other_protocol, "protocol", CHECK_BLOCKER,
+     "host2 speaks protocol 2 of xl-migrate, this host 1", "--stock"},
+    {domid_taken, "domid", CHECK_BLOCKER, "another domain 5", "without -D"},
+    {domid_unknown, "domid", CHECK_UNKNOWN, "domain 5", NULL},
+    {much_memory, "max-memory", CHECK_BLOCKER,
+     "web has 111 MiB, and may have 41 at the target", "xl mem-set 5 112m"},
+    {starts_with_host, "autostart", CHECK_WARNING,
+     "/etc/xen/auto/web.cfg starts web with this host", "rm"},
+    {qemu_blocks, "device-model-state", CHECK_BLOCKER, "device ivshmem",
+     "take the device away"},
     {no_popcnt, "cpu", CHECK_BLOCKER,
      "host2 lacks CPU features that web sees: POPCNT", "cpuid="},
     {no_md_clear, "cpu", CHECK_WARNING,
@@ -413,20 +415,6 @@ static const struct check_change changes[] = {
     {own_copy_arrives, "uuid-clash", CHECK_BLOCKER,
      "web--incoming: a copy of web that is arriving", "xl-migrate status"},
     {domains_unknown, "name-clash", CHECK_UNKNOWN, "listed", NULL},
-    {no_pool, "cpupool", CHECK_BLOCKER, "no CPU pool fast", "cpupool-create"},
-    {no_pool, "cpupool", CHECK_BLOCKER, "no CPU pool fast", "-C FILE"},
-    {pool_unknown, "cpupool", CHECK_UNKNOWN, "fast", NULL},
-    {other_pool_now, "cpupool", CHECK_WARNING,
-     "web is in CPU pool slow; on host2 it will be in fast", "pool=\"slow\""},
-    {left_first_pool, "cpupool", CHECK_WARNING, "it will be in Pool-0",
-     "pool=\"slow\""},
-    {pinned_elsewhere, "affinity", CHECK_BLOCKER,
-     "web has a vCPU that may run on CPUs 6, 9 only", "-C FILE"},
-    {cpus_unknown, "affinity", CHECK_UNKNOWN, "host2", NULL},
-    {no_caps_here, "scheduler", CHECK_WARNING,
-     "web cannot be throttled: the scheduler null has no caps",
-     "--on-slow stop"},
-    {cap_is_lost, "scheduler", CHECK_WARNING, "50 %", "-C FILE"},
 };
 
 static void test_nothing_is_found(void **state)
@@ -464,20 +452,25 @@ static void test_event_channel_is_enough(void **state)
     assert_int_equal(check_trial_count("suspend", &found), 0);
 }
 
-static void test_pins_that_meet(void **state)
+/* Less than what asking took, and a second, is nothing that was seen. */
+static void test_clocks_that_agree(void **state)
 {
     const struct check_finding *found = NULL;
 
     (void)state;
     check_sample_make();
-    pinned(9, 3);
-    put(guest.sched, "credit2");
-    put(there.sched, "credit");
-    guest.cap = 50;
-    wishes.may_throttle = true;
+    there.clock_ahead_ns = INT64_C(1400000000);
+    there.clock_error_ns = 500000000;
+    there.protocol = 1;
+    guest.survey.nr_pages = 41 * 256;
+    guest.max_memory_kib = 41 * 1024;
+    guest.keep_domid = true;
+    there.domid_taken = FACTS_NO;
     check_trial_run();
-    assert_int_equal(check_trial_count("affinity", &found), 0);
-    assert_int_equal(check_trial_count("scheduler", &found), 0);
+    assert_int_equal(check_trial_count("clock", &found), 0);
+    assert_int_equal(check_trial_count("protocol", &found), 0);
+    assert_int_equal(check_trial_count("max-memory", &found), 0);
+    assert_int_equal(check_trial_count("domid", &found), 0);
 }
 
 /* A guest moved within its host is its own namesake. */
@@ -523,7 +516,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_found),
         cmocka_unit_test(test_each_is_found),
         cmocka_unit_test(test_event_channel_is_enough),
-        cmocka_unit_test(test_pins_that_meet),
+        cmocka_unit_test(test_clocks_that_agree),
         cmocka_unit_test(test_no_clash_with_itself),
         cmocka_unit_test(test_without_a_target),
         cmocka_unit_test(test_hostile_text_is_plain),

@@ -110,7 +110,74 @@ static void no_device_model(void)
     file_there("/usr/libexec/qemu-ours")->type = FACTS_FILE_ABSENT;
 }
 
+static void old_qemu(void)
+{
+    strcpy(guest.qemu_version, "7.2.22");
+    strcpy(file_there("/usr/libexec/qemu-ours")->version, "7.2.5");
+}
+static void qemu_unknown(void)
+{
+    strcpy(file_there("/usr/libexec/qemu-ours")->version, "");
+}
+static void ask_again(void)
+{
+    facts_query_of(&guest, &sample.query);
+    there.nr_files = sample.query.nr_files;
+    there.files[there.nr_files - 1].type = FACTS_FILE_ABSENT;
+}
+static void default_qemu_is_elsewhere(void)
+{
+    guest.device_model[0] = 0;
+    strcpy(guest.qemu_path, "/usr/libexec/qemu-ours");
+    no_device_model();
+}
+static void no_kernel(void)
+{
+    guest.nr_boot_files = 1;
+    guest.boot_files[0].what = "kernel";
+    strcpy(guest.boot_files[0].path, "/boot/mine");
+    ask_again();
+}
+static void kernel_is_not_told(void)
+{
+    no_kernel();
+    there.files[there.nr_files - 1].untold = true;
+}
+static void port(enum facts_answer taken)
+{
+    guest.nr_ports = 1;
+    guest.ports[0] = (struct facts_port){"VNC", 5901};
+    there.nr_ports = 1;
+    there.ports_taken[0] = taken;
+}
+static void port_taken(void)
+{
+    port(FACTS_YES);
+}
+static void port_unknown(void)
+{
+    port(FACTS_YES);
+    there.nr_ports = 0;
+}
+static void disk_is_not_told(void)
+{
+    no_disk();
+    file_there("/dev/vg/web")->untold = true;
+}
+
 static const struct check_change changes[] = {
+    {old_qemu, "device-model", CHECK_WARNING,
+     "host2 has QEMU 7.2.5, older than 7.2.22, which web runs on", "upgrade"},
+    {qemu_unknown, "device-model", CHECK_UNKNOWN, "not found out", NULL},
+    {default_qemu_is_elsewhere, "device-model", CHECK_UNKNOWN, "not found",
+     NULL},
+    {no_kernel, "boot-files", CHECK_WARNING,
+     "there is no kernel /boot/mine on host2: when web reboots", "copy it"},
+    {kernel_is_not_told, "boot-files", CHECK_UNKNOWN, "/boot/mine", NULL},
+    {port_taken, "port", CHECK_BLOCKER, "TCP port 5901 (VNC) is taken on host2",
+     "-C FILE"},
+    {port_unknown, "port", CHECK_UNKNOWN, "5901", NULL},
+    {disk_is_not_told, "disk", CHECK_UNKNOWN, "/dev/vg/web", NULL},
     {no_disk, "disk", CHECK_BLOCKER, "xvda: there is no /dev/vg/web on host2",
      "same storage"},
     {no_cd, "disk", CHECK_BLOCKER, "there is no /dev/vg/web", "xl cd-eject"},

@@ -144,6 +144,10 @@ static void test_query_there_and_back(void **state)
     (void)state;
     check_sample_make();
     strcpy(sample.query.pool, "fast");
+    sample.query.domid = 5;
+    sample.query.nr_ports = 2;
+    sample.query.ports[0] = 5901;
+    sample.query.ports[1] = 4444;
     put_query();
     root = parse(text);
     memset(&got, 0xff, sizeof(got));
@@ -176,7 +180,15 @@ static void test_host_there_and_back(void **state)
                                          .has_size = true,
                                          .size_bytes = UINT64_C(1) << 40};
     host->files[2] = (struct facts_file){.type = FACTS_FILE_ABSENT};
+    host->files[2] = (struct facts_file){.untold = true};
+    strcpy(host->files[3].version, "7.2.22");
     host->bridges[0] = FACTS_NO;
+    host->domid_taken = FACTS_YES;
+    host->has_clock = true;
+    host->clock_ns = UINT64_C(1700000000123456789);
+    sample.query.nr_ports = host->nr_ports = 2;
+    host->ports_taken[0] = FACTS_YES;
+    host->ports_taken[1] = FACTS_NO;
     host->cpu_policy.nr_msrs = 1;
     host->cpu_policy.msrs[0] =
         (struct xcx_cpu_msr){0x10a, UINT64_C(0xfedcba9876543210)};
@@ -216,6 +228,12 @@ static void test_hostile_queries(void **state)
         {"{\"name\":\"x\"," U ",\"kind\":\"pv\",\"bridges\":[\"\"]}",
          "\"bridges\""},
         {"{\"name\":\"x\"," U ",\"kind\":\"pv\",\"pool\":7}", "\"pool\""},
+        {"{\"name\":\"x\"," U ",\"kind\":\"pv\",\"ports\":[0]}", "\"ports\""},
+        {"{\"name\":\"x\"," U ",\"kind\":\"pv\",\"ports\":[65536]}",
+         "\"ports\""},
+        {"{\"name\":\"x\"," U ",\"kind\":\"pv\",\"kinds\":[\"disk\"]}",
+         "\"kinds\""},
+        {"{\"name\":\"x\"," U ",\"kind\":\"pv\",\"domid\":70000}", "\"domid\""},
     };
 
     (void)state;
@@ -251,6 +269,9 @@ static void test_hostile_hosts(void **state)
         {"{\"cpus\":[0]}", "\"cpus\""},
         {"{\"cpus\":[0,1024]}", "\"cpus\""},
         {"{\"scheduler\":7}", "\"scheduler\""},
+        {"{\"clock_ns\":-1}", "\"clock_ns\""},
+        {"{\"ports_taken\":[\"yes\"]}", "\"ports_taken\""},
+        {"{\"domid_taken\":7}", "\"domid_taken\""},
         {"{\"files\":[{\"type\":\"file\"}]}", "\"files\""},
         {"{\"files\":[7,7,7,7]}", "\"type\""},
         {"{\"bridges\":[\"yes\",\"yes\"]}", "\"bridges\""},
@@ -312,34 +333,22 @@ static void test_bounds_of_arrays(void **state)
     }
 }
 
-/* ---- xl's settings ------------------------------------------------------ */
-
-static void test_autoballoon(void **state)
+static void test_versions(void **state)
 {
     static const struct {
-        const char *conf, *command_line;
-        enum facts_answer answer;
-    } cases[] = {
-        {"", "", FACTS_YES},
-        {"", "com1=115200 dom0_mem=1024M,max:1024M noreboot", FACTS_NO},
-        {"", "dom0_mem=max:2G", FACTS_NO},
-        {"", "dom0_mem=-256M", FACTS_NO},
-        {"", "dom0_mem=", FACTS_YES},
-        {"", "nodom0_mem=1G", FACTS_YES},
-        {"", "xdom0_mem=1 dom0_mem=1G", FACTS_NO},
-        {"autoballoon=\"off\"\n", "", FACTS_NO},
-        {"autoballoon=0", "", FACTS_NO},
-        {"# autoballoon=\"off\"\n", "", FACTS_YES},
-        {" autoballoon = 'on' # yes\nvif.default.bridge=\"b\"\n", "dom0_mem=1G",
-         FACTS_YES},
-        {"autoballoon=1\nautoballoon=\"auto\"\n", "dom0_mem=1G", FACTS_NO},
+        const char *version, *than;
+        bool is_older;
+    } rows[] = {
+        {"7.2.22", "7.10.0", true}, {"7.10.0", "7.2.22", false},
+        {"7.2", "7.2.22", false},   {"7.2.22", "7.2", false},
+        {"8.0", "10.0", true},      {"7.2.22", "7.2.22", false},
+        {"", "7.2", false},         {"x", "y", false},
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_int_equal(
-            facts_autoballoon(cases[i].conf, cases[i].command_line),
-            cases[i].answer);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(facts_version_is_older(rows[i].version, rows[i].than),
+                         rows[i].is_older);
 }
 
 /* ---- a stock target ----------------------------------------------------- */
@@ -375,7 +384,11 @@ static void test_stock_answer(void **state)
         "file 3 other yes - -\n"
         "file 4 file yes 1 1\n"
         "file 99999999999999999999 file yes 1 1\n"
+        "qemu 1 QEMU emulator version 7.2.22 (Debian)\n"
+        "qemu 9 QEMU emulator version 7.2.22 (Debian)\n"
         "bridge 0 yes\n"
+        "port    0: 00000000:170D 00000000:0000 0A 00000000:00000000\n"
+        "clock 1700000000\n"
         "nonsense\n" STOCK_END "file 0 absent no - -\n";
     struct facts_host got;
     struct xcx_err err = XCX_ERR_INIT;
@@ -383,6 +396,10 @@ static void test_stock_answer(void **state)
     (void)state;
     check_sample_make();
     strcpy(sample.query.pool, "Pool-0");
+    sample.query.domid = 4;
+    sample.query.nr_ports = 2;
+    sample.query.ports[0] = 5901;
+    sample.query.ports[1] = 5902;
     assert_int_equal(
         facts_stock_get(answer, strlen(answer), &sample.query, &got, &err), 0);
     assert_string_equal(got.host, "host2.example");
@@ -418,6 +435,13 @@ static void test_stock_answer(void **state)
     assert_int_equal(got.files[3].type, FACTS_FILE_OTHER);
     assert_int_equal(got.nr_bridges, 1);
     assert_int_equal(got.bridges[0], FACTS_YES);
+    assert_string_equal(got.files[1].version, "7.2.22");
+    assert_int_equal(got.domid_taken, FACTS_YES);
+    assert_int_equal(got.nr_ports, 2);
+    assert_int_equal(got.ports_taken[0], FACTS_YES);
+    assert_int_equal(got.ports_taken[1], FACTS_NO);
+    assert_true(got.has_clock);
+    assert_true(got.clock_ns == UINT64_C(1700000000000000000));
     assert_false(got.has_cpu_policy);
 }
 
@@ -480,6 +504,8 @@ static void test_stock_command_in_a_shell(void **state)
     strcpy(sample.query.bridges[0], "lo");
     strcpy(sample.query.bridges[1], "no'bridge");
     sample.query.nr_bridges = 2;
+    sample.query.nr_ports = 1;
+    sample.query.ports[0] = 1;
     assert_int_equal(
         facts_stock_command(&sample.query, command, FACTS_COMMAND_BYTES, &err),
         0);
@@ -502,6 +528,7 @@ static void test_stock_command_in_a_shell(void **state)
     assert_int_equal(got.bridges[0], FACTS_YES);
     assert_int_equal(got.bridges[1], FACTS_NO);
     assert_false(got.has_clashes);
+    assert_true(got.has_clock);
     assert_int_equal(access("no", F_OK), -1);
 }
 
@@ -532,7 +559,7 @@ int main(void)
         cmocka_unit_test(test_hostile_queries),
         cmocka_unit_test(test_hostile_hosts),
         cmocka_unit_test(test_bounds_of_arrays),
-        cmocka_unit_test(test_autoballoon),
+        cmocka_unit_test(test_versions),
         cmocka_unit_test(test_stock_answer),
         cmocka_unit_test(test_stock_nonsense),
         cmocka_unit_test(test_stock_command_in_a_shell),

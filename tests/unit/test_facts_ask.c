@@ -52,6 +52,32 @@ static void test_plugin(void **state)
         fail_msg("%s", err.msg);
     assert_string_equal(got.host, "h2");
     assert_string_equal(got.version, "0.9");
+    assert_int_equal(got.protocol, 1);
+    assert_false(got.has_clock);
+}
+
+/* The two clocks are one, so they agree within what asking took. */
+static void test_clock(void **state)
+{
+    static const char *const commands[] = {
+        HELLO "printf '{\"type\":\"facts\",\"facts\":{\"clock_ns\":%s}}\\n' "
+              "$(date +%s%N); cat >/dev/null",
+        "case \"$XL_MIGRATE_RUN\" in *receive) exit 127 ;; "
+        "*) exec sh ;; esac",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct facts_ask_params params = to(commands[i]);
+        struct xcx_err err = XCX_ERR_INIT;
+        struct facts_host got;
+
+        if (facts_ask(&params, &sample.query, &got, &err))
+            fail_msg("%s", err.msg);
+        assert_true(got.has_clock);
+        assert_true(got.clock_error_ns > 0);
+        assert_true(llabs(got.clock_ahead_ns) <= (long long)got.clock_error_ns);
+    }
 }
 
 static void test_stock(void **state)
@@ -89,6 +115,8 @@ static void test_failures(void **state)
         {HELLO "printf '{\"type\":\"error\",\"text\":\"no xl here\"}\\n'; "
                "cat >/dev/null",
          XCX_ERR_PEER, "no xl here"},
+        {"printf '{\"type\":\"hello\",\"protocol\":0}\\n'; cat >/dev/null",
+         XCX_ERR_PEER, "\"protocol\""},
         {"echo '{nonsense'", XCX_ERR_PEER, "no JSON"},
         {"case \"$XL_MIGRATE_RUN\" in *receive) exit 127 ;; "
          "*) echo what ;; esac",
@@ -152,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_plugin, set_up),
+        cmocka_unit_test_setup(test_clock, set_up),
         cmocka_unit_test_setup(test_stock, set_up),
         cmocka_unit_test_setup(test_failures, set_up),
         cmocka_unit_test_setup(test_silence, set_up),

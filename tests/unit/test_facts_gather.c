@@ -228,6 +228,75 @@ static void test_bridges(void **state)
     }
 }
 
+static enum facts_file_type look(const char *path)
+{
+    struct facts_file file = facts_look_at_file(path, FACTS_KIND_DISK);
+
+    assert_false(file.untold);
+    return file.type;
+}
+
+/* Nothing but the kernel's own table tells the size: the disk stays shut. */
+static void test_block_device(void **state)
+{
+    unsigned long long sectors = 0;
+    struct facts_file file;
+    FILE *size;
+
+    (void)state;
+    if (access("/dev/vda", F_OK))
+        skip();
+    size = fopen("/sys/class/block/vda/size", "r");
+    assert_non_null(size);
+    assert_int_equal(fscanf(size, "%llu", &sectors), 1);
+    fclose(size);
+    file = facts_look_at_file("/dev/vda", FACTS_KIND_DISK);
+    assert_int_equal(file.type, FACTS_FILE_BLOCK);
+    assert_true(file.has_size);
+    assert_true(file.size_bytes == sectors * 512);
+}
+
+/* What it starts from, and what its device model listens on. */
+static void test_boot_files_and_ports(void **state)
+{
+    libxl_domain_build_info *info = &config.b_info;
+    char *serials[] = {(char *)"telnet:127.0.0.1:4444,server,nowait",
+                       (char *)"tcp:host:4445", (char *)"pty", NULL};
+
+    (void)state;
+    info->kernel = (char *)"/boot/vmlinuz";
+    info->ramdisk = (char *)"relative";
+    info->bootloader = (char *)"pygrub";
+    config.c_info.domid = (libxl_domid)INVALID_DOMID;
+    info->target_memkb = 65536;
+    take();
+    assert_int_equal(guest.nr_boot_files, 1);
+    assert_string_equal(guest.boot_files[0].what, "kernel");
+    assert_string_equal(guest.boot_files[0].path, "/boot/vmlinuz");
+    assert_int_equal(guest.nr_ports, 0);
+    assert_false(guest.keep_domid);
+    assert_int_equal(guest.max_memory_kib, 65536 + 1024);
+
+    info->type = LIBXL_DOMAIN_TYPE_HVM;
+    config.c_info.domid = 7;
+    info->u.hvm.system_firmware = (char *)"/usr/share/ovmf.bin";
+    info->u.hvm.serial_list = serials;
+    info->u.hvm.vnc.display = 3;
+    libxl_defbool_set(&info->u.hvm.vnc.enable, true);
+    take();
+    assert_true(guest.keep_domid);
+    assert_int_equal(guest.nr_boot_files, 2);
+    assert_int_equal(guest.nr_ports, 1); /* VNC takes any that is free */
+    assert_int_equal(guest.ports[0].port, 4444);
+    libxl_defbool_set(&info->u.hvm.vnc.findunused, false);
+    take();
+    assert_int_equal(guest.nr_ports, 2);
+    assert_int_equal(guest.ports[0].port, 5903);
+    info->u.hvm.vnc.listen = (char *)"0.0.0.0:7";
+    take();
+    assert_int_equal(guest.ports[0].port, 5907);
+}
+
 static void test_files(void **state)
 {
     char path[] = "/tmp/xl-migrate-file-XXXXXX";
@@ -238,15 +307,29 @@ static void test_files(void **state)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, "12345", 5), 5);
     close(fd);
-    file = facts_look_at_file(path);
+    file = facts_look_at_file(path, FACTS_KIND_ANY);
     assert_int_equal(file.type, FACTS_FILE_PLAIN);
     assert_true(file.has_size && !file.executable && file.fs_magic != 0);
     assert_int_equal(file.size_bytes, 5);
+    /* Of what is not a disk no size is told. */
+    file = facts_look_at_file(path, FACTS_KIND_BOOT);
+    assert_int_equal(file.type, FACTS_FILE_PLAIN);
+    assert_false(file.has_size || file.executable || file.fs_magic);
+    assert_int_equal(file.size_bytes, 0);
     unlink(path);
-    assert_int_equal(facts_look_at_file(path).type, FACTS_FILE_ABSENT);
-    assert_int_equal(facts_look_at_file("/tmp").type, FACTS_FILE_OTHER);
-    assert_int_equal(facts_look_at_file("/dev/null").type, FACTS_FILE_OTHER);
-    assert_true(facts_look_at_file("/bin/sh").executable);
+    assert_int_equal(look(path), FACTS_FILE_ABSENT);
+    assert_int_equal(look("/tmp"), FACTS_FILE_OTHER);
+    assert_int_equal(look("/dev/null"), FACTS_FILE_OTHER);
+    file = facts_look_at_file("/bin/sh", FACTS_KIND_SCRIPT);
+    assert_true(file.executable && !file.has_size);
+
+    /* A link is no way to a file that is not told of. */
+    assert_int_equal(symlink("/etc/passwd", path), 0);
+    file = facts_look_at_file(path, FACTS_KIND_DISK);
+    assert_true(file.untold);
+    assert_int_equal(file.type, FACTS_FILE_ABSENT);
+    unlink(path);
+    assert_true(facts_look_at_file("/etc/passwd", FACTS_KIND_ANY).untold);
 }
 
 int main(void)
@@ -259,7 +342,9 @@ int main(void)
         cmocka_unit_test_setup(test_disks, set_up),
         cmocka_unit_test_setup(test_nics, set_up),
         cmocka_unit_test_setup(test_bridges, set_up),
+        cmocka_unit_test_setup(test_boot_files_and_ports, set_up),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_block_device),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

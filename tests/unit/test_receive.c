@@ -163,6 +163,8 @@ keys_that_cannot_be_written_after_ready_forbid_the_start(void **state)
 
 /* ---- nonsense ------------------------------------------------------------ */
 
+#define FACTS "{\"type\":\"facts\",\"guest\":{\"name\":\"g\"}}\n"
+
 static void nonsense_is_refused_by_name(void **state)
 {
     static const struct {
@@ -199,6 +201,8 @@ static void nonsense_is_refused_by_name(void **state)
                "\"perms\":[\"n0\"]}\n",
          "xenstore", "a xenstore whose \"value_hex\" is improper"},
         {"{\"type\":\"facts\"}\n", "facts", "a guest without a name"},
+        {FACTS FACTS FACTS FACTS FACTS FACTS FACTS FACTS FACTS, "facts",
+         "facts: more than 8 questions on one connection"},
         {"{\"type\":\"reattach\",\"id\":\"0a\"}\n", "no-such-case", NULL},
         {"{\"type\":\"error\",\"text\":\"oh\"}\n", "error", "the source: oh"},
     };
@@ -213,6 +217,11 @@ static void nonsense_is_refused_by_name(void **state)
         say(&source, rows[i].says);
         if (!strncmp(rows[i].says, BEGIN, strlen(BEGIN)))
             message_done((struct message[]){hear(&source, "listening")});
+        for (const char *at = rows[i].says; (at = strstr(at, FACTS));) {
+            at += strlen(FACTS);
+            if (*at)
+                message_done((struct message[]){hear(&source, "facts")});
+        }
         message = hear(&source, "error");
         if (rows[i].text)
             assert_string_equal(

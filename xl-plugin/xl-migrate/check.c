@@ -22,6 +22,9 @@ static const char *const shutdown_names[] = {
 };
 #define SHUTDOWN_SUSPENDED 2
 
+#define KIB_A_PAGE         4
+#define KIB_A_MIB          1024
+
 #define NR(array)          (sizeof(array) / sizeof((array)[0]))
 
 /* ---- the guest ---------------------------------------------------------- */
@@ -124,6 +127,52 @@ static void check_pages(struct checking *at)
     else
         check_add(at->check, "populate-on-demand", CHECK_OK, "",
                   "no page is populated on demand");
+}
+
+/*
+ * libxl gives the guest at the target no more than its target of memory, plus
+ * a little; what it has beyond that does not fit.
+ */
+static void check_max_memory(struct checking *at)
+{
+    const struct facts_guest *guest = at->guest;
+    uint64_t has_kib = guest->survey.nr_pages * KIB_A_PAGE;
+    char fix[CHECK_TEXT_BYTES];
+
+    if (!guest->max_memory_kib || has_kib <= guest->max_memory_kib)
+        return;
+    snprintf(fix, sizeof(fix),
+             "xl mem-set %u %" PRIu64 "m; or wait until its balloon driver "
+             "has given the rest back",
+             guest->domid, has_kib / KIB_A_MIB + 1);
+    check_add(at->check, "max-memory", CHECK_BLOCKER, fix,
+              "%s has %" PRIu64 " MiB, and may have %" PRIu64 " at the target",
+              guest->name, has_kib / KIB_A_MIB,
+              guest->max_memory_kib / KIB_A_MIB);
+}
+
+static void check_autostart(struct checking *at)
+{
+    char fix[CHECK_TEXT_BYTES];
+
+    if (!at->guest->autostart[0])
+        return;
+    snprintf(fix, sizeof(fix),
+             "once it has moved: rm %.200s here, and put it at the target",
+             at->guest->autostart);
+    check_add(at->check, "autostart", CHECK_WARNING, fix,
+              "%s starts %s with this host: at its next boot there would be "
+              "two",
+              at->guest->autostart, at->guest->name);
+}
+
+static void check_device_model_state(struct checking *at)
+{
+    if (at->guest->qemu_blocker[0])
+        check_add(at->check, "device-model-state", CHECK_BLOCKER,
+                  "take the device away that it names",
+                  "the device model of %s cannot be moved: %s", at->guest->name,
+                  at->guest->qemu_blocker);
 }
 
 static void check_no_migrate(struct checking *at)
@@ -258,6 +307,9 @@ void check_facts(const struct facts_guest *guest,
     check_state(&at);
     check_suspend(&at);
     check_pages(&at);
+    check_max_memory(&at);
+    check_autostart(&at);
+    check_device_model_state(&at);
     check_no_migrate(&at);
     check_pv_width(&at);
     check_specials(&at);
@@ -271,4 +323,6 @@ void check_facts(const struct facts_guest *guest,
     check_disks(&at);
     check_nics(&at);
     check_device_model(&at);
+    check_ports(&at);
+    check_boot_files(&at);
 }

@@ -90,8 +90,10 @@ static const struct facts_file *file_of(const struct checking *at,
 {
     int index = facts_query_file(at->query, path);
 
-    return index >= 0 && (unsigned)index < host->nr_files ? &host->files[index]
-                                                          : NULL;
+    return index >= 0 && (unsigned)index < host->nr_files &&
+                   !host->files[index].untold
+               ? &host->files[index]
+               : NULL;
 }
 
 static const char *local_file_system(uint64_t magic)
@@ -314,18 +316,105 @@ void check_nics(struct checking *at)
                   guest->nr_nics_left_out, guest->name);
 }
 
+/* ---- the device model --------------------------------------------------- */
+
+/* QEMU promises to read the state of an older one only. */
+static void compare_versions(struct checking *at,
+                             const struct facts_file *there, const char *path)
+{
+    const char *here = at->guest->qemu_version;
+
+    if (!here[0] || !there->version[0])
+        check_add(at->check, "device-model", CHECK_UNKNOWN, "",
+                  "whether %s on %s is as new as the QEMU of %s was not found "
+                  "out",
+                  path, at->target, at->guest->name);
+    else if (facts_version_is_older(there->version, here))
+        check_add(at->check, "device-model", CHECK_WARNING,
+                  "upgrade QEMU there first",
+                  "%s has QEMU %s, older than %s, which %s runs on: it may not "
+                  "read its state",
+                  at->target, there->version, here, at->guest->name);
+    else
+        check_add(at->check, "device-model", CHECK_OK, "",
+                  "%s has QEMU %s, %s runs on %s", at->target, there->version,
+                  at->guest->name, here);
+}
+
 void check_device_model(struct checking *at)
 {
-    const char *path = at->guest->device_model;
+    const struct facts_guest *guest = at->guest;
+    bool is_named = guest->device_model[0];
+    const char *path = is_named ? guest->device_model : guest->qemu_path;
     const struct facts_file *there = file_of(at, at->there, path);
+    bool is_there =
+        there && there->type == FACTS_FILE_PLAIN && there->executable;
 
-    if (!path[0] || !there)
+    if (!path[0])
         return;
-    if (there->type != FACTS_FILE_PLAIN || !there->executable)
+    if (is_named && there && !is_there)
         check_add(at->check, "device-model", CHECK_BLOCKER,
                   "install the same device model there",
                   "%s has no device model %s", at->target, path);
+    else if (!is_there)
+        check_add(at->check, "device-model", CHECK_UNKNOWN, "",
+                  "the device model of %s was not found: there is no %s",
+                  at->target, path);
+    else if (guest->kind == DOMAIN_HVM)
+        compare_versions(at, there, path);
     else
         check_add(at->check, "device-model", CHECK_OK, "",
                   "%s has the device model %s", at->target, path);
+}
+
+static void check_port(struct checking *at, unsigned index)
+{
+    const struct facts_port *port = &at->guest->ports[index];
+
+    if (index >= at->there->nr_ports)
+        check_add(at->check, "port", CHECK_UNKNOWN, "",
+                  "whether TCP port %u (%s) is free on %s was not found out",
+                  port->port, port->what, at->target);
+    else if (at->there->ports_taken[index] == FACTS_YES && !at->same_host)
+        check_add(at->check, "port", CHECK_BLOCKER,
+                  "free it there, or -C FILE with another",
+                  "TCP port %u (%s) is taken on %s", port->port, port->what,
+                  at->target);
+    else
+        check_add(at->check, "port", CHECK_OK, "",
+                  "TCP port %u (%s) is free on %s", port->port, port->what,
+                  at->target);
+}
+
+void check_ports(struct checking *at)
+{
+    for (unsigned i = 0; i < at->guest->nr_ports; i++)
+        check_port(at, i);
+}
+
+/* ---- what it boots from ------------------------------------------------- */
+
+/* Moving needs none of them; the reboot that follows does. */
+void check_boot_files(struct checking *at)
+{
+    const struct facts_guest *guest = at->guest;
+
+    for (unsigned i = 0; i < guest->nr_boot_files; i++) {
+        const struct facts_boot_file *file = &guest->boot_files[i];
+        const struct facts_file *there = file_of(at, at->there, file->path);
+
+        if (!there)
+            check_add(at->check, "boot-files", CHECK_UNKNOWN, "",
+                      "whether %s has the %s %s was not found out", at->target,
+                      file->what, file->path);
+        else if (there->type == FACTS_FILE_ABSENT)
+            check_add(at->check, "boot-files", CHECK_WARNING,
+                      "copy it there before the guest reboots",
+                      "there is no %s %s on %s: when %s reboots there, it will "
+                      "not start",
+                      file->what, file->path, at->target, guest->name);
+        else
+            check_add(at->check, "boot-files", CHECK_OK, "", "%s has the %s %s",
+                      at->target, file->what, file->path);
+    }
 }

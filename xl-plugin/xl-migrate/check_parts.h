@@ -38,5 +38,7 @@ void check_qemu_disks(struct checking *at);
 void check_disks(struct checking *at);
 void check_nics(struct checking *at);
 void check_device_model(struct checking *at);
+void check_ports(struct checking *at);
+void check_boot_files(struct checking *at);
 
 #endif

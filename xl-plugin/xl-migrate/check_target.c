@@ -5,11 +5,16 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "channel.h"
+#include "deadline.h"
+
 /* Below this a receiver knows no stream of version 3. */
 #define STREAM_V3_MAJOR 4
 #define STREAM_V3_MINOR 14
 
 #define KIB_A_MIB       1024
+
+#define CLOCK_APART_NS  NS_PER_S
 
 static void check_same_host(struct checking *at)
 {
@@ -30,6 +35,54 @@ static void check_plugin(struct checking *at)
                   "keys, network announcements and the hooks pre-start and "
                   "post-start are left out",
                   at->target);
+}
+
+/* As send will: it speaks its own version of the protocol only. */
+static void check_protocol(struct checking *at)
+{
+    unsigned protocol = at->there->protocol;
+
+    if (protocol && protocol != CHANNEL_PROTOCOL)
+        check_add(at->check, "protocol", CHECK_BLOCKER,
+                  "install the same version at both ends, or move it with "
+                  "--stock",
+                  "%s speaks protocol %u of xl-migrate, this host %u",
+                  at->target, protocol, CHANNEL_PROTOCOL);
+}
+
+static void check_clock(struct checking *at)
+{
+    const struct facts_host *there = at->there;
+    uint64_t apart_ns =
+        (uint64_t)(there->clock_ahead_ns < 0 ? -there->clock_ahead_ns
+                                             : there->clock_ahead_ns);
+
+    if (!there->has_clock)
+        check_add(at->check, "clock", CHECK_UNKNOWN, "",
+                  "the time of %s was not found out", at->target);
+    else if (apart_ns > there->clock_error_ns + CLOCK_APART_NS)
+        check_add(at->check, "clock", CHECK_WARNING, "set both clocks by NTP",
+                  "the clock of %s is %" PRIu64 " s %s: that of %s will be, "
+                  "too, until it sets its own",
+                  at->target, apart_ns / NS_PER_S,
+                  there->clock_ahead_ns < 0 ? "behind" : "ahead",
+                  at->guest->name);
+    else
+        check_add(at->check, "clock", CHECK_OK, "",
+                  "the clock of %s shows the same time", at->target);
+}
+
+static void check_domid(struct checking *at)
+{
+    if (!at->guest->keep_domid || at->same_host)
+        return;
+    if (at->there->domid_taken == FACTS_YES)
+        check_add(at->check, "domid", CHECK_BLOCKER, "move it without -D",
+                  "%s has another domain %u", at->target, at->guest->domid);
+    else if (at->there->domid_taken == FACTS_UNKNOWN)
+        check_add(at->check, "domid", CHECK_UNKNOWN, "",
+                  "whether %s has a domain %u was not found out", at->target,
+                  at->guest->domid);
 }
 
 static bool is_older(unsigned major, unsigned minor, unsigned than_major,
@@ -279,6 +332,9 @@ void check_target(struct checking *at)
 {
     check_same_host(at);
     check_plugin(at);
+    check_protocol(at);
+    check_clock(at);
+    check_domid(at);
     check_xen(at);
     check_kind(at);
     check_cpu(at);

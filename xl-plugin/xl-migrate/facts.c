@@ -2,11 +2,14 @@
 /* What a guest needs of a host, and that as JSON. */
 #include "facts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "facts_json.h"
 
 static const char *const kind_names[] = {"pv", "pvh", "hvm"};
+static const char *const file_kind_names[] = {"any", "disk", "script", "boot",
+                                              "device-model"};
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -30,6 +33,26 @@ bool facts_cpus_meet(const struct facts_cpus *a, const struct facts_cpus *b)
             return true;
     }
     return false;
+}
+
+/* ---- versions ----------------------------------------------------------- */
+
+bool facts_version_is_older(const char *version, const char *than)
+{
+    for (;;) {
+        char *version_rest, *than_rest;
+        unsigned long number = strtoul(version, &version_rest, 10);
+        unsigned long other = strtoul(than, &than_rest, 10);
+
+        if (version_rest == version || than_rest == than)
+            return false;
+        if (number != other)
+            return number < other;
+        if (*version_rest != '.' || *than_rest != '.')
+            return false;
+        version = version_rest + 1;
+        than = than_rest + 1;
+    }
 }
 
 /* ---- the query ---------------------------------------------------------- */
@@ -67,11 +90,13 @@ bool facts_is_clash(const struct facts_query *query,
 }
 
 /* Once each, as many as there is room for: the rest is "not looked at". */
-static void ask_file(struct facts_query *query, const char *path)
+static void ask_file(struct facts_query *query, const char *path,
+                     enum facts_file_kind kind)
 {
     if (path[0] != '/' || query->nr_files == FACTS_MAX_FILES ||
         facts_query_file(query, path) >= 0)
         return;
+    query->kinds[query->nr_files] = kind;
     memcpy(query->files[query->nr_files++], path, strlen(path) + 1);
 }
 
@@ -94,19 +119,27 @@ void facts_query_of(const struct facts_guest *guest,
     for (unsigned i = 0; i < guest->nr_disks; i++) {
         const struct facts_disk *disk = &guest->disks[i];
 
-        ask_file(ret_query, disk->script);
+        ask_file(ret_query, disk->script, FACTS_KIND_SCRIPT);
         if (disk->is_path)
-            ask_file(ret_query, disk->path);
+            ask_file(ret_query, disk->path, FACTS_KIND_DISK);
     }
     for (unsigned i = 0; i < guest->nr_nics; i++) {
         const struct facts_nic *nic = &guest->nics[i];
 
         if (nic->elsewhere)
             continue;
-        ask_file(ret_query, nic->script);
+        ask_file(ret_query, nic->script, FACTS_KIND_SCRIPT);
         ask_bridge(ret_query, nic->bridge);
     }
-    ask_file(ret_query, guest->device_model);
+    ask_file(ret_query,
+             guest->device_model[0] ? guest->device_model : guest->qemu_path,
+             FACTS_KIND_DEVICE_MODEL);
+    for (unsigned i = 0; i < guest->nr_boot_files; i++)
+        ask_file(ret_query, guest->boot_files[i].path, FACTS_KIND_BOOT);
+    for (unsigned i = 0; i < guest->nr_ports; i++)
+        ret_query->ports[ret_query->nr_ports++] = guest->ports[i].port;
+    if (guest->keep_domid)
+        ret_query->domid = guest->domid;
 }
 
 void facts_query_put(struct json *json, const char *key,
@@ -122,6 +155,16 @@ void facts_query_put(struct json *json, const char *key,
     for (unsigned i = 0; i < query->nr_files; i++)
         json_text(json, NULL, query->files[i]);
     json_close_array(json);
+    json_open_array(json, "kinds");
+    for (unsigned i = 0; i < query->nr_files; i++)
+        json_text(json, NULL, file_kind_names[query->kinds[i]]);
+    json_close_array(json);
+    json_open_array(json, "ports");
+    for (unsigned i = 0; i < query->nr_ports; i++)
+        json_count(json, NULL, query->ports[i]);
+    json_close_array(json);
+    if (query->domid)
+        json_count(json, "domid", query->domid);
     json_open_array(json, "bridges");
     for (unsigned i = 0; i < query->nr_bridges; i++)
         json_text(json, NULL, query->bridges[i]);
@@ -130,6 +173,46 @@ void facts_query_put(struct json *json, const char *key,
 }
 
 /* ---- the query, read ---------------------------------------------------- */
+
+/* Older versions name no kinds. */
+static int get_kinds(const struct message *from, struct facts_query *query,
+                     struct xcx_err *err)
+{
+    yajl_val *values = NULL;
+    size_t nr;
+
+    if (facts_get_array(from, "kinds", FACTS_MAX_FILES, &values, &nr, err))
+        return -1;
+    if (nr && nr != query->nr_files)
+        return facts_improper("kinds", err);
+    for (size_t i = 0; i < nr; i++) {
+        const char *text = YAJL_GET_STRING(values[i]);
+
+        /* A kind that is not known here is of a newer version. */
+        for (size_t kind = 0; text && kind < NR(file_kind_names); kind++) {
+            if (strcmp(text, file_kind_names[kind]) == 0)
+                query->kinds[i] = (enum facts_file_kind)kind;
+        }
+    }
+    return 0;
+}
+
+static int get_ports(const struct message *from, struct facts_query *query,
+                     struct xcx_err *err)
+{
+    uint32_t ports[FACTS_MAX_PORTS];
+    size_t nr = 0;
+
+    if (facts_get_u32s(from, "ports", FACTS_MAX_PORTS, 1, ports, &nr, err))
+        return -1;
+    for (size_t i = 0; i < nr; i++) {
+        if (ports[i] == 0 || ports[i] > UINT16_MAX)
+            return facts_improper("ports", err);
+        query->ports[i] = (uint16_t)ports[i];
+    }
+    query->nr_ports = (unsigned)nr;
+    return 0;
+}
 
 static int get_query(const struct message *from, struct facts_query *query,
                      struct xcx_err *err)
@@ -144,7 +227,9 @@ static int get_query(const struct message *from, struct facts_query *query,
         facts_get_texts(from, "files", FACTS_MAX_FILES, query->files[0],
                         FACTS_PATH_BYTES, &query->nr_files, err) ||
         facts_get_texts(from, "bridges", FACTS_MAX_BRIDGES, query->bridges[0],
-                        FACTS_NAME_BYTES, &query->nr_bridges, err))
+                        FACTS_NAME_BYTES, &query->nr_bridges, err) ||
+        get_kinds(from, query, err) || get_ports(from, query, err) ||
+        facts_get_unsigned(from, "domid", UINT16_MAX, &query->domid, err))
         return -1;
     query->kind = (enum domain_kind)kind;
     for (unsigned i = 0; i < query->nr_files; i++) {

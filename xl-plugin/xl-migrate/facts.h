@@ -43,6 +43,8 @@
 #define FACTS_WORD_BYTES  32  /* of schedulers, versions */
 #define FACTS_MAX_CPUS    1024
 #define FACTS_FIRST_POOL  "Pool-0" /* Xen's own */
+#define FACTS_MAX_PORTS   16
+#define FACTS_MAX_BOOT    8
 #define FACTS_MAX_PINS    16 /* different sets of CPUs that vCPUs are bound to */
 
 /* CPUs of a host, by their numbers. */
@@ -70,6 +72,18 @@ struct facts_nic {
     bool elsewhere;                /* its backend is another domain's */
 };
 
+/* A file that the guest starts from when it reboots. */
+struct facts_boot_file {
+    const char *what;            /* static: "kernel" */
+    char path[FACTS_PATH_BYTES]; /* absolute */
+};
+
+/* A TCP port that its device model listens on, just that one. */
+struct facts_port {
+    const char *what; /* static: "VNC" */
+    uint16_t port;
+};
+
 /* How many there are of what does not move. */
 struct facts_fixed {
     unsigned nr_pci, nr_usb, nr_device_tree, nr_ports, nr_vtpms, nr_9p;
@@ -90,7 +104,17 @@ struct facts_guest {
     unsigned cap;                    /* of its CPU time, in percent; 0: none */
     unsigned nr_pins; /* more than there is room for: not known */
     struct facts_cpus pins[FACTS_MAX_PINS];
-    char device_model[FACTS_PATH_BYTES];  /* "": the default, or none */
+    char device_model[FACTS_PATH_BYTES]; /* "": the default, or none */
+    char qemu_path[FACTS_PATH_BYTES];    /* that runs here; "": none */
+    char qemu_version[FACTS_WORD_BYTES]; /* of that; "": not known */
+    char qemu_blocker[FACTS_NAME_BYTES]; /* why it cannot move; "": it can */
+    unsigned nr_boot_files;
+    struct facts_boot_file boot_files[FACTS_MAX_BOOT];
+    unsigned nr_ports;
+    struct facts_port ports[FACTS_MAX_PORTS];
+    bool keep_domid;                  /* it wants the same domid there */
+    uint64_t max_memory_kib;          /* that libxl lets it have; 0: unknown */
+    char autostart[FACTS_PATH_BYTES]; /* starts it with this host; "": none */
     unsigned nr_disks, nr_disks_left_out; /* left out: past the bound */
     struct facts_disk disks[FACTS_MAX_DISKS];
     unsigned nr_qemu_disks; /* that QEMU serves and the guest may write */
@@ -115,6 +139,15 @@ struct facts_guest {
 
 /* ---- a host ------------------------------------------------------------ */
 
+/* For what a file is asked: no more is told than that needs. */
+enum facts_file_kind {
+    FACTS_KIND_ANY, /* by an older version: type, size and so on */
+    FACTS_KIND_DISK,
+    FACTS_KIND_SCRIPT,
+    FACTS_KIND_BOOT,
+    FACTS_KIND_DEVICE_MODEL,
+};
+
 struct facts_query {
     char name[FACTS_NAME_BYTES]; /* of the guest */
     char uuid[DOMAIN_UUID_BYTES];
@@ -122,6 +155,10 @@ struct facts_query {
     char pool[FACTS_NAME_BYTES];
     unsigned nr_files;
     char files[FACTS_MAX_FILES][FACTS_PATH_BYTES]; /* absolute paths */
+    enum facts_file_kind kinds[FACTS_MAX_FILES];
+    unsigned nr_ports;
+    uint16_t ports[FACTS_MAX_PORTS];
+    uint32_t domid; /* that it wants to have; 0: any */
     unsigned nr_bridges;
     char bridges[FACTS_MAX_BRIDGES][FACTS_NAME_BYTES];
 };
@@ -139,6 +176,8 @@ struct facts_file {
     bool has_size; /* of a plain file or block device */
     uint64_t size_bytes;
     uint64_t fs_magic; /* of a plain file: statfs(2)'s f_type; 0: not known */
+    bool untold;       /* not a path that is told of: all else is void */
+    char version[FACTS_WORD_BYTES]; /* of a device model; "": not known */
 };
 
 /* A domain there that has the guest's name, or will, or its UUID. */
@@ -167,7 +206,15 @@ struct facts_host {
     struct facts_clash clashes[FACTS_MAX_CLASHES];
     unsigned nr_files; /* as the query's, or 0: not looked at */
     struct facts_file files[FACTS_MAX_FILES];
-    unsigned nr_bridges; /* the same */
+    enum facts_answer domid_taken; /* the query's */
+    unsigned nr_ports;             /* as the query's, or 0: not looked at */
+    enum facts_answer ports_taken[FACTS_MAX_PORTS];
+    bool has_clock;
+    uint64_t clock_ns;      /* since 1970, when it answered */
+    int64_t clock_ahead_ns; /* of ours; facts_ask sets these two */
+    uint64_t clock_error_ns;
+    unsigned protocol;   /* of its xl-migrate; facts_ask sets it; 0: unknown */
+    unsigned nr_bridges; /* the same as with files */
     enum facts_answer bridges[FACTS_MAX_BRIDGES];
     bool has_cpu_policy; /* the most that a guest of the kind may have */
     struct xcx_cpu_policy cpu_policy;
@@ -192,6 +239,9 @@ int facts_query_bridge(const struct facts_query *query, const char *bridge);
  */
 bool facts_is_clash(const struct facts_query *query,
                     const struct facts_clash *domain);
+
+/* "7.2.22" is older than "7.10": as numbers, as far as both have them. */
+bool facts_version_is_older(const char *version, const char *than);
 
 /* ---- as JSON ------------------------------------------------------------ */
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "channel.h"
@@ -96,6 +97,40 @@ static int await(const struct facts_ask_params *params, struct channel *channel,
                        channel->peer);
 }
 
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* It has read its clock between asked_ns and now. */
+static void compare_clocks(struct facts_host *host, uint64_t asked_ns,
+                           uint64_t resolution_ns)
+{
+    uint64_t answered_ns = clock_ns();
+    uint64_t between_ns = answered_ns - asked_ns;
+
+    if (!host->has_clock)
+        return;
+    host->clock_ahead_ns = (int64_t)(host->clock_ns + resolution_ns / 2) -
+                           (int64_t)(asked_ns + between_ns / 2);
+    host->clock_error_ns = between_ns / 2 + resolution_ns / 2;
+}
+
+/* The hello: its own version of the protocol. */
+static int take_hello(const struct message *hello, unsigned *ret_protocol,
+                      struct xcx_err *err)
+{
+    uint64_t protocol = 0;
+
+    if (message_count(hello, "protocol", 1, UINT32_MAX, &protocol, err))
+        return -1;
+    *ret_protocol = (unsigned)protocol;
+    return 0;
+}
+
 static int ask_over(const struct facts_ask_params *params,
                     struct channel *channel, uint64_t deadline_ns,
                     const struct facts_query *query, bool *ret_ended,
@@ -103,13 +138,20 @@ static int ask_over(const struct facts_ask_params *params,
 {
     struct message message = MESSAGE_INIT;
     struct json json = {.gen = NULL};
+    unsigned protocol = 0;
+    uint64_t asked_ns;
     int rc = -1;
 
     if (await(params, channel, "hello", deadline_ns, ret_ended, &message,
               err) ||
         *ret_ended)
         return -1;
+    rc = take_hello(&message, &protocol, err);
     message_done(&message);
+    if (rc)
+        return -1;
+    rc = -1;
+    asked_ns = clock_ns();
     if (message_begin(&json, "facts", err) == 0) {
         facts_query_put(&json, "guest", query);
         rc = channel_send(channel, &json, deadline_ns, err);
@@ -122,7 +164,11 @@ static int ask_over(const struct facts_ask_params *params,
         return -1;
     rc = facts_host_get(message_value(&message, "facts"), query, ret_host, err);
     message_done(&message);
-    return rc ? xcx_err_prefix(err, "%s", channel->peer) : 0;
+    if (rc)
+        return xcx_err_prefix(err, "%s", channel->peer);
+    ret_host->protocol = protocol;
+    compare_clocks(ret_host, asked_ns, 0);
+    return 0;
 }
 
 static int ask_plugin(const struct facts_ask_params *params,
@@ -216,6 +262,7 @@ int facts_ask_stock(const struct facts_ask_params *params,
     struct transport_ssh transport = TRANSPORT_SSH_INIT;
     char *command = malloc(FACTS_COMMAND_BYTES);
     char *answer = malloc(FACTS_ANSWER_BYTES);
+    uint64_t asked_ns = clock_ns();
     size_t nr_bytes = 0;
     int rc = -1;
 
@@ -233,6 +280,8 @@ int facts_ask_stock(const struct facts_ask_params *params,
         rc = facts_stock_get(answer, nr_bytes, query, ret_host, err);
         if (rc)
             xcx_err_prefix(err, "%.60s", params->host);
+        else
+            compare_clocks(ret_host, asked_ns, NS_PER_S);
     }
     transport_ssh_done(&transport, GRACE_MS);
     free(command);

@@ -36,7 +36,11 @@ int facts_host_gather(struct host *host, const struct facts_query *query,
                       const char *version, struct facts_host *ret_host,
                       struct xcx_err *err);
 
-/* The file behind a path, as Dom0 sees it. */
-struct facts_file facts_look_at_file(const char *path);
+/*
+ * The file behind a path, as Dom0 sees it, and no more than the kind needs.
+ * Nothing is opened; a device model of a known name is asked for its version.
+ */
+struct facts_file facts_look_at_file(const char *path,
+                                     enum facts_file_kind kind);
 
 #endif

@@ -11,12 +11,19 @@
 #include <xenstore.h>
 
 #include "common/qemu_disks.h"
+#include "facts_autostart.h"
+#include "facts_qemu.h"
 
 /* Where xl looks for scripts that are named without a directory. */
 #define SCRIPT_DIR "/etc/xen/scripts"
 
 /* libxl's default where a NIC names no script (xl-network-configuration(5)). */
 #define VIF_SCRIPT "vif-bridge"
+
+/* What libxl adds to the memory of an x86 guest as its limit. */
+#define MAXMEM_MORE_KIB 1024
+
+#define VNC_PORT        5900
 
 /* What a text does not fit into cannot be asked for: it stays empty. */
 static void copy(char *ret, size_t room_bytes, const char *text)
@@ -167,6 +174,89 @@ static void take_scheduling(struct facts_guest *guest,
         take_pin(guest, &info->vcpu_hard_affinity[i]);
 }
 
+static void take_boot_file(struct facts_guest *guest, const char *what,
+                           const char *path)
+{
+    struct facts_boot_file *file = &guest->boot_files[guest->nr_boot_files];
+
+    /* A bare name is one of Xen's own, which the target's xl finds itself. */
+    if (!path || path[0] != '/' || guest->nr_boot_files == FACTS_MAX_BOOT ||
+        strlen(path) >= sizeof(file->path))
+        return;
+    file->what = what;
+    copy(file->path, sizeof(file->path), path);
+    guest->nr_boot_files++;
+}
+
+static void take_boot_files(struct facts_guest *guest,
+                            const libxl_domain_build_info *info)
+{
+    take_boot_file(guest, "kernel", info->kernel);
+    take_boot_file(guest, "ramdisk", info->ramdisk);
+    take_boot_file(guest, "bootloader", info->bootloader);
+    if (info->type != LIBXL_DOMAIN_TYPE_HVM)
+        return;
+    take_boot_file(guest, "firmware", info->u.hvm.firmware);
+    take_boot_file(guest, "system firmware", info->u.hvm.system_firmware);
+    take_boot_file(guest, "SMBIOS firmware", info->u.hvm.smbios_firmware);
+    take_boot_file(guest, "ACPI firmware", info->u.hvm.acpi_firmware);
+}
+
+static void take_port(struct facts_guest *guest, const char *what, long port)
+{
+    if (port <= 0 || port > UINT16_MAX || guest->nr_ports == FACTS_MAX_PORTS)
+        return;
+    guest->ports[guest->nr_ports].what = what;
+    guest->ports[guest->nr_ports++].port = (uint16_t)port;
+}
+
+/* As libxl has it: 5900 + display, and any of the 99 behind it if unset. */
+static void take_vnc(struct facts_guest *guest, const libxl_vnc_info *vnc)
+{
+    const char *colon = vnc->listen ? strrchr(vnc->listen, ':') : NULL;
+
+    if (is_set(vnc->enable) && !libxl_defbool_is_default(vnc->findunused) &&
+        !libxl_defbool_val(vnc->findunused))
+        take_port(guest, "VNC",
+                  VNC_PORT + (colon ? strtol(colon + 1, NULL, 10)
+                                    : (long)vnc->display));
+}
+
+/* "tcp:ADDRESS:PORT,server,..." or "telnet:..." listens; without, it calls. */
+static void take_serial(struct facts_guest *guest, const char *serial)
+{
+    const char *colon, *comma;
+
+    if (!serial ||
+        (strncmp(serial, "tcp:", 4) != 0 && strncmp(serial, "telnet:", 7) != 0))
+        return;
+    comma = strchr(serial, ',');
+    colon = comma ? memrchr(serial, ':', (size_t)(comma - serial)) : NULL;
+    if (colon && strstr(comma, ",server") && !strstr(comma, "server=off"))
+        take_port(guest, "serial", strtol(colon + 1, NULL, 10));
+}
+
+static void take_ports(struct facts_guest *guest,
+                       const libxl_domain_config *config)
+{
+    const libxl_domain_build_info *info = &config->b_info;
+    const libxl_string_list serials =
+        info->type == LIBXL_DOMAIN_TYPE_HVM ? info->u.hvm.serial_list : NULL;
+
+    for (int i = 0; i < config->num_vfbs; i++)
+        take_vnc(guest, &config->vfbs[i].vnc);
+    if (info->type != LIBXL_DOMAIN_TYPE_HVM)
+        return;
+    take_vnc(guest, &info->u.hvm.vnc);
+    take_serial(guest, info->u.hvm.serial);
+    for (unsigned i = 0; serials && serials[i]; i++)
+        take_serial(guest, serials[i]);
+    if (is_set(info->u.hvm.spice.enable)) {
+        take_port(guest, "SPICE", info->u.hvm.spice.port);
+        take_port(guest, "SPICE (TLS)", info->u.hvm.spice.tls_port);
+    }
+}
+
 void facts_guest_config(struct facts_guest *guest,
                         const libxl_domain_config *config)
 {
@@ -180,6 +270,12 @@ void facts_guest_config(struct facts_guest *guest,
     guest->nr_vnuma_nodes = (unsigned)info->num_vnuma_nodes;
     guest->native_tsc = info->tsc_mode == LIBXL_TSC_MODE_NATIVE;
     take_devices(guest, config);
+    take_boot_files(guest, info);
+    take_ports(guest, config);
+    guest->keep_domid = config->c_info.domid != (libxl_domid)INVALID_DOMID &&
+                        config->c_info.domid != 0;
+    if (info->target_memkb != LIBXL_MEMKB_DEFAULT)
+        guest->max_memory_kib = info->target_memkb + MAXMEM_MORE_KIB;
     guest->fixed.nr_ports += (unsigned)info->num_ioports +
                              (unsigned)info->num_irqs +
                              (unsigned)info->num_iomem;
@@ -257,6 +353,16 @@ static void ask_pool(struct facts_guest *guest, libxl_ctx *ctx)
     libxl_dominfo_dispose(&info);
 }
 
+static void ask_device_model(struct facts_guest *guest, struct xs_handle *xs)
+{
+    static const struct facts_qemu_places places;
+    char *pid = read_node(xs, guest->domid, "image/device-model-pid");
+
+    if (pid && guest->kind == DOMAIN_HVM && !guest->stub_domain)
+        facts_qemu_ask(guest, strtol(pid, NULL, 10), &places);
+    free(pid);
+}
+
 static void ask_nested(struct facts_guest *guest)
 {
     bool is_on;
@@ -306,6 +412,8 @@ int facts_guest_gather(struct host *host, const struct domain *domain,
     ask_pool(ret_guest, host->ctx);
     ask_nested(ret_guest);
     ask_qemu(ret_guest, host->xs);
+    ask_device_model(ret_guest, host->xs);
+    facts_autostart(FACTS_AUTOSTART_DIR, ret_guest);
     ret_guest->has_cpu_policy =
         xcx_cpu_policy_of_domain(domain->domid, &ret_guest->cpu_policy, NULL) ==
         0;

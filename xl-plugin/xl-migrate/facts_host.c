@@ -2,33 +2,50 @@
 /* This host, as far as a guest needs it. */
 #include "facts_gather.h"
 
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libxl.h>
 #include <libxl_utils.h>
-#include <linux/fs.h>
 
-#define XL_CONF       "/etc/xen/xl.conf"
-#define XL_CONF_BYTES 65536
-#define KIB_A_PAGE    4
+#include "facts_path.h"
+#include "facts_ports.h"
+#include "facts_qemu.h"
+
+#define SYS_BLOCK      "/sys/dev/block"
+#define SYS_PATH_BYTES 64
+#define SECTOR_BYTES   512
+#define NS_PER_S       UINT64_C(1000000000)
+#define XL_CONF        "/etc/xen/xl.conf"
+#define XL_CONF_BYTES  65536
+#define KIB_A_PAGE     4
 
 /* ---- files and bridges -------------------------------------------------- */
 
-static void look_at_block(const char *path, struct facts_file *file)
+/* In sectors of 512 bytes, whatever the disk's own are; nothing is opened. */
+static void look_at_block(dev_t device, struct facts_file *file)
 {
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    char path[SYS_PATH_BYTES];
+    uint64_t sectors;
+    FILE *size;
 
-    if (fd < 0)
+    snprintf(path, sizeof(path), SYS_BLOCK "/%u:%u/size", major(device),
+             minor(device));
+    size = fopen(path, "re");
+    if (!size)
         return;
-    file->has_size = ioctl(fd, BLKGETSIZE64, &file->size_bytes) == 0;
-    close(fd);
+    file->has_size = fscanf(size, "%" SCNu64, &sectors) == 1 &&
+                     sectors <= UINT64_MAX / SECTOR_BYTES;
+    if (file->has_size)
+        file->size_bytes = sectors * SECTOR_BYTES;
+    fclose(size);
 }
 
 static void look_at_plain(const char *path, const struct stat *st,
@@ -43,22 +60,54 @@ static void look_at_plain(const char *path, const struct stat *st,
         file->fs_magic = (uint32_t)fs.f_type;
 }
 
-struct facts_file facts_look_at_file(const char *path)
+/* No more than the kind needs. */
+static void leave_out(struct facts_file *file, enum facts_file_kind kind)
+{
+    bool is_disk = kind == FACTS_KIND_DISK || kind == FACTS_KIND_ANY;
+
+    if (!is_disk) {
+        file->has_size = false;
+        file->size_bytes = file->fs_magic = 0;
+    }
+    if (kind == FACTS_KIND_DISK || kind == FACTS_KIND_BOOT)
+        file->executable = false;
+}
+
+/* Where its links lead is told of, too; one that leads nowhere is absent. */
+static bool is_told(const char *path, enum facts_file_kind kind)
+{
+    char *resolved;
+    bool told;
+
+    if (!facts_path_is_told(path, kind))
+        return false;
+    resolved = realpath(path, NULL);
+    told = !resolved || facts_path_is_told(resolved, kind);
+    free(resolved);
+    return told;
+}
+
+struct facts_file facts_look_at_file(const char *path,
+                                     enum facts_file_kind kind)
 {
     struct facts_file file = {.type = FACTS_FILE_ABSENT};
     struct stat st;
 
-    if (stat(path, &st))
+    file.untold = !is_told(path, kind);
+    if (file.untold || stat(path, &st))
         return file;
     if (S_ISREG(st.st_mode)) {
         file.type = FACTS_FILE_PLAIN;
         look_at_plain(path, &st, &file);
     } else if (S_ISBLK(st.st_mode)) {
         file.type = FACTS_FILE_BLOCK;
-        look_at_block(path, &file);
+        look_at_block(st.st_rdev, &file);
     } else {
         file.type = FACTS_FILE_OTHER;
     }
+    leave_out(&file, kind);
+    if (kind == FACTS_KIND_DEVICE_MODEL && file.executable)
+        facts_qemu_version_of(path, file.version, sizeof(file.version));
     return file;
 }
 
@@ -133,6 +182,8 @@ static void ask_domain(struct facts_host *facts,
     free(name);
     snprintf(clash.uuid, sizeof(clash.uuid), LIBXL_UUID_FMT,
              LIBXL_UUID_BYTES(info->uuid));
+    if (query->domid && info->domid == query->domid)
+        facts->domid_taken = FACTS_YES;
     if (facts_is_clash(query, &clash) && facts->nr_clashes < FACTS_MAX_CLASHES)
         facts->clashes[facts->nr_clashes++] = clash;
 }
@@ -146,6 +197,7 @@ static void ask_domains(struct facts_host *facts,
     if (!list)
         return;
     facts->has_clashes = true;
+    facts->domid_taken = query->domid ? FACTS_NO : FACTS_UNKNOWN;
     /* A dying one is in nobody's way; one may stay for long. */
     for (int i = 0; i < nr_domains; i++) {
         if (!list[i].dying)
@@ -183,6 +235,16 @@ static void ask_pool(struct facts_host *facts, const struct facts_query *query,
     libxl_cpupoolinfo_dispose(&info);
 }
 
+static void read_clock(struct facts_host *facts)
+{
+    struct timespec now;
+
+    facts->has_clock = clock_gettime(CLOCK_REALTIME, &now) == 0;
+    if (facts->has_clock)
+        facts->clock_ns =
+            (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 int facts_host_gather(struct host *host, const struct facts_query *query,
                       const char *version, struct facts_host *ret_host,
                       struct xcx_err *err)
@@ -199,13 +261,16 @@ int facts_host_gather(struct host *host, const struct facts_query *query,
     ask_domains(ret_host, query, host->ctx);
     ask_pool(ret_host, query, host->ctx);
     for (unsigned i = 0; i < query->nr_files; i++)
-        ret_host->files[i] = facts_look_at_file(query->files[i]);
+        ret_host->files[i] =
+            facts_look_at_file(query->files[i], query->kinds[i]);
     ret_host->nr_files = query->nr_files;
     for (unsigned i = 0; i < query->nr_bridges; i++)
         ret_host->bridges[i] = look_at_bridge(query->bridges[i]);
     ret_host->nr_bridges = query->nr_bridges;
+    facts_ports_look(query, ret_host);
     ret_host->has_cpu_policy =
         xcx_cpu_policy_of_host(query->kind != DOMAIN_PV, &ret_host->cpu_policy,
                                NULL) == 0;
+    read_clock(ret_host); /* last: it is compared with when this arrives */
     return 0;
 }

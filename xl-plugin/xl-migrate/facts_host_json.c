@@ -57,6 +57,10 @@ static void put_files(struct json *json, const struct facts_host *host)
             json_count(json, "size_bytes", file->size_bytes);
         if (file->fs_magic)
             json_count(json, "fs_magic", file->fs_magic);
+        if (file->untold)
+            json_bool(json, "untold", true);
+        if (file->version[0])
+            json_text(json, "version", file->version);
         json_close_map(json);
     }
     json_close_array(json);
@@ -99,6 +103,15 @@ static void put_answer(struct json *json, const char *key,
         json_text(json, key, facts_answer_name(answer));
 }
 
+static void put_answers(struct json *json, const char *key,
+                        const enum facts_answer *answers, unsigned nr)
+{
+    json_open_array(json, key);
+    for (unsigned i = 0; i < nr; i++)
+        json_text(json, NULL, facts_answer_name(answers[i]));
+    json_close_array(json);
+}
+
 void facts_host_put(struct json *json, const char *key,
                     const struct facts_host *host)
 {
@@ -125,12 +138,13 @@ void facts_host_put(struct json *json, const char *key,
         json_text(json, "scheduler", host->sched);
     if (host->has_cpus)
         put_cpus(json, &host->cpus);
+    put_answer(json, "domid_taken", host->domid_taken);
+    if (host->has_clock)
+        json_count(json, "clock_ns", host->clock_ns);
+    put_answers(json, "ports_taken", host->ports_taken, host->nr_ports);
     put_clashes(json, host);
     put_files(json, host);
-    json_open_array(json, "bridges");
-    for (unsigned i = 0; i < host->nr_bridges; i++)
-        json_text(json, NULL, facts_answer_name(host->bridges[i]));
-    json_close_array(json);
+    put_answers(json, "bridges", host->bridges, host->nr_bridges);
     if (host->has_cpu_policy)
         put_policy(json, &host->cpu_policy);
     json_close_map(json);
@@ -203,7 +217,10 @@ static int get_file(yajl_val value, struct facts_file *file,
         message_bool(&from, "executable", &file->executable, err) ||
         message_count(&from, "size_bytes", 0, MAX_BYTES, &file->size_bytes,
                       err) ||
-        message_count(&from, "fs_magic", 0, UINT32_MAX, &file->fs_magic, err))
+        message_count(&from, "fs_magic", 0, UINT32_MAX, &file->fs_magic, err) ||
+        message_bool(&from, "untold", &file->untold, err) ||
+        facts_get_text(&from, "version", file->version, sizeof(file->version),
+                       err))
         return -1;
     file->has_size = message_value(&from, "size_bytes") != NULL;
     file->type = (enum facts_file_type)type;
@@ -229,26 +246,34 @@ static int get_files(const struct message *from,
     return 0;
 }
 
-static int get_bridges(const struct message *from,
-                       const struct facts_query *query, struct facts_host *host,
-                       struct xcx_err *err)
+/* nr_asked of them, or none; a text that is not known is unknown. */
+static int get_answers(const struct message *from, const char *key,
+                       unsigned nr_asked, enum facts_answer *answers,
+                       unsigned *ret_nr, struct xcx_err *err)
 {
     yajl_val *values = NULL;
     size_t nr;
 
-    if (facts_get_array(from, "bridges", FACTS_MAX_BRIDGES, &values, &nr, err))
+    if (facts_get_array(from, key, nr_asked, &values, &nr, err))
         return -1;
-    if (nr && nr != query->nr_bridges)
-        return facts_improper("bridges", err);
+    if (nr && nr != nr_asked)
+        return facts_improper(key, err);
     for (size_t i = 0; i < nr; i++) {
         const char *text = YAJL_GET_STRING(values[i]);
 
-        host->bridges[i] = text && strcmp(text, "yes") == 0  ? FACTS_YES
-                           : text && strcmp(text, "no") == 0 ? FACTS_NO
-                                                             : FACTS_UNKNOWN;
+        answers[i] = text && strcmp(text, "yes") == 0  ? FACTS_YES
+                     : text && strcmp(text, "no") == 0 ? FACTS_NO
+                                                       : FACTS_UNKNOWN;
     }
-    host->nr_bridges = (unsigned)nr;
+    *ret_nr = (unsigned)nr;
     return 0;
+}
+
+static int get_clock(const struct message *from, struct facts_host *host,
+                     struct xcx_err *err)
+{
+    host->has_clock = message_value(from, "clock_ns") != NULL;
+    return message_count(from, "clock_ns", 0, INT64_MAX, &host->clock_ns, err);
 }
 
 static int get_clashes(const struct message *from, struct facts_host *host,
@@ -317,8 +342,13 @@ static int get_host(const struct message *from, const struct facts_query *query,
                                   sizeof(host->sched), err) ||
                    get_cpus(from, host, err) || get_clashes(from, host, err) ||
                    get_files(from, query, host, err) ||
-                   get_bridges(from, query, host, err) ||
-                   get_policy(from, host, err)
+                   get_answers(from, "bridges", query->nr_bridges,
+                               host->bridges, &host->nr_bridges, err) ||
+                   get_answers(from, "ports_taken", query->nr_ports,
+                               host->ports_taken, &host->nr_ports, err) ||
+                   facts_get_answer(from, "domid_taken", &host->domid_taken,
+                                    err) ||
+                   get_clock(from, host, err) || get_policy(from, host, err)
                ? -1
                : 0;
 }

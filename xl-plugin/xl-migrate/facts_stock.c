@@ -10,7 +10,10 @@
  *   pool NAME CPUS SCHEDULER     of xl cpupool-list
  *   conf LINE                    of xl.conf, about autoballoon
  *   file INDEX TYPE yes|no SIZE|- FS|-
+ *   qemu INDEX LINE              what a device model says of its version
  *   bridge INDEX yes|no
+ *   port LINE                    of /proc/net/tcp and tcp6, if it listens
+ *   clock SECONDS                since 1970; read last
  *   end                          nothing was lost
  *
  * Lines that make no sense say nothing; only the first and the last must be
@@ -24,12 +27,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "facts_path.h"
+#include "facts_ports.h"
+#include "facts_qemu.h"
+
 #define LINE_BYTES  1024
 #define CONF_BYTES  4096
 #define MAX_LINES   8192
 #define KIB_A_MIB   1024
 #define MAX_MIB     (UINT64_C(1) << 34)
 #define MAX_VERSION 1000
+#define MAX_SECONDS (UINT64_C(1) << 33)
+#define NS_PER_S    UINT64_C(1000000000)
 #define FIRST_LINE  "xl-migrate-facts"
 #define LAST_LINE   "end"
 #define NAMELESS    "(null)" /* as xl prints the name of one that has none */
@@ -83,6 +92,8 @@ static const char opening[] =
     "elif [ -e \"$2\" ]; then t=other; fi; "
     "[ -x \"$2\" ] && x=yes; "
     "echo \"file $1 $t $x ${s:--} ${m:--}\"; }; "
+    "q() { [ -f \"$2\" ] && [ -x \"$2\" ] && "
+    "echo \"qemu $1 $(\"$2\" --version | head -n 1)\"; }; "
     "b() { x=no; [ -e \"/sys/class/net/$2\" ] && x=yes; "
     "echo \"bridge $1 $x\"; }; "
     "{ echo " FIRST_LINE "; echo \"host $(uname -n)\"; "
@@ -102,11 +113,23 @@ int facts_stock_command(const struct facts_query *query, char *text,
         put_quoted(&out, query->files[i]);
         put(&out, "; ");
     }
+    for (unsigned i = 0; i < query->nr_files; i++) {
+        if (query->kinds[i] != FACTS_KIND_DEVICE_MODEL ||
+            !facts_path_is_qemu(query->files[i]))
+            continue;
+        put(&out, "q %u ", i);
+        put_quoted(&out, query->files[i]);
+        put(&out, "; ");
+    }
+    if (query->nr_ports)
+        put(&out, "cat /proc/net/tcp /proc/net/tcp6 | "
+                  "sed -n 's/^\\(.*:.*:.* 0A .*\\)$/port \\1/p'; ");
     for (unsigned i = 0; i < query->nr_bridges; i++) {
         put(&out, "b %u ", i);
         put_quoted(&out, query->bridges[i]);
         put(&out, "; ");
     }
+    put(&out, "echo \"clock $(date +%%s)\"; ");
     put(&out, "echo " LAST_LINE "; } 2>/dev/null </dev/null; exit\n");
     if (out.full)
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
@@ -282,6 +305,8 @@ static void on_vm(struct answer *answer, const char *at)
 
     if (strncmp(at, "UUID ", 5) == 0) {
         host->has_clashes = true; /* the heading: xl could list them */
+        if (answer->query->domid && host->domid_taken == FACTS_UNKNOWN)
+            host->domid_taken = FACTS_NO;
         return;
     }
     if (!take_word(&at, clash.uuid, sizeof(clash.uuid)) ||
@@ -291,6 +316,8 @@ static void on_vm(struct answer *answer, const char *at)
     /* It is being destroyed, and in nobody's way; it may stay for long. */
     if (strcmp(clash.name, NAMELESS) == 0)
         return;
+    if (answer->query->domid && domid == answer->query->domid)
+        host->domid_taken = FACTS_YES;
     lower(clash.uuid);
     clash.domid = (uint32_t)domid;
     if (facts_is_clash(answer->query, &clash) &&
@@ -357,6 +384,34 @@ static void on_file(struct answer *answer, const char *at)
         answer->host.nr_files++;
 }
 
+static void on_qemu(struct answer *answer, const char *at)
+{
+    struct facts_file *file;
+    uint64_t index;
+
+    if (!take_number(&at, 10, UINT32_MAX, &index) ||
+        index >= answer->query->nr_files)
+        return;
+    file = &answer->host.files[index];
+    facts_qemu_parse_version(at, file->version, sizeof(file->version));
+}
+
+static void on_port(struct answer *answer, const char *at)
+{
+    facts_ports_take_line(answer->query, at, &answer->host);
+    answer->host.nr_ports = answer->query->nr_ports;
+}
+
+static void on_clock(struct answer *answer, const char *at)
+{
+    uint64_t seconds;
+
+    if (!take_number(&at, 10, MAX_SECONDS, &seconds))
+        return;
+    answer->host.has_clock = true;
+    answer->host.clock_ns = seconds * NS_PER_S;
+}
+
 static void on_bridge(struct answer *answer, const char *at)
 {
     char word[8];
@@ -377,9 +432,10 @@ static void on_line(struct answer *answer, const char *line)
         const char *word;
         void (*take)(struct answer *answer, const char *at);
     } kinds[] = {
-        {"host", on_host}, {"boot", on_boot},     {"info", on_info},
-        {"vm", on_vm},     {"pool", on_pool},     {"conf", on_conf},
-        {"file", on_file}, {"bridge", on_bridge},
+        {"host", on_host}, {"boot", on_boot},   {"info", on_info},
+        {"vm", on_vm},     {"pool", on_pool},   {"conf", on_conf},
+        {"file", on_file}, {"qemu", on_qemu},   {"bridge", on_bridge},
+        {"port", on_port}, {"clock", on_clock},
     };
     size_t length = strcspn(line, " ");
 
@@ -422,6 +478,8 @@ int facts_stock_get(const char *text, size_t nr_bytes,
 {
     struct answer answer = {.query = query};
 
+    for (unsigned i = 0; i < query->nr_ports; i++)
+        answer.host.ports_taken[i] = FACTS_NO;
     take_lines(&answer, text, nr_bytes);
     if (!answer.ended)
         return xcx_err_set(err, XCX_ERR_PEER, 0,

@@ -19,12 +19,21 @@ $(BUILD)/obj/$(XL_MIGRATE_DIR)/receive_copy.o: EXTRA_CFLAGS = \
 migrate_src = $(addprefix $(XL_MIGRATE_DIR)/,$(1))
 # Facts and findings, without libxl.
 FACTS_SRC := $(call migrate_src,facts.c facts_host_json.c facts_json.c \
-    facts_xl.c facts_stock.c json.c message.c)
+    facts_path.c facts_ports.c facts_qemu_version.c facts_xl.c facts_stock.c \
+    json.c message.c)
+test_facts_xl_SRC := $(call migrate_src,facts_xl.c)
+test_facts_path_SRC := $(call migrate_src,facts_path.c)
+test_facts_ports_SRC := $(call migrate_src,facts_ports.c)
+test_facts_autostart_SRC := $(call migrate_src,facts_autostart.c)
+test_facts_autostart_LIBS = $(COMMON_LIBS)
+test_facts_qemu_SRC := $(call migrate_src,facts_path.c facts_qemu.c \
+    facts_qemu_version.c lines.c spawn.c) $(call common_src,qmp.c)
 CHECK_SRC := $(call migrate_src,check.c check_devices.c check_ids.c \
     check_print.c check_sched.c check_target.c lines.c) $(FACTS_SRC)
 test_check_SRC := $(CHECK_SRC) tests/unit/check_sample.c \
     tests/unit/check_trial.c
 test_check_devices_SRC := $(test_check_SRC)
+test_check_sched_SRC := $(test_check_SRC)
 test_check_print_SRC := $(call migrate_src,check_ids.c check_print.c json.c \
     lines.c)
 test_check_ids_SRC := $(call migrate_src,check_ids.c)
@@ -41,8 +50,10 @@ test_send_check_SRC := $(call migrate_src,send_check.c precheck_print.c \
 test_send_check_LIBS = $(COMMON_LIBS)
 test_forecast_SRC := $(call migrate_src,forecast.c)
 test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c \
-    vif_script.c) $(FACTS_SRC) $(QEMU_DISKS_SRC)
-test_facts_gather_LIBS = $(QEMU_DISKS_LIBS) $(call pkglibs,xenlight xenstore)
+    facts_autostart.c facts_qemu.c lines.c spawn.c vif_script.c) \
+    $(FACTS_SRC) $(QEMU_DISKS_SRC)
+test_facts_gather_LIBS = $(COMMON_LIBS) $(QEMU_DISKS_LIBS) \
+    $(call pkglibs,xenlight xenstore)
 
 # Asking a running send, and being asked.
 STATUS_SRC := $(call migrate_src,status.c message.c json.c) $(CONFIG_SRC)

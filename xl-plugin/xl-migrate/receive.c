@@ -123,7 +123,11 @@ static int tell_facts(struct receive *receive, const struct message *message,
     struct facts_host *facts = malloc(sizeof(*facts));
     int rc = -1;
 
-    if (!query || !facts)
+    if (receive->nr_facts++ >= RECEIVE_MAX_FACTS)
+        xcx_err_set(err, XCX_ERR_PEER, 0,
+                    "facts: more than %u questions on one connection",
+                    RECEIVE_MAX_FACTS);
+    else if (!query || !facts)
         xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "facts");
     else if (!facts_query_get(message_value(message, "guest"), query, err) &&
              !receive_need_host(receive, err) &&

@@ -43,6 +43,9 @@
 #define RECEIVE_STOP_MS 10000
 _Static_assert(3 * RECEIVE_STOP_MS < CHANNEL_YIELD_MS, "see channel.h");
 
+/* A check asks once; who asks on and on wants to look around. */
+#define RECEIVE_MAX_FACTS 8
+
 struct receive {
     const struct config *config;
     const char *version;
@@ -57,6 +60,7 @@ struct receive {
         uint64_t go_ns;    /* GO was heard, in READY */
         uint64_t start_ns; /* the guest was let run */
     } times;               /* by CLOCK_MONOTONIC; 0: not yet */
+    unsigned nr_facts;     /* that were asked for */
     struct host host;
     bool host_is_open;
     /* The case; its journal is open from begin or reattach to the end. */
