@@ -39,6 +39,18 @@ static void paused(void)
 {
     guest.survey.paused = true;
 }
+static void moved_away(void)
+{
+    put(guest.name, "web--migratedaway");
+}
+static void half_arrived(void)
+{
+    put(guest.name, "web--incoming");
+}
+static void keys_too_large(void)
+{
+    put(guest.keys_problem, "too long a path below data");
+}
 static void crashed(void)
 {
     guest.survey.shutdown = true;
@@ -324,6 +336,12 @@ static void domains_unknown(void)
 static const struct check_change changes[] = {
     {dying, "state", CHECK_BLOCKER, "web is being destroyed", NULL},
     {paused, "state", CHECK_BLOCKER, "web is paused", "xl unpause 5"},
+    {moved_away, "state", CHECK_BLOCKER, "another program moves it or has",
+     "xl rename"},
+    {half_arrived, "state", CHECK_BLOCKER, "another program moves it or has",
+     "xl rename"},
+    {keys_too_large, "xenstore-keys", CHECK_WARNING,
+     "too long a path below data", "in the guest"},
     {crashed, "state", CHECK_BLOCKER, "web has crashed", NULL},
     {suspended, "state", CHECK_BLOCKER, "web is suspended",
      "xl-migrate recover"},

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../../xl-plugin/common/saver.h"
 #include "../../xl-plugin/xl-migrate/facts_gather.h"
 #include "check_sample.h"
 #include "scratch.h"
@@ -24,6 +25,9 @@ static struct {
     bool unsupported;
     uint64_t nr_dirty; /* after a second */
     unsigned nr_links, nr_probes;
+    struct saver saver; /* that is found */
+    struct xcx_err no_proc;
+    unsigned nr_looks, saver_from; /* it is there from this look on */
 } world;
 
 static int answer(const struct xcx_err *how, struct xcx_err *err)
@@ -75,6 +79,16 @@ int probe_link(const struct probe_link_params *params,
     world.nr_links++;
     ret_link->bytes_per_s = 100u << 20;
     return answer(&world.link, err);
+}
+
+int saver_find(const char *proc_dir, uint32_t domid, struct saver *ret_saver,
+               struct xcx_err *err)
+{
+    assert_string_equal(proc_dir, SAVER_PROC);
+    assert_int_equal(domid, 5);
+    *ret_saver =
+        ++world.nr_looks > world.saver_from ? world.saver : (struct saver){0};
+    return answer(&world.no_proc, err);
 }
 
 int xcx_probe(const struct xcx_probe_params *params,
@@ -215,6 +229,34 @@ static void test_ignored_blocker(void **state)
     assert_int_equal(level_of("memory", "host2"), CHECK_WARNING);
     assert_int_equal(world.nr_links + world.nr_probes, 2);
     assert_true(precheck.has_forecast);
+}
+
+/* A look must not cost another program its dirty bits. */
+static void test_another_program_saves(void **state)
+{
+    (void)state;
+    world.saver = (struct saver){.pid = 77, .name = "libxl-save-helper"};
+    run();
+    assert_int_equal(level_of("in-use", "web is being saved or migrated by "
+                                        "libxl-save-helper, process 77"),
+                     CHECK_BLOCKER);
+    assert_int_equal(world.nr_links + world.nr_probes, 0);
+
+    /* It has begun while the link was probed. */
+    set_up(NULL);
+    world.saver = (struct saver){.pid = 77, .name = "libxl-save-helper"};
+    world.saver_from = 1;
+    run();
+    assert_int_equal(level_of("in-use", "process 77"), CHECK_BLOCKER);
+    assert_int_equal(world.nr_links, 1);
+    assert_int_equal(world.nr_probes, 0);
+
+    /* Where that cannot be seen, nothing is probed. */
+    set_up(NULL);
+    fails(&world.no_proc, XCX_ERR_RESOURCE);
+    run();
+    assert_int_equal(level_of("in-use", "made up"), CHECK_UNKNOWN);
+    assert_int_equal(world.nr_probes, 0);
 }
 
 static void test_silent_target(void **state)
@@ -371,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_was_learnt, set_up),
         cmocka_unit_test_setup(test_no_probes, set_up),
         cmocka_unit_test_setup(test_ignored_blocker, set_up),
+        cmocka_unit_test_setup(test_another_program_saves, set_up),
         cmocka_unit_test_setup(test_silent_target, set_up),
         cmocka_unit_test_setup(test_connection_command, set_up),
         cmocka_unit_test_setup(test_probes_that_fail, set_up),

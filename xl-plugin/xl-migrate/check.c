@@ -46,6 +46,37 @@ static void check_stopped(struct checking *at)
                   "%s %s: there is nothing to move", at->guest->name, how);
 }
 
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), suffix_length = strlen(suffix);
+
+    return length > suffix_length &&
+           strcmp(text + length - suffix_length, suffix) == 0;
+}
+
+/* As xl calls a guest while it moves it. */
+static void check_name(struct checking *at)
+{
+    const char *name = at->guest->name;
+
+    if (ends_with(name, DOMAIN_SUFFIX_INCOMING) ||
+        ends_with(name, DOMAIN_SUFFIX_AWAY))
+        check_add(at->check, "state", CHECK_BLOCKER,
+                  "wait for that; or look at where it runs, and xl rename it",
+                  "%s is called so because another program moves it or has "
+                  "moved it",
+                  name);
+}
+
+static void check_keys(struct checking *at)
+{
+    if (at->guest->keys_problem[0])
+        check_add(at->check, "xenstore-keys", CHECK_WARNING,
+                  "in the guest: xenstore-rm what it does not need",
+                  "keys of %s in xenstore cannot move with it: %s",
+                  at->guest->name, at->guest->keys_problem);
+}
+
 static void check_state(struct checking *at)
 {
     const struct facts_guest *guest = at->guest;
@@ -305,6 +336,8 @@ void check_facts(const struct facts_guest *guest,
     };
 
     check_state(&at);
+    check_name(&at);
+    check_keys(&at);
     check_suspend(&at);
     check_pages(&at);
     check_max_memory(&at);

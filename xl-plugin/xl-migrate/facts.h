@@ -129,9 +129,10 @@ struct facts_guest {
     enum facts_answer is_hypervisor; /* if nested: it has VMX or SVM on */
     bool native_tsc;
     unsigned nr_vnuma_nodes;
-    bool suspend_event_channel; /* it has one */
-    bool suspend_feature;       /* it answers control/shutdown */
-    bool suspend_unsaid;        /* the node is there, and empty */
+    char keys_problem[FACTS_NAME_BYTES]; /* of its xenstore keys; "": none */
+    bool suspend_event_channel;          /* it has one */
+    bool suspend_feature;                /* it answers control/shutdown */
+    bool suspend_unsaid;                 /* the node is there, and empty */
     struct xcx_survey survey;
     bool has_cpu_policy;
     struct xcx_cpu_policy cpu_policy;

@@ -50,8 +50,8 @@ test_send_check_SRC := $(call migrate_src,send_check.c precheck_print.c \
 test_send_check_LIBS = $(COMMON_LIBS)
 test_forecast_SRC := $(call migrate_src,forecast.c)
 test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c \
-    facts_autostart.c facts_qemu.c lines.c spawn.c vif_script.c) \
-    $(FACTS_SRC) $(QEMU_DISKS_SRC)
+    facts_autostart.c facts_qemu.c lines.c spawn.c vif_script.c \
+    xenstore.c) $(FACTS_SRC) $(QEMU_DISKS_SRC)
 test_facts_gather_LIBS = $(COMMON_LIBS) $(QEMU_DISKS_LIBS) \
     $(call pkglibs,xenlight xenstore)
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/saver.h"
 #include "facts_gather.h"
 
 #define COMMAND_BYTES 256
@@ -94,6 +95,32 @@ static int probe_the_link(const struct precheck_params *params,
     return 0;
 }
 
+/*
+ * Who copies the guest's memory owns its log-dirty bits: switching them on or
+ * off beside another program loses pages of that program's copy without a
+ * word. true: nobody was seen.
+ */
+static bool is_free(const struct precheck_params *params,
+                    struct precheck *precheck)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+    struct saver saver;
+
+    if (saver_find(SAVER_PROC, params->domain->domid, &saver, &why)) {
+        check_add(&precheck->check, "in-use", CHECK_UNKNOWN, "",
+                  "whether another program saves it was not found out: %s",
+                  why.msg);
+        return false;
+    }
+    if (!saver.pid)
+        return true;
+    check_add(&precheck->check, "in-use", CHECK_BLOCKER,
+              "wait until that has ended; see xl-migrate status",
+              "%s is being saved or migrated by %s, process %d",
+              precheck->guest.name, saver.name, (int)saver.pid);
+    return false;
+}
+
 static int probe_the_guest(const struct precheck_params *params,
                            struct precheck *precheck, struct xcx_err *err)
 {
@@ -104,11 +131,15 @@ static int probe_the_guest(const struct precheck_params *params,
         .lock_dir = params->lock_dir,
     };
     struct xcx_err why = XCX_ERR_INIT;
-    int rc = xcx_probe(&probe, &precheck->probe, &why);
+    int rc;
 
+    if (!is_free(params, precheck))
+        return 0;
+    rc = xcx_probe(&probe, &precheck->probe, &why);
     if (rc && why.kind == XCX_ERR_GUEST) {
         check_add(&precheck->check, "in-use", CHECK_BLOCKER,
-                  "xl-migrate status", "%s", why.msg);
+                  "wait until that has ended; see xl-migrate status", "%s",
+                  why.msg);
         return 0;
     }
     if (rc)
@@ -156,10 +187,11 @@ static void make_forecast(const struct precheck_params *params,
 }
 
 static int run_probes(const struct precheck_params *params,
-                      struct precheck *precheck, struct xcx_err *err)
+                      struct precheck *precheck, bool may_probe_guest,
+                      struct xcx_err *err)
 {
     if (probe_the_link(params, precheck, err) ||
-        probe_the_guest(params, precheck, err))
+        (may_probe_guest && probe_the_guest(params, precheck, err)))
         return -1;
     find_costs(params, precheck);
     if (precheck->has_link && precheck->has_probe)
@@ -171,6 +203,7 @@ int precheck_run(const struct precheck_params *params, struct precheck *ret,
                  struct xcx_err *err)
 {
     struct check_wishes wishes = params->wishes;
+    bool is_seen_free;
 
     wishes.may_throttle =
         params->limits.on_slow == XCX_ON_SLOW_THROTTLE ||
@@ -188,7 +221,8 @@ int precheck_run(const struct precheck_params *params, struct precheck *ret,
     check_facts(&ret->guest, &ret->query, &ret->here,
                 ret->has_there ? &ret->there : NULL, &wishes, &ret->check);
     check_ignore(&ret->check, &params->ignore);
+    is_seen_free = is_free(params, ret);
     if (!params->probe || check_worst(&ret->check) == CHECK_BLOCKER)
         return 0;
-    return run_probes(params, ret, err);
+    return run_probes(params, ret, is_seen_free, err);
 }
