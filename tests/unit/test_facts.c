@@ -356,40 +356,41 @@ static void test_versions(void **state)
 #define STOCK_BEGIN "Welcome\nxl-migrate-facts\n"
 #define STOCK_END   "end\n"
 
+static const char stock_answer[] =
+    STOCK_BEGIN "host host2.example\n"
+                "boot aaaaaaaa-0000-0000-0000-00000000000f\n"
+                "info host                   : host2\n"
+                "info nr_cpus                : 8\n"
+                "info virt_caps              : pv hvm hvm_directio hap\n"
+                "info total_memory           : 2047\n"
+                "info free_memory            : 900\n"
+                "info xen_major              : 4\n"
+                "info xen_minor              : 18\n"
+                "info xen_caps               : xen-3.0-x86_64 hvm-3.0-x86_32\n"
+                "info xen_commandline        : placeholder dom0_mem=1G\n"
+                "vm UUID                                  ID    name\n"
+                "vm 00000000-0000-0000-0000-000000000000  0    Domain-0   \n"
+                "vm " CHECK_SAMPLE_UUID "  2    (null)     \n"
+                "vm 99999999-2222-3333-4444-55555555555A  3    web        \n"
+                "vm 99999999-2222-3333-4444-555555555553  4    other      \n"
+                "pool Name               CPUs   Sched\n"
+                "pool Pool-0               8    credit2       y          2\n"
+                "conf autoballoon=\"on\"\n"
+                "file 0 block yes 1000 -\n"
+                "file 1 file no 77 6969\n"
+                "file 2 absent no - -\n"
+                "file 3 other yes - -\n"
+                "file 4 file yes 1 1\n"
+                "file 99999999999999999999 file yes 1 1\n"
+                "qemu 1 QEMU emulator version 7.2.22 (Debian)\n"
+                "qemu 9 QEMU emulator version 7.2.22 (Debian)\n"
+                "bridge 0 yes\n"
+                "port    0: 00000000:170D 00000000:0000 0A 00000000:00000000\n"
+                "clock 1700000000\n"
+                "nonsense\n" STOCK_END "file 0 absent no - -\n";
+
 static void test_stock_answer(void **state)
 {
-    static const char answer[] = STOCK_BEGIN
-        "host host2.example\n"
-        "boot aaaaaaaa-0000-0000-0000-00000000000f\n"
-        "info host                   : host2\n"
-        "info nr_cpus                : 8\n"
-        "info virt_caps              : pv hvm hvm_directio hap\n"
-        "info total_memory           : 2047\n"
-        "info free_memory            : 900\n"
-        "info xen_major              : 4\n"
-        "info xen_minor              : 18\n"
-        "info xen_caps               : xen-3.0-x86_64 hvm-3.0-x86_32\n"
-        "info xen_commandline        : placeholder dom0_mem=1G\n"
-        "vm UUID                                  ID    name\n"
-        "vm 00000000-0000-0000-0000-000000000000  0    Domain-0   \n"
-        "vm " CHECK_SAMPLE_UUID "  2    (null)     \n"
-        "vm 99999999-2222-3333-4444-55555555555A  3    web        \n"
-        "vm 99999999-2222-3333-4444-555555555553  4    other      \n"
-        "pool Name               CPUs   Sched\n"
-        "pool Pool-0               8    credit2       y          2\n"
-        "conf autoballoon=\"on\"\n"
-        "file 0 block yes 1000 -\n"
-        "file 1 file no 77 6969\n"
-        "file 2 absent no - -\n"
-        "file 3 other yes - -\n"
-        "file 4 file yes 1 1\n"
-        "file 99999999999999999999 file yes 1 1\n"
-        "qemu 1 QEMU emulator version 7.2.22 (Debian)\n"
-        "qemu 9 QEMU emulator version 7.2.22 (Debian)\n"
-        "bridge 0 yes\n"
-        "port    0: 00000000:170D 00000000:0000 0A 00000000:00000000\n"
-        "clock 1700000000\n"
-        "nonsense\n" STOCK_END "file 0 absent no - -\n";
     struct facts_host got;
     struct xcx_err err = XCX_ERR_INIT;
 
@@ -400,8 +401,9 @@ static void test_stock_answer(void **state)
     sample.query.nr_ports = 2;
     sample.query.ports[0] = 5901;
     sample.query.ports[1] = 5902;
-    assert_int_equal(
-        facts_stock_get(answer, strlen(answer), &sample.query, &got, &err), 0);
+    assert_int_equal(facts_stock_get(stock_answer, strlen(stock_answer),
+                                     &sample.query, &got, &err),
+                     0);
     assert_string_equal(got.host, "host2.example");
     assert_string_equal(got.boot, "aaaaaaaa-0000-0000-0000-00000000000f");
     assert_string_equal(got.version, "");

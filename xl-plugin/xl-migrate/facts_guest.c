@@ -143,10 +143,8 @@ static void take_pin(struct facts_guest *guest, const libxl_bitmap *map)
 {
     struct facts_cpus pin = {{0}};
     bool is_any = true;
-    int cpu;
 
-    libxl_for_each_bit(cpu, *map)
-    {
+    for (int cpu = 0; cpu < 8 * (int)map->size; cpu++) {
         if (libxl_bitmap_test(map, cpu))
             facts_cpus_add(&pin, (unsigned)cpu);
         else

@@ -208,12 +208,13 @@ static void ask_domains(struct facts_host *facts,
 
 static void take_pool(struct facts_host *facts, const libxl_cpupoolinfo *info)
 {
-    int cpu;
 
     snprintf(facts->sched, sizeof(facts->sched), "%s",
              libxl_scheduler_to_string(info->sched));
-    libxl_for_each_set_bit(cpu, info->cpumap)
-        facts_cpus_add(&facts->cpus, (unsigned)cpu);
+    for (int cpu = 0; cpu < 8 * (int)info->cpumap.size; cpu++) {
+        if (libxl_bitmap_test(&info->cpumap, cpu))
+            facts_cpus_add(&facts->cpus, (unsigned)cpu);
+    }
     facts->has_cpus = true;
 }
 
