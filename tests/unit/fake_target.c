@@ -91,7 +91,7 @@ int domain_look_target(struct host *host, const char *uuid, const char *name,
         return 0;
     if (fscanf(file, "%15s %u", state, &domid) == 2) {
         for (int i = 0; i < HANDOVER_NR_COPIES; i++)
-            if (!strcmp(state, copy_names[i]))
+            if (copy_names[i] && !strcmp(state, copy_names[i]))
                 *ret_copy = i;
         *ret_domid = *ret_copy ? domid : 0;
     }
