@@ -18,9 +18,7 @@
  * suspend until its image is whole. It may then let the guest go on, or destroy
  * it and have it elsewhere: in a file, at a third host, or at the target.
  *
- * It takes any suspension for its own. Before it starts its helper it reads
- * the guest's configuration, under libxl's lock, which `send` holds from
- * SUSPENDING on (config_lock).
+ * It takes any suspension for its own.
  *
  * What a look at the source's domain shows is look_*() below, the table of
  * handover.h. A look and the step that follows from it are one step here.
@@ -32,9 +30,8 @@
  *        or destroyed the domain. It then looks as if suspended for us.
  *   BOTH the two programs ask within the same moment, after each has looked
  *        for the other; the guest acknowledges once, and both believe it.
- *   LATE a stock program read the configuration before SUSPENDING and starts
- *        its helper after GO (its ssh login took longer than the blackout),
- *        or begins after GO when `send` has died and recover has not run.
+ *   LATE a stock program starts its helper after GO, while our copy is still
+ *        suspended, and then resumes it: because its save failed, say.
  */
 #define RESUMES_TWICE    1  /* RAN is not written: a later suspension is ours */
 #define NO_NOTE          2  /* OFFERED alone: whoever suspended, it is resumed */
@@ -47,7 +44,6 @@
 #define IN_THE_GAP       9  /* the race GAP, admitted */
 #define BOTH_AT_ONCE     10 /* the race BOTH, admitted */
 #define LATE_HELPER      11 /* the race LATE, admitted */
-#define NO_CONFIG_LOCK   12 /* stock may read the configuration at any time */
 #define NEVER_MOVES      21 /* no end with the guest at the target by us */
 #define NEVER_YIELDS     22 /* none where the source has yielded */
 #define NEVER_RAN        23 /* none where the source's guest went on */
@@ -99,8 +95,10 @@ c_decl { extern int atoi(const char *); extern char *getenv(const char *); }
 #define STARTED    3
 #define ABORTED    4
 
-/* The stock program: it has read the configuration; its helper works; the
- * image is whole; the source's domain is called NAME--migratedaway. */
+/*
+ * The stock program: about to start its helper; its helper works; its image is
+ * whole; it has called the source's domain NAME--migratedaway.
+ */
 #define IDLE       0
 #define PREPARED   1
 #define COPYING    2
@@ -296,9 +294,6 @@ end:
     od
 }
 
-#define config_lock (source_alive && source_journal >= SUSPENDING && \
-                     source_journal <= GO && mutant != NO_CONFIG_LOCK)
-
 /* Stock's xl, for one move or save of the guest after another. */
 active proctype neighbour()
 {
@@ -306,14 +301,14 @@ end:
     do
     :: d_step { acts > 0 && source_up && stock == IDLE && !elsewhere &&
         (source_domain == RUNNING || source_domain == SUSPENDED) &&
-        !config_lock && (source_journal < GO || source_journal > DONE ||
-        mutant == LATE_HELPER || mutant == NO_CONFIG_LOCK) ->
+        (source_journal < GO || source_journal > DONE ||
+        mutant == LATE_HELPER) ->
         acts--;
         stock = PREPARED }
     :: d_step { stock == PREPARED &&
         (source_domain == RUNNING || source_domain == SUSPENDED) &&
         (source_journal < GO || source_journal > DONE ||
-        mutant == LATE_HELPER || mutant == NO_CONFIG_LOCK) ->
+        mutant == LATE_HELPER) ->
         stock = COPYING;
         stock_asked = 0 }
     :: d_step { stock == PREPARED -> stock = IDLE }

@@ -75,12 +75,18 @@ static bool is_another_s(enum handover_copy copy)
     return copy == HANDOVER_GONE || copy == HANDOVER_TAKEN;
 }
 
-/* The entry that follows once the target is known not to start its copy. */
+/*
+ * The entry that follows once the target is known not to start its copy. A
+ * guest that runs and was not asked needs no resuming: RESUMED would let a
+ * later process resume it after another program has suspended it.
+ */
 static enum handover_entry back_from(enum handover_copy copy)
 {
     if (is_another_s(copy))
         return HANDOVER_YIELDED;
-    return copy == HANDOVER_ABSENT ? HANDOVER_LOST : HANDOVER_RESUMED;
+    if (copy == HANDOVER_ABSENT)
+        return HANDOVER_LOST;
+    return copy == HANDOVER_RUNNING ? HANDOVER_RAN : HANDOVER_RESUMED;
 }
 
 static int source_none(enum handover_copy copy, enum handover_event event,
@@ -114,7 +120,7 @@ static int source_ready(enum handover_entry entry, enum handover_copy copy,
     if (entry == HANDOVER_OFFERED && copy != HANDOVER_ABSENT)
         return contradicts(entry, HANDOVER_HEARD_READY, err);
     /* Another program may have resumed it behind our back. */
-    *ret = runs(copy) ? HANDOVER_RESUMED : HANDOVER_GO;
+    *ret = runs(copy) ? back_from(copy) : HANDOVER_GO;
     return 0;
 }
 
@@ -154,7 +160,7 @@ static int source_offered(enum handover_entry entry, enum handover_copy copy,
     case HANDOVER_WITHDRAW:
         /* Without a copy here the target's may be the only one. */
         if (copy != HANDOVER_ABSENT)
-            *ret = HANDOVER_RESUMED;
+            *ret = back_from(copy);
         return 0;
     default:
         return 0;
@@ -312,6 +318,11 @@ static enum handover_place source_place(enum handover_entry entry,
     default:
         return source_place_back(entry, copy);
     }
+}
+
+bool handover_is_undecided(enum handover_entry entry)
+{
+    return entry == HANDOVER_OFFERED || entry == HANDOVER_SUSPENDING;
 }
 
 bool handover_is_back(enum handover_entry entry)

@@ -55,11 +55,11 @@
  *   OFFERED      -       -        -            -            YIELDED
  *    SUSPEND     SUSPENDING       refused      refused      refused
  *    READY       refused          refused      GO           YIELDED
- *    ABORTED     RESUMED          RESUMED      LOST         YIELDED
- *    FENCE       RESUMED          RESUMED      LOST         YIELDED
- *    WITHDRAW    RESUMED          RESUMED      -            YIELDED
+ *    ABORTED     RAN     RESUMED  RESUMED      LOST         YIELDED
+ *    FENCE       RAN     RESUMED  RESUMED      LOST         YIELDED
+ *    WITHDRAW    RAN     RESUMED  RESUMED      -            YIELDED
  *   SUSPENDING   -       -        -            -            YIELDED
- *    READY       RESUMED          GO           GO           YIELDED
+ *    READY       RAN     RESUMED  GO           GO           YIELDED
  *    the others as OFFERED
  *   GO           refused          -, says GO   -, says GO   -, says ABORT
  *    STARTING    refused          DONE         DONE         DONE
@@ -195,6 +195,9 @@ int handover_target_step(enum handover_entry entry, enum handover_copy copy,
 
 /* No step of the source follows but what the other end is told. */
 bool handover_is_final(enum handover_entry entry);
+
+/* The source has let nothing go: it may still take its guest back. */
+bool handover_is_undecided(enum handover_entry entry);
 
 /* The source has it, and resumes it unless it has done so already. */
 bool handover_is_back(enum handover_entry entry);

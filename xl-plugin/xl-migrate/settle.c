@@ -94,11 +94,15 @@ static bool may_stop_late(const struct settling *settling)
            ops->may_stop_late(ops->opaque);
 }
 
-/* One that stops now does so for a request of ours. */
+/* A guest that stops now does so for a request of ours. */
 static bool stops_for_us(const struct settling *settling)
 {
-    return settling->params->ops->may_stop_late ? may_stop_late(settling)
-                                                : settling->was_asked;
+    const struct settle_ops *ops = settling->params->ops;
+
+    if (!is_coming_back(settling) && !handover_is_undecided(entry_of(settling)))
+        return false;
+    return ops->may_stop_late ? ops->may_stop_late(ops->opaque)
+                              : settling->was_asked;
 }
 
 static int on_look(void *opaque, enum handover_copy *ret_copy,
@@ -111,8 +115,7 @@ static int on_look(void *opaque, enum handover_copy *ret_copy,
         return -1;
     settling->is_gone =
         *ret_copy == HANDOVER_ABSENT || *ret_copy == HANDOVER_GONE;
-    if (*ret_copy == HANDOVER_RUNNING && is_coming_back(settling) &&
-        stops_for_us(settling))
+    if (*ret_copy == HANDOVER_RUNNING && stops_for_us(settling))
         *ret_copy = HANDOVER_ASKED;
     return 0;
 }
@@ -221,12 +224,6 @@ static enum verdict step(struct settling *settling, enum handover_event event,
     return settling->cannot_ask_back ? LEAVE : GO_ON;
 }
 
-/* Nothing was let go yet. */
-static bool is_undecided(enum handover_entry entry)
-{
-    return entry == HANDOVER_OFFERED || entry == HANDOVER_SUSPENDING;
-}
-
 /*
  * What was let go can be asked back only of a target that keeps a journal:
  * xl might unpause it while it is being destroyed.
@@ -235,8 +232,9 @@ static bool may_withdraw(const struct settling *settling)
 {
     enum handover_entry entry = entry_of(settling);
 
-    return is_undecided(entry) || (entry == HANDOVER_GO && peer_of(settling) &&
-                                   peer_of(settling)->plugin);
+    return handover_is_undecided(entry) ||
+           (entry == HANDOVER_GO && peer_of(settling) &&
+            peer_of(settling)->plugin);
 }
 
 /* ---- the connection ------------------------------------------------------ */
@@ -248,7 +246,7 @@ static enum verdict forgotten(struct settling *settling, struct xcx_err *err)
         settling->forgotten = true;
         return GO_ON;
     }
-    if (is_undecided(entry_of(settling)))
+    if (handover_is_undecided(entry_of(settling)))
         return step(settling, HANDOVER_HEARD_ABORTED, err);
     settling->why = XCX_ERR_INIT;
     xcx_err_set(&settling->why, XCX_ERR_PEER, 0,
@@ -367,7 +365,7 @@ static enum verdict take_ready(struct settling *settling, struct xcx_err *err)
     const struct settle_ops *ops = settling->params->ops;
     struct xcx_err why = XCX_ERR_INIT;
 
-    if (!is_undecided(entry_of(settling)) || !ops->may_go ||
+    if (!handover_is_undecided(entry_of(settling)) || !ops->may_go ||
         !ops->may_go(ops->opaque, &why))
         return step(settling, HANDOVER_HEARD_READY, err);
     settling->reason = why;
@@ -427,7 +425,8 @@ static bool stands_too_long(struct settling *settling)
 {
     uint64_t limit_ns = settling->params->blackout_ns;
 
-    if (!limit_ns || settling->withdrawn || !is_undecided(entry_of(settling)) ||
+    if (!limit_ns || settling->withdrawn ||
+        !handover_is_undecided(entry_of(settling)) ||
         deadline_now_ns() - settling->start_ns < limit_ns)
         return false;
     settling->reason = XCX_ERR_INIT;
@@ -462,7 +461,8 @@ static bool takes_it_back(const struct settling *settling)
 
     if (settling->withdrawn || !may_withdraw(settling))
         return false;
-    return cancelled || (is_undecided(entry_of(settling)) && settling->lost_ns);
+    return cancelled ||
+           (handover_is_undecided(entry_of(settling)) && settling->lost_ns);
 }
 
 static bool has_reason(const struct settling *settling)
