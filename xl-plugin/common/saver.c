@@ -77,7 +77,7 @@ static void copy_name(const char *word, char ret[SAVER_NAME_BYTES])
 
     if (slash)
         word = slash + 1;
-    for (i = 0; word[i] && i < SAVER_NAME_BYTES - 1; i++)
+    for (i = 0; i < SAVER_NAME_BYTES - 1 && word[i]; i++)
         ret[i] = (char)(isprint((unsigned char)word[i]) ? word[i] : '?');
     ret[i] = '\0';
 }
