@@ -18,6 +18,11 @@
     "{\"type\":\"begin\",\"id\":\"" ID "\",\"uuid\":\"" UUID "\","             \
     "\"name\":\"guest\",\"source\":\"host1\",\"announce\":{\"rounds\":3,"      \
     "\"step_ms\":70}}\n"
+/* Another migration of the same guest. */
+#define OTHER_ID "fedcba9876543210fedcba9876543210"
+#define OTHER_BEGIN                                                            \
+    "{\"type\":\"begin\",\"id\":\"" OTHER_ID "\",\"uuid\":\"" UUID "\","       \
+    "\"name\":\"guest\",\"source\":\"host3\"}\n"
 #define KEY                                                                    \
     "{\"type\":\"xenstore\",\"path\":\"data/x\",\"value\":\"v\","              \
     "\"perms\":[\"nself\",\"r0\"]}\n"

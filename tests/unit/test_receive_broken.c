@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../../xl-plugin/xl-migrate/handover.h"
 #include "../../xl-plugin/xl-migrate/rendezvous.h"
 
 static int ask_if_lost(struct xcx_err *err)
@@ -182,14 +183,128 @@ static void whose_own_host_stood_still_waits_on(void **state)
     expect_end(&source, 0, -1);
 }
 
-static void one_that_never_promised_may_be_silent(void **state)
+/* Else a dead connection would keep the guest away from here for good. */
+static void one_that_never_promised_may_not_be_silent_for_long(void **state)
+{
+    struct source source;
+
+    (void)state;
+    setenv("XL_MIGRATE_PEER_TIMEOUT_S", "4", 1);
+    until_ready(&source, BEGIN);
+    unsetenv("XL_MIGRATE_PEER_TIMEOUT_S");
+    assert_false(spawn_wait(&source.receive, deadline_in_ms(1500)));
+    assert_true(spawn_wait(&source.receive, deadline_in_ms(WAIT_MS)));
+    expect_end(&source, 0, 0);
+    expect_journal("READY");
+}
+
+/* ---- one case a guest ---------------------------------------------------- */
+
+static void expect_refused(const char *why)
+{
+    struct source source;
+
+    connect_to(&source);
+    say(&source, OTHER_BEGIN);
+    expect_text(hear(&source, "error"), "text", why);
+    expect_end(&source, 1, -1);
+}
+
+static void expect_begun(void)
+{
+    struct source source;
+
+    connect_to(&source);
+    say(&source, OTHER_BEGIN);
+    message_done((struct message[]){hear(&source, "listening")});
+    expect_end(&source, 0, -1);
+}
+
+#define ALREADY "guest is being received already: migration " ID " from host1"
+#define ORPHANED                                                               \
+    ALREADY "; its receiver is gone: run xl-migrate recover here, and there"
+
+static void a_guest_is_received_once_at_a_time(void **state)
+{
+    struct source source;
+
+    (void)state;
+    connect_to(&source);
+    say(&source, BEGIN);
+    message_done((struct message[]){hear(&source, "listening")});
+    expect_refused(ALREADY);
+    expect_end(&source, 0, -1);
+    expect_journal(NULL);
+    expect_begun();
+    begin(&source, BEGIN);
+    say_data(&source, "ok\n");
+    until_journal_has("built");
+    assert_int_equal(system("rm $FAKE_DOMAIN"), 0);
+    expect_refused(ALREADY);
+    spawn_signal(&source.receive, SIGKILL);
+    expect_end(&source, 137, 0);
+    until_domain_is("absent 7\n");
+    expect_refused(ORPHANED);
+    expect_given_up("the connection was lost before the guest was ready here");
+    expect_begun();
+}
+
+static void a_copy_that_may_run_keeps_others_away(void **state)
 {
     struct source source;
 
     (void)state;
     until_ready(&source, BEGIN);
-    assert_false(spawn_wait(&source.receive, deadline_in_ms(1500)));
     expect_end(&source, 0, 0);
+    assert_int_equal(system("mv $FAKE_DOMAIN $FAKE_DIR/kept"), 0);
+    expect_refused(ORPHANED);
+    setenv("FAKE_BOOT", "next-boot", 1);
+    expect_begun();
+    unsetenv("FAKE_BOOT");
+    assert_int_equal(system("mv $FAKE_DIR/kept $FAKE_DOMAIN"), 0);
+    reattach(&source);
+    hear_word(&source, "READY");
+    say(&source, WORD("GO"));
+    hear_word(&source, "STARTING");
+    /* It went on somewhere else, and comes again. */
+    assert_int_equal(system("echo absent 7 >$FAKE_DOMAIN"), 0);
+    expect_begun();
+    expect_end(&source, 0, -1);
+}
+
+/* One of this host's own, of which it is not decided where the guest is. */
+static void leave_source_case(enum handover_entry entry)
+{
+    char command[1024];
+    const char *name = handover_entry_name(entry);
+
+    snprintf(command, sizeof(command),
+             "mkdir -p -m 700 $FAKE_DIR/journals && umask 077 && printf "
+             "'{\"version\":1,\"id\":\"0c\",\"side\":\"source\",\"uuid\":"
+             "\"" UUID "\",\"name\":\"guest\",\"peer\":\"host2\","
+             "\"boot\":\"" UUID "\"}\n{\"entry\":\"%s\",\"domid\":5}\n' "
+             ">$FAKE_DIR/journals/0c.source.journal",
+             name);
+    assert_int_equal(system(command), 0);
+}
+
+static void an_undecided_case_of_this_source_keeps_others_away(void **state)
+{
+    static const enum handover_entry undecided[] = {HANDOVER_OFFERED,
+                                                    HANDOVER_GO};
+    static const enum handover_entry decided[] = {
+        HANDOVER_DONE, HANDOVER_RESUMED, HANDOVER_FENCED, HANDOVER_LOST};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(undecided) / sizeof(undecided[0]); i++) {
+        leave_source_case(undecided[i]);
+        expect_refused("guest: its migration 0c from here to host2 is not "
+                       "settled: run xl-migrate recover 0c here");
+    }
+    for (size_t i = 0; i < sizeof(decided) / sizeof(decided[0]); i++) {
+        leave_source_case(decided[i]);
+        expect_begun();
+    }
 }
 
 /* recover asks: the case is its own only if the source is not heard. */
@@ -428,7 +543,10 @@ int main(int argc, char **argv)
         TEST(lost_before_ready_it_is_given_up),
         TEST(a_source_that_is_silent_is_gone),
         TEST(whose_own_host_stood_still_waits_on),
-        TEST(one_that_never_promised_may_be_silent),
+        TEST(one_that_never_promised_may_not_be_silent_for_long),
+        TEST(a_guest_is_received_once_at_a_time),
+        TEST(a_copy_that_may_run_keeps_others_away),
+        TEST(an_undecided_case_of_this_source_keeps_others_away),
         TEST(it_lets_go_of_the_case_once_the_source_is_lost),
         TEST(a_signal_before_ready_gives_up),
         TEST(the_data_s_end_before_ready_aborts),

@@ -175,7 +175,7 @@ test_vif_script_SRC := $(call migrate_src,vif_script.c)
 TEST_PROGS += xl-migrate-receive-fake
 xl-migrate-receive-fake_SRC := $(HANDOVER_RUN_SRC) $(CHANNEL_SRC) \
     $(CONFIG_SRC) $(call common_src,directory.c) $(call migrate_src, \
-    cmd_receive.c keepalive.c receive.c receive_case.c receive_copy.c \
+    cases.c cases_incoming.c cmd_receive.c keepalive.c receive.c receive_case.c receive_copy.c \
     receive_keys.c receive_step.c rendezvous.c restore_helper.c spawn.c \
     target_domain.c xenstore.c xl_answers.c xl_receiver.c) tests/unit/fake_target.c
 xl-migrate-receive-fake_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore) \
@@ -183,5 +183,6 @@ xl-migrate-receive-fake_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore) \
 FAKE_SOURCE_SRC := $(CHANNEL_SRC) $(call migrate_src,spawn.c) \
     tests/unit/fake_source.c
 test_receive_SRC := $(FAKE_SOURCE_SRC)
-test_receive_broken_SRC := $(FAKE_SOURCE_SRC) $(call migrate_src,rendezvous.c) \
+test_receive_broken_SRC := $(FAKE_SOURCE_SRC) $(call migrate_src,handover.c \
+    rendezvous.c) \
     $(call common_src,directory.c)

@@ -281,18 +281,35 @@ static int take_input(struct receive *receive, const char **ret_code,
     return 0;
 }
 
+/* A source that has a case here and has promised nothing is held to our own. */
+static uint64_t limit_ns(const struct receive *receive)
+{
+    uint64_t promise_ns = channel_promise_ns(&receive->channel);
+
+    if (promise_ns || !receive->has_case)
+        return promise_ns;
+    return receive->config->peer_timeout_s * NS_PER_S;
+}
+
 /* It has not said that it goes: its host is down, or the link is. */
 static void lose_source(struct receive *receive)
 {
     xcx_err_set(&receive->why, XCX_ERR_PEER, 0,
                 "no sign of life from the source for %u s",
-                (unsigned)(channel_promise_ns(&receive->channel) / 1000000000));
+                (unsigned)(limit_ns(receive) / NS_PER_S));
     receive->over = true;
+}
+
+/* The source lives, but nothing comes of what it has begun. */
+static bool has_no_data_in_time(const struct receive *receive)
+{
+    return receive->begun && !receive->fed && !receive->journal.entry &&
+           deadline_now_ns() >= receive->data_due_ns;
 }
 
 static uint64_t longest_wait_ns(const struct receive *receive)
 {
-    uint64_t promise_ns = channel_promise_ns(&receive->channel);
+    uint64_t promise_ns = limit_ns(receive);
 
     return promise_ns ? promise_ns / WAITS_A_PROMISE : DEADLINE_NEVER;
 }
@@ -310,8 +327,7 @@ static bool is_silent(struct receive *receive, bool heard, uint64_t waited_ns)
         receive->silent_ns = 0;
     else
         receive->silent_ns += waited_ns < longest_ns ? waited_ns : longest_ns;
-    return receive->silent_ns &&
-           receive->silent_ns >= channel_promise_ns(&receive->channel);
+    return receive->silent_ns && receive->silent_ns >= limit_ns(receive);
 }
 
 static int turn(struct receive *receive, const char **ret_code,
@@ -332,6 +348,10 @@ static int turn(struct receive *receive, const char **ret_code,
         lose_source(receive);
         return 0;
     }
+    if (has_no_data_in_time(receive))
+        return xcx_err_set(err, XCX_ERR_PEER, 0,
+                           "no data of the guest within %u s",
+                           (unsigned)(RECEIVE_DATA_NS / NS_PER_S));
     if (fds[ON_SIGNAL].revents || fds[ON_OUT].revents & POLLERR) {
         receive->over = true;
         return 0;
@@ -401,6 +421,7 @@ int receive_run(const struct config *config, const char *version, int in_fd,
         .keepalive = KEEPALIVE_INIT,
         .rendezvous = RENDEZVOUS_INIT,
         .data_visit_fd = -1,
+        .uuid_lock_fd = -1,
         .yield_visit_fd = -1,
         .xl = XL_RECEIVER_INIT,
     };

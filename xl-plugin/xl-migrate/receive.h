@@ -39,6 +39,11 @@
 
 /* How long the source may take to read an answer. */
 #define RECEIVE_SEND_MS 30000
+/*
+ * How long the data's connection may take to come: somebody may have to type a
+ * passphrase for it at the source.
+ */
+#define RECEIVE_DATA_NS (600 * NS_PER_S)
 /* Three times, for an xl that has to give up. */
 #define RECEIVE_STOP_MS 10000
 _Static_assert(3 * RECEIVE_STOP_MS < CHANNEL_YIELD_MS, "see channel.h");
@@ -67,7 +72,11 @@ struct receive {
     bool has_case;
     bool no_such_case; /* the one that was asked for has no journal here */
     bool settled;
+    bool begun; /* by this process, not by one before it */
+    bool fed;   /* data came: xl was started */
+    uint64_t data_due_ns;
     struct journal journal;
+    int uuid_lock_fd; /* as long as a copy may be made, or may yet run */
     struct rendezvous rendezvous;
     int data_visit_fd;  /* its process waits for our word to go */
     int yield_visit_fd; /* who asked for the case; waits for our end */
@@ -92,6 +101,9 @@ int receive_run(const struct config *config, const char *version, int in_fd,
 
 /* Opens the host at the first use. RESOURCE. */
 int receive_need_host(struct receive *receive, struct xcx_err *err);
+
+/* The case makes no copy and lets none run any more. Idempotent. */
+void receive_unlock_uuid(struct receive *receive);
 
 /* A message of this type without anything else in it. */
 int receive_say(struct receive *receive, const char *type, struct xcx_err *err);

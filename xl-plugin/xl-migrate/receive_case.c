@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "../common/directory.h"
+#include "cases.h"
+#include "cases_incoming.h"
 #include "device_model.h"
 #include "domain.h"
 #include "hooks.h"
@@ -69,18 +71,6 @@ static int take_case(struct receive *receive, const struct message *message,
     return 0;
 }
 
-static int create_journal(struct receive *receive,
-                          const struct journal_case *about, struct xcx_err *err)
-{
-    const char *dir = receive->config->journal_dir;
-
-    if (directory_make(dir, 0700, err) ||
-        journal_create(&receive->journal, dir, about, err))
-        return -1;
-    receive->has_case = true;
-    return 0;
-}
-
 static int check_absent(struct receive *receive,
                         const struct journal_case *about, struct xcx_err *err)
 {
@@ -119,7 +109,48 @@ static void forget_case(struct receive *receive)
     rendezvous_close(&receive->rendezvous);
     if (journal_remove(&receive->journal, &err))
         xcx_log(&receive->log, XCX_LOG_WARN, "%s", err.msg);
+    receive_unlock_uuid(receive);
     receive->has_case = false;
+}
+
+/* Says which case has the lock where that can be seen. */
+static int lock_uuid(struct receive *receive, const struct journal_case *about,
+                     struct xcx_err *err)
+{
+    const char *dir = receive->config->journal_dir;
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (!cases_lock_domain(dir, about->uuid, &receive->uuid_lock_fd, &why))
+        return 0;
+    receive->uuid_lock_fd = -1;
+    if (cases_check_incoming(dir, about, &receive->log, err))
+        return -1;
+    return xcx_err_set(err, why.kind, 0, "%s", why.msg);
+}
+
+void receive_unlock_uuid(struct receive *receive)
+{
+    cases_unlock_domain(receive->config->journal_dir,
+                        receive->journal.about.uuid, &receive->uuid_lock_fd);
+}
+
+/* From here on no other migration makes a copy of this guest here. */
+static int open_new_case(struct receive *receive,
+                         const struct journal_case *about, struct xcx_err *err)
+{
+    const char *dir = receive->config->journal_dir;
+
+    if (directory_make(dir, 0700, err) || lock_uuid(receive, about, err))
+        return -1;
+    if (check_absent(receive, about, err) ||
+        cases_check_incoming(dir, about, &receive->log, err) ||
+        journal_create(&receive->journal, dir, about, err)) {
+        cases_unlock_domain(dir, about->uuid, &receive->uuid_lock_fd);
+        return -1;
+    }
+    receive->has_case = receive->begun = true;
+    receive->data_due_ns = deadline_now_ns() + RECEIVE_DATA_NS;
+    return 0;
 }
 
 int receive_begin(struct receive *receive, const struct message *message,
@@ -131,8 +162,7 @@ int receive_begin(struct receive *receive, const struct message *message,
         return channel_unexpected(&receive->channel, message, err);
     if (receive_need_host(receive, err) ||
         take_case(receive, message, &about, err) ||
-        check_absent(receive, &about, err) ||
-        create_journal(receive, &about, err))
+        open_new_case(receive, &about, err))
         return -1;
     if (!rendezvous_open(&receive->rendezvous, receive->config->run_dir,
                          about.id, err) &&
@@ -182,6 +212,7 @@ static int settle(struct receive *receive, struct xcx_err *err)
 {
     if (journal_remove(&receive->journal, err))
         return -1;
+    receive_unlock_uuid(receive);
     receive->settled = true;
     if (receive_say(receive, "settled", err))
         return -1;
@@ -203,6 +234,8 @@ static int hear_go(struct receive *receive, struct xcx_err *err)
         event = HANDOVER_CANNOT_START;
     if (receive_step(receive, event, &outcome, err))
         return -1;
+    if (outcome.entry == HANDOVER_STARTED)
+        receive_unlock_uuid(receive);
     if (before == HANDOVER_READY && outcome.entry == HANDOVER_STARTED &&
         outcome.copy == HANDOVER_RUNNING) {
         announce_guest(receive);
@@ -331,13 +364,19 @@ int receive_reattach(struct receive *receive, const struct message *message,
         open_journal(receive, id, err))
         return -1;
     receive->has_case = true;
+    if (receive->journal.entry < HANDOVER_STARTED &&
+        cases_lock_domain(receive->config->journal_dir,
+                          receive->journal.about.uuid, &receive->uuid_lock_fd,
+                          err))
+        return -1;
     if (rendezvous_open(&receive->rendezvous, receive->config->run_dir, id,
                         err))
         return -1;
     return take_up(receive, err);
 }
 
-void receive_leave(struct receive *receive, const struct xcx_err *why)
+/* A journal of which no copy was ever begun would only stay behind. */
+static void leave_unsettled(struct receive *receive, const struct xcx_err *why)
 {
     static const struct xcx_err lost = {
         .kind = XCX_ERR_PEER,
@@ -345,13 +384,21 @@ void receive_leave(struct receive *receive, const struct xcx_err *why)
     };
     struct xcx_err err = XCX_ERR_INIT;
 
-    receive->over = true;
-    if (receive->has_case && !receive->settled && !receive->journal.entry &&
-        receive_give_up(receive, xcx_err_is_set(why) ? why : &lost, &err))
+    if (receive_give_up(receive, xcx_err_is_set(why) ? why : &lost, &err))
         xcx_log(&receive->log, XCX_LOG_ERROR, "%s", err.msg);
+    else if (receive->begun && !receive->fed)
+        forget_case(receive);
+}
+
+void receive_leave(struct receive *receive, const struct xcx_err *why)
+{
+    receive->over = true;
+    if (receive->has_case && !receive->settled && !receive->journal.entry)
+        leave_unsettled(receive, why);
     receive_end_data(receive);
     xl_receiver_done(&receive->xl);
     rendezvous_close(&receive->rendezvous);
+    receive_unlock_uuid(receive);
     journal_close(&receive->journal);
     xenstore_tree_done(&receive->keys);
     if (receive->yield_visit_fd >= 0)

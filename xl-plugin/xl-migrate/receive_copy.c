@@ -74,7 +74,7 @@ int receive_data(struct receive *receive, int data_fd, struct xcx_err *err)
     if (xl_receiver_start(&receive->xl, data_fd, receive->debug,
                           receive->monitor, env, err))
         return -1;
-    receive->building = true;
+    receive->building = receive->fed = true;
     return 0;
 }
 
@@ -158,6 +158,7 @@ int receive_give_up(struct receive *receive, const struct xcx_err *why,
     receive_stop_building(receive);
     if (receive_step(receive, HANDOVER_GIVE_UP, &outcome, err))
         return -1;
+    receive_unlock_uuid(receive);
     receive_run_late_hooks(receive, HOOKS_FAILED, receive->why.msg);
     return 0;
 }
