@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../../xl-plugin/xl-migrate/command.h"
+#include "../../xl-plugin/xl-migrate/recover_list.h"
 
 #define TEXT_BYTES 512
 
@@ -32,6 +33,18 @@ int recover_run(const struct recover_options *options,
     taken = *options;
     is_taken = true;
     return EXIT_STATUS_LOST;
+}
+
+static struct recover_list_options listed;
+static bool is_listed;
+
+int recover_list(const struct recover_list_options *options,
+                 const struct config *config)
+{
+    (void)config;
+    listed = *options;
+    is_listed = true;
+    return EXIT_STATUS_DONE;
 }
 
 /* said: on standard error. */
@@ -68,6 +81,8 @@ static void what_is_true_of_one_target_is_asked_of_no_other(void **state)
          "xl-migrate recover: --target-is-fenced" ASKS},
         {{"recover", "g1", "g2"},
          "xl-migrate recover: expected one ID or DOMAIN\n"},
+        {{"recover", "--json"},
+         "xl-migrate recover: --json goes with --list only\n"},
         {{"recover", "--other"},
          "xl-migrate recover: unknown option \"--other\"\n"},
     };
@@ -116,11 +131,39 @@ static void what_is_asked_for_is_done(void **state)
     }
 }
 
+static void a_list_does_nothing_else(void **state)
+{
+    static struct {
+        char *argv[5];
+        const char *what;
+        bool json;
+    } all[] = {
+        {{"recover", "--list"}, NULL, false},
+        {{"recover", "--list", "--json", "g1"}, "g1", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        char said[TEXT_BYTES];
+
+        is_listed = false;
+        assert_int_equal(run(all[i].argv, said), EXIT_STATUS_DONE);
+        assert_false(is_taken);
+        assert_true(is_listed);
+        assert_int_equal(listed.json, all[i].json);
+        if (all[i].what)
+            assert_string_equal(listed.what, all[i].what);
+        else
+            assert_null(listed.what);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_true_of_one_target_is_asked_of_no_other),
         cmocka_unit_test(what_is_asked_for_is_done),
+        cmocka_unit_test(a_list_does_nothing_else),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

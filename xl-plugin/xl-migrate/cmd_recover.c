@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xl-migrate recover [--target-is-fenced] [ID|DOMAIN]; recover.h. */
+/* xl-migrate recover [--list] [--target-is-fenced] [ID|DOMAIN]; recover.h. */
 #include "command.h"
 
 #include <getopt.h>
@@ -7,14 +7,22 @@
 
 #include "common/config.h"
 #include "recover.h"
+#include "recover_list.h"
 
-enum { OPTION_FENCED = 256, OPTION_STOCK };
+enum { OPTION_FENCED = 256, OPTION_STOCK, OPTION_LIST, OPTION_JSON };
 
 static const struct option long_options[] = {
     {"target-is-fenced", no_argument, NULL, OPTION_FENCED},
     {"stock", no_argument, NULL, OPTION_STOCK},
+    {"list", no_argument, NULL, OPTION_LIST},
+    {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
+};
+
+/* How it is to be printed, and nothing done. */
+struct list_wish {
+    bool list, json;
 };
 
 static void help(void)
@@ -23,6 +31,9 @@ static void help(void)
         "usage: xl-migrate recover [OPTIONS] [ID|DOMAIN]\n\n"
         "Finishes what a broken migration left behind, on either host; "
         "without an\nargument all of it.\n\n"
+        "  --list               only print what there is, and what to do next\n"
+        "  --json               with --list: one JSON object; see "
+        "xl-migrate(8)\n"
         "  -s COMMAND           instead of ssh; empty: HOST is the command\n"
         "  --stock              the target has no xl-migrate: only for a case "
         "that an\n                       older version began\n"
@@ -37,7 +48,7 @@ static void help(void)
 
 /* 0: go on; else the program ends with *ret_status. */
 static int take_options(int argc, char **argv, struct recover_options *options,
-                        int *ret_status)
+                        struct list_wish *wish, int *ret_status)
 {
     int option;
 
@@ -56,6 +67,12 @@ static int take_options(int argc, char **argv, struct recover_options *options,
         case OPTION_STOCK:
             options->kind = PEER_STOCK;
             break;
+        case OPTION_LIST:
+            wish->list = true;
+            break;
+        case OPTION_JSON:
+            wish->json = true;
+            break;
         case 'h':
             help();
             *ret_status = EXIT_STATUS_DONE;
@@ -71,6 +88,10 @@ static int take_options(int argc, char **argv, struct recover_options *options,
         return -1;
     }
     options->what = argv[optind];
+    if (wish->json && !wish->list) {
+        fprintf(stderr, "xl-migrate recover: --json goes with --list only\n");
+        return -1;
+    }
     if (!options->what &&
         (options->target_is_fenced || options->kind == PEER_STOCK)) {
         fprintf(stderr,
@@ -85,15 +106,20 @@ static int take_options(int argc, char **argv, struct recover_options *options,
 int cmd_recover(int argc, char **argv)
 {
     struct recover_options options = {.kind = PEER_FIND_OUT};
+    struct list_wish wish = {.list = false};
     struct config config;
     struct xcx_err err = XCX_ERR_INIT;
     int status;
 
-    if (take_options(argc, argv, &options, &status))
+    if (take_options(argc, argv, &options, &wish, &status))
         return status;
     if (config_load(&config, &err)) {
         fprintf(stderr, "xl-migrate recover: %s\n", err.msg);
         return EXIT_STATUS_USAGE;
     }
+    if (wish.list)
+        return recover_list(&(struct recover_list_options){.what = options.what,
+                                                           .json = wish.json},
+                            &config);
     return recover_run(&options, &config);
 }

@@ -134,6 +134,9 @@ test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
 test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_recover_cases_SRC := $(test_recover_SRC)
 test_recover_cases_LIBS := $(test_recover_LIBS)
+test_recover_list_SRC := $(call migrate_src,cases.c handover.c journal.c \
+    journal_line.c json.c lines.c recover_list.c target_domain.c) \
+    tests/unit/case_sample.c
 test_recover_options_SRC := $(call migrate_src,cmd_recover.c)
 test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
     progress.c report.c send.c send_outcome.c send_session.c source_domain.c \
