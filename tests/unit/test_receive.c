@@ -82,6 +82,37 @@ static void keys_before_ready_are_written_before_ready(void **state)
     expect_file("domain", "absent 7\n");
 }
 
+/* Dom0 would send a signal to a "device-model-pid", say. */
+static void keys_that_are_not_a_guest_s_own_are_left_out(void **state)
+{
+    static const char *const paths[] = {
+        "image/device-model-pid", "device/vbd/51712/backend",
+        "control/shutdown", "memory/target", "database"};
+    struct source source;
+
+    (void)state;
+    begin(&source, BEGIN);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        char text[256];
+
+        snprintf(text, sizeof(text),
+                 "{\"type\":\"xenstore\",\"path\":\"%s\",\"value\":\"1\","
+                 "\"perms\":[\"n0\"]}\n",
+                 paths[i]);
+        say(&source, text);
+    }
+    say(&source, "{\"type\":\"xenstore\",\"path\":\"control/feature-suspend\","
+                 "\"value\":\"1\",\"perms\":[\"nself\"]}\n"
+                 "{\"type\":\"facts\",\"guest\":{\"name\":\"g\"}}\n");
+    message_done((struct message[]){hear(&source, "facts")});
+    say_data(&source, "ok\nmemory\ngo\n");
+    hear_word(&source, "READY");
+    expect_file("log", "xl migrate-receive -p helper=true\n"
+                       "key 7 control/feature-suspend 1 \"1\" 1\n"
+                       "hook pre-start target guest\n");
+    expect_end(&source, 0, 0);
+}
+
 static void one_that_is_to_stay_paused_does(void **state)
 {
     struct source source;
@@ -364,6 +395,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(a_guest_is_received_and_started),
         TEST(keys_before_ready_are_written_before_ready),
+        TEST(keys_that_are_not_a_guest_s_own_are_left_out),
         TEST(one_that_is_to_stay_paused_does),
         TEST(what_fails_before_ready_is_aborted_with_its_reason),
         TEST(keys_that_cannot_be_written_after_ready_forbid_the_start),

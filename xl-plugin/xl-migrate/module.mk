@@ -90,6 +90,7 @@ test_send_same_SRC := $(call migrate_src,lines.c send_same.c) \
     tests/unit/fake_xenstore.c
 test_guest_watch_SRC := $(call migrate_src,guest_watch.c) \
     tests/unit/fake_xenstore.c
+test_guest_keys_SRC := $(call migrate_src,guest_keys.c)
 test_xenstore_SRC := $(call migrate_src,xenstore.c) tests/unit/fake_xenstore.c
 test_device_model_SRC := $(call migrate_src,device_model.c) \
     $(call common_src,qmp.c) tests/unit/fake_qemu.c
@@ -178,7 +179,7 @@ test_vif_script_SRC := $(call migrate_src,vif_script.c)
 TEST_PROGS += xl-migrate-receive-fake
 xl-migrate-receive-fake_SRC := $(HANDOVER_RUN_SRC) $(CHANNEL_SRC) \
     $(CONFIG_SRC) $(call common_src,directory.c) $(call migrate_src, \
-    cases.c cases_incoming.c cmd_receive.c keepalive.c receive.c receive_case.c receive_copy.c \
+    cases.c cases_incoming.c cmd_receive.c guest_keys.c keepalive.c receive.c receive_case.c receive_copy.c \
     receive_keys.c receive_step.c rendezvous.c restore_helper.c spawn.c \
     target_domain.c xenstore.c xl_answers.c xl_receiver.c) tests/unit/fake_target.c
 xl-migrate-receive-fake_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore) \

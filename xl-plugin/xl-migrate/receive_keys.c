@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest_keys.h"
+
 static int nibble(char digit)
 {
     static const char digits[] = "0123456789abcdef";
@@ -78,6 +80,16 @@ static int take_perms(const struct message *message,
     return 0;
 }
 
+/* The guest moves all the same; the source's administrator reads why. */
+static int leave_out(const struct receive *receive, const char *path)
+{
+    xcx_log(&receive->log, XCX_LOG_WARN,
+            "xenstore key %.200s: not one of a guest's own, and not in "
+            "xenstore_keys here: left out",
+            path);
+    return 0;
+}
+
 int receive_key(struct receive *receive, const struct message *message,
                 struct xcx_err *err)
 {
@@ -97,7 +109,11 @@ int receive_key(struct receive *receive, const struct message *message,
         take_value(message, &entry, err) || take_perms(message, &entry, err))
         goto out;
     entry.path = (char *)path; /* the tree copies it */
-    rc = xenstore_tree_add(&receive->keys, &entry, err);
+    guest_keys_restrict(&entry);
+    if (guest_keys_allow(path, &receive->config->xenstore_keys))
+        rc = xenstore_tree_add(&receive->keys, &entry, err);
+    else
+        rc = leave_out(receive, path);
 out:
     free(entry.value);
     return rc;
