@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cases_incoming.h"
 
-#include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 #include "cases.h"
 
@@ -81,4 +81,71 @@ int cases_check_incoming(const char *dir, const struct journal_case *about,
     struct incoming incoming = {.dir = dir, .about = about, .log = log};
 
     return cases_each(dir, check_one, &incoming, err);
+}
+
+/* ---- what has had its time ----------------------------------------------- */
+
+struct expiry {
+    const char *dir, *boot;
+    uint64_t keep_s;
+    cases_has_copy *has_copy;
+    void *opaque;
+    const struct xcx_log *log;
+};
+
+static bool is_old(const struct journal *journal, uint64_t keep_s)
+{
+    uint64_t now_s = (uint64_t)time(NULL);
+
+    return keep_s && journal->time_s && journal->time_s < now_s &&
+           now_s - journal->time_s > keep_s;
+}
+
+static bool has_expired(const struct expiry *expiry,
+                        const struct journal *journal)
+{
+    if (journal->entry != HANDOVER_ABORTED &&
+        journal->entry != HANDOVER_STARTED)
+        return false;
+    if (journal->entry == HANDOVER_ABORTED && !journal->was_ready &&
+        strcmp(journal->about.boot, expiry->boot) != 0)
+        return true;
+    return is_old(journal, expiry->keep_s) &&
+           (journal->entry == HANDOVER_STARTED ||
+            !expiry->has_copy(expiry->opaque, journal));
+}
+
+/* Looked at once more under its lock; what cannot be removed is tried again. */
+static int expire_one(void *opaque, const struct case_name *name,
+                      struct xcx_err *err)
+{
+    const struct expiry *expiry = opaque;
+    struct journal journal;
+
+    (void)err;
+    if (name->side != JOURNAL_TARGET ||
+        cases_peek(expiry->dir, name, NULL, &journal) ||
+        !has_expired(expiry, &journal) ||
+        journal_open(&journal, expiry->dir, name->id, name->side, NULL))
+        return 0;
+    if (has_expired(expiry, &journal) && !journal_remove(&journal, NULL))
+        xcx_log(expiry->log, XCX_LOG_INFO,
+                "case %s of %.60s, which %.60s never settled, has expired",
+                name->id, journal.about.name, journal.about.peer);
+    journal_close(&journal);
+    return 0;
+}
+
+void cases_expire(const char *dir, const char *boot, uint64_t keep_s,
+                  cases_has_copy *has_copy, void *opaque,
+                  const struct xcx_log *log)
+{
+    struct expiry expiry = {.dir = dir,
+                            .boot = boot,
+                            .keep_s = keep_s,
+                            .has_copy = has_copy,
+                            .opaque = opaque,
+                            .log = log};
+
+    cases_each(dir, expire_one, &expiry, NULL);
 }

@@ -128,9 +128,10 @@ test_send_stream_SRC := $(call migrate_src,send_stream.c xl_answers.c)
 test_send_stream_LIBS := -Wl,--wrap=xcx_save
 test_drain_SRC := $(call migrate_src,drain.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
-test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c lines.c recover.c \
-    recover_tell.c rendezvous.c source_domain.c source_keys.c \
-    source_keys_read.c spawn.c target_domain.c transport_ssh.c) \
+test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c \
+    cases_incoming.c lines.c recover.c recover_tell.c rendezvous.c \
+    source_domain.c source_keys.c source_keys_read.c spawn.c \
+    target_domain.c transport_ssh.c) \
     $(call common_src,directory.c) tests/unit/recover_world.c
 test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_recover_cases_SRC := $(test_recover_SRC)
@@ -149,6 +150,8 @@ test_send_early_SRC := $(test_send_outcome_SRC)
 test_send_early_LIBS = $(test_send_outcome_LIBS)
 test_report_SRC := $(call migrate_src,report.c json.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
+test_cases_incoming_SRC := $(call migrate_src,cases.c cases_incoming.c \
+    handover.c journal.c journal_line.c) tests/unit/case_sample.c
 test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \
     journal_line.c) tests/unit/case_sample.c
 test_cases_LIBS := -Wl,--wrap=flock

@@ -13,6 +13,8 @@
 #include "domain.h"
 #include "hooks.h"
 
+#define S_PER_H 3600
+
 /* ---- begin -------------------------------------------------------------- */
 
 static int take_announce(struct receive *receive, const struct message *message,
@@ -142,6 +144,9 @@ static int open_new_case(struct receive *receive,
 
     if (directory_make(dir, 0700, err) || lock_uuid(receive, about, err))
         return -1;
+    cases_expire(dir, receive->host.boot,
+                 receive->config->decided_keep_h * S_PER_H,
+                 target_domain_is_left, &receive->host, &receive->log);
     if (check_absent(receive, about, err) ||
         cases_check_incoming(dir, about, &receive->log, err) ||
         journal_create(&receive->journal, dir, about, err)) {

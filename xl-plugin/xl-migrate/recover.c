@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "cases_incoming.h"
 #include "command.h"
 #include "deadline.h"
 #include "domain.h"
@@ -29,6 +30,7 @@
 #define WATCHED_NS (300 * NS_PER_S)
 /* Whoever has a case and is not busy lets go of it at once. */
 #define LET_GO_MS 10000
+#define S_PER_H   3600
 
 struct recover {
     const struct recover_options *options;
@@ -371,6 +373,9 @@ static int recover_all(struct recover *recover, struct xcx_err *err)
     if (recover->by_domid)
         recover_named(recover, names, nr);
     free(names);
+    cases_expire(recover->config->journal_dir, recover->host.boot,
+                 recover->config->decided_keep_h * S_PER_H,
+                 target_domain_is_left, &recover->host, &recover->log);
     return 0;
 }
 

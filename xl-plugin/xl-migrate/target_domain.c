@@ -44,6 +44,16 @@ int target_domain_find_other(const struct target_domain *target,
                              is_ours ? journal->domid : 0, ret_domid, err);
 }
 
+bool target_domain_is_left(void *opaque, const struct journal *journal)
+{
+    struct target_domain target = {.host = opaque, .journal = journal};
+    enum handover_copy copy;
+    uint32_t domid;
+
+    return target_domain_look(&target, &copy, &domid, NULL) ||
+           copy != HANDOVER_ABSENT;
+}
+
 int target_domain_act(void *opaque, enum handover_act act, struct xcx_err *err)
 {
     const struct target_domain *target = opaque;

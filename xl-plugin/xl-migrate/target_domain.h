@@ -16,6 +16,7 @@
 #ifndef XL_MIGRATE_TARGET_DOMAIN_H
 #define XL_MIGRATE_TARGET_DOMAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "handover.h"
@@ -32,6 +33,12 @@ struct target_domain {
 /* Another domain here than the case's own has the guest's UUID; 0: none. */
 int target_domain_find_other(const struct target_domain *target,
                              uint32_t *ret_domid, struct xcx_err *err);
+
+/*
+ * Of any target's journal: whether its domain may still be here. opaque: the
+ * struct host.
+ */
+bool target_domain_is_left(void *opaque, const struct journal *journal);
 
 /* As handover_seam has them; opaque: a struct target_domain. */
 int target_domain_look(void *opaque, enum handover_copy *ret_copy,
