@@ -32,7 +32,10 @@ LAB_TESTS += tests/lab/test-lab tests/lab/test-stock-migrate \
 SLOW_TESTS += tests/lab/test-helper-workloads tests/lab/test-helper-repeat \
               tests/lab/test-send tests/lab/test-handover tests/lab/test-check \
               tests/lab/test-control tests/lab/test-send-matrix \
-              tests/lab/test-forecast tests/lab/test-qdisk
+              tests/lab/test-forecast tests/lab/test-qdisk \
+              tests/lab/test-three-hosts tests/lab/test-beside \
+              tests/lab/test-guest-acts tests/lab/test-neighbour \
+              tests/lab/test-odd-guests
 
 .PHONY: bench-lab
 bench-lab: deps-lab

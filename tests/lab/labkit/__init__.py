@@ -10,6 +10,7 @@ link        the wire between the hosts (relay.c)
 guest       Xen guests on a host and their witness
 workloads   what a guest's witness does while it is moved
 process     programs on this machine that the lab starts and ends
+steps       a move by xl-migrate send, met at a given point
 testing     what the lab's tests have in common
 cli         the `lab` command
 """

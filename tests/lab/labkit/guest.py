@@ -35,8 +35,10 @@ def disk_spec(spec):
 
 
 def xl_config(name, spec):
-    """The xl configuration of a guest."""
-    extra = f"console=hvc0 quiet panic=5 lab.workload={spec['workload']}"
+    """The xl configuration of a guest. Of a spec's own: settings, a dict of
+    lines that come last and so count, and words, which its kernel gets."""
+    extra = (f"console=hvc0 quiet panic=5 lab.workload={spec['workload']} "
+             + spec.get("words", "")).rstrip()
     lines = [
         f'name = "{name}"', f'type = "{spec["type"]}"',
         'kernel = "/boot/vmlinuz"', 'ramdisk = "/boot/guest.cpio"',
@@ -56,6 +58,8 @@ def xl_config(name, spec):
         extra += (f" lab.ip={spec['address']}/25"
                   f" lab.peer={spec['peer']}:{ECHO_PORT}")
     lines.append(f'extra = "{extra}"')
+    lines += [f"{key} = {json.dumps(value)}"
+              for key, value in spec.get("settings", {}).items()]
     return "\n".join(lines) + "\n"
 
 
