@@ -158,6 +158,21 @@ static void test_neither_the_caller_nor_its_wrappers_count(void **state)
     assert_int_equal(find(7, &saver), 500);
 }
 
+/* A helper's workers are forks of it, and so have its arguments. */
+static void test_the_callers_workers_do_not_count(void **state)
+{
+    struct saver saver;
+    int self = (int)getpid();
+
+    (void)state;
+    clear();
+    write_process(self, 400, 0, HELPER " --save-domain 10 11 7 3 136 0");
+    write_process(400, 1, 0, "xl migrate");
+    write_process(600, self, 0, HELPER " --save-domain 10 11 7 3 136 0");
+    write_process(601, 600, 0, HELPER " --save-domain 10 11 7 3 136 0");
+    assert_int_equal(find(7, &saver), 0);
+}
+
 static void test_a_process_that_ends_meanwhile(void **state)
 {
     char path[128];
@@ -207,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_a_users_process_does_not_count),
         cmocka_unit_test(test_without_a_handle_on_the_hypervisor),
         cmocka_unit_test(test_neither_the_caller_nor_its_wrappers_count),
+        cmocka_unit_test(test_the_callers_workers_do_not_count),
         cmocka_unit_test(test_a_process_that_ends_meanwhile),
         cmocka_unit_test(test_the_refusal_names_the_process),
         cmocka_unit_test(test_no_proc_is_an_error),

@@ -161,12 +161,12 @@ static bool has_hypervisor(const char *proc_dir, pid_t pid)
     return has;
 }
 
-/* Fills in this process and those above it; how many. */
-static unsigned list_ancestors(const char *proc_dir,
+/* Fills in a process and those above it; how many. */
+static unsigned list_ancestors(const char *proc_dir, pid_t of,
                                pid_t ret_pids[MAX_ANCESTORS])
 {
     char status[STATUS_BYTES];
-    long pid = getpid();
+    long pid = of;
     unsigned nr = 0;
 
     while (pid > 0 && nr < MAX_ANCESTORS) {
@@ -184,6 +184,15 @@ static bool is_among(pid_t pid, const pid_t *pids, unsigned nr_pids)
             return true;
     }
     return false;
+}
+
+/* The workers of a helper are forks of it, and have its arguments. */
+static bool is_our_own(const char *proc_dir, pid_t pid)
+{
+    pid_t ancestors[MAX_ANCESTORS];
+
+    return is_among(getpid(), ancestors,
+                    list_ancestors(proc_dir, pid, ancestors));
 }
 
 /* 0: not a process's folder. */
@@ -212,7 +221,7 @@ int saver_find(const char *proc_dir, uint32_t domid, struct saver *ret_saver,
     if (!folder)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
                            "%s: cannot look for other save helpers", proc_dir);
-    nr_ancestors = list_ancestors(proc_dir, ancestors);
+    nr_ancestors = list_ancestors(proc_dir, getpid(), ancestors);
     while (!found.pid && (entry = readdir(folder))) {
         pid_t pid = folder_pid(entry->d_name);
         size_t nr_bytes;
@@ -222,7 +231,8 @@ int saver_find(const char *proc_dir, uint32_t domid, struct saver *ret_saver,
         nr_bytes =
             read_file(proc_dir, pid, "cmdline", cmdline, sizeof(cmdline));
         if (saves_domain(cmdline, nr_bytes, domid, found.name) &&
-            is_trusted(proc_dir, pid) && has_hypervisor(proc_dir, pid))
+            is_trusted(proc_dir, pid) && has_hypervisor(proc_dir, pid) &&
+            !is_our_own(proc_dir, pid))
             found.pid = pid;
     }
     closedir(folder);
