@@ -12,6 +12,8 @@ _Static_assert(XCX_CHUNK_PFNS <= XCX_TYPES_MAX_BATCH, "one query a chunk");
 /* Looking at the page count: this often, and for 5 % of the time at most. */
 #define WATCH_INTERVAL_NS XCX_NS_PER_MS
 #define WATCH_SHARE       20
+/* Looks further apart than this miss a page that goes and comes back. */
+#define BLIND_NS (8 * WATCH_INTERVAL_NS)
 
 /* Asking for the type of every page: a fifth of the time at most. */
 #define RECHECK_SHARE 4
@@ -185,12 +187,19 @@ static void again_from(struct xcx_memory *memory, uint64_t chunk)
 /*
  * Takes note of a page count; a change makes all that is known doubtful. More
  * pages: what the search has found since the last look may be new, and if
- * pages have gone before and it is not known which, any may be back.
+ * pages have gone before and it is not known which, any may be back. A change
+ * that is seen late, on a busy machine, may hide pages that went and came back.
  */
 static void see_count(struct xcx_memory *memory, uint64_t nr_pages)
 {
-    if (nr_pages != memory->nr_watched)
+    uint64_t now_ns = xcx_clock_ns();
+
+    if (nr_pages != memory->nr_watched) {
         xcx_memory_doubt(memory, nr_pages < memory->nr_watched);
+        if (now_ns - memory->seen_ns > BLIND_NS)
+            again_from(memory, 0);
+    }
+    memory->seen_ns = now_ns;
     if (nr_pages > memory->nr_watched) {
         again_from(memory, memory->seen_chunk);
         if (memory->have_gone)

@@ -34,7 +34,8 @@
  *
  * When the count rises before it is known which pages have gone, any page may
  * have been away, written unrecorded: all that cannot be ruled out is sent
- * again, while the guest runs if possible.
+ * again, while the guest runs if possible. So is all when a change is seen that
+ * may be more than 8 ms old: a busy machine lets no look come in time.
  *
  * What is left: as many pages in as out between two looks, and again so in all
  * other intervals, with none of the other signs; or a page that goes and is
@@ -78,6 +79,7 @@ struct xcx_memory {
     /* nr_pages of Xen less ours, when they were last made to agree. */
     int64_t page_count_offset;
     uint64_t nr_watched; /* Xen's page count when last looked at */
+    uint64_t seen_ns;    /* when that was */
     uint64_t next_watch_ns;
     uint64_t next_recheck_ns;
 };
