@@ -111,6 +111,7 @@ static void who_was_asked_first_hears_of_a_failure(void **state)
     static const struct {
         enum xcx_err_kind hook_fails;
         bool no_route, refused, unchecked, unsettled, done;
+        int saver; /* another program's: its log-dirty mode stays on */
         const char *hooks;
     } ends[] = {
         {.done = true, .hooks = "cu=s"},
@@ -120,6 +121,7 @@ static void who_was_asked_first_hears_of_a_failure(void **state)
         {.unchecked = true, .hooks = "cu=F"},
         {.refused = true, .hooks = "cu=F"},
         {.unsettled = true, .hooks = "cu=F"},
+        {.saver = 77, .hooks = "cF"},
     };
 
     (void)state;
@@ -134,6 +136,7 @@ static void who_was_asked_first_hears_of_a_failure(void **state)
         fake.no_route = ends[i].no_route;
         fake.refused = ends[i].refused;
         fake.unchecked = ends[i].unchecked;
+        fake.saver = ends[i].saver;
         if (ends[i].unsettled)
             send_world_leave_case("0a");
         assert_int_equal(!send_world_run(said), ends[i].done);

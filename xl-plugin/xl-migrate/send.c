@@ -133,8 +133,8 @@ static int undo_leftovers(const struct send_session *session,
 {
     if (session->options->dry_run)
         return 0;
-    return xcx_settle(session->domain.domid, session->source.lock_dir,
-                      &session->log, err);
+    return source_domain_undo_leftovers(&session->source, session->domain.domid,
+                                        err);
 }
 
 /* Once the hooks have run, which may have changed the guest. */

@@ -188,11 +188,27 @@ static void warn_of_leftovers(const struct source_domain *source,
             why->msg);
 }
 
+int source_domain_undo_leftovers(const struct source_domain *source,
+                                 uint32_t domid, struct xcx_err *err)
+{
+    struct saver saver;
+
+    if (saver_find(SAVER_PROC, domid, &saver, err))
+        return -1;
+    /* Log-dirty mode, left on by us, may be that program's by now. */
+    if (saver.pid)
+        return xcx_err_set(err, XCX_ERR_GUEST, EBUSY,
+                           "domain %u: process %d (%.60s) is saving or "
+                           "migrating it",
+                           (unsigned)domid, (int)saver.pid, saver.name);
+    return xcx_settle(domid, source->lock_dir, source->log, err);
+}
+
 void source_domain_settle(const struct source_domain *source, uint32_t domid)
 {
     struct xcx_err why = XCX_ERR_INIT;
 
-    if (xcx_settle(domid, source->lock_dir, source->log, &why))
+    if (source_domain_undo_leftovers(source, domid, &why))
         warn_of_leftovers(source, &why);
 }
 
@@ -214,7 +230,7 @@ static int resume(const struct source_domain *source, uint32_t domid,
 {
     struct xcx_err why = XCX_ERR_INIT;
 
-    if (xcx_settle(domid, source->lock_dir, source->log, &why)) {
+    if (source_domain_undo_leftovers(source, domid, &why)) {
         if (why.os_errno == EBUSY)
             return xcx_err_set(err, why.kind, 0, "%s", why.msg);
         warn_of_leftovers(source, &why);

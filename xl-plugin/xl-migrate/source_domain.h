@@ -87,7 +87,16 @@ int source_domain_note(struct source_domain *source, enum handover_event event,
 int source_domain_may_go(const struct source_domain *source,
                          struct xcx_err *err);
 
-/* Of a guest that runs here: it may still be throttled, and logged. */
+/*
+ * Undoes what a save of ours that died has left of a domain: a lowered cap,
+ * log-dirty mode. Errors: those of saver_find() and xcx_settle(); GUEST, EBUSY
+ * while another program's save helper is at work, whose log-dirty mode it may
+ * be by now. Does not block.
+ */
+int source_domain_undo_leftovers(const struct source_domain *source,
+                                 uint32_t domid, struct xcx_err *err);
+
+/* The same for a guest that runs here; a failure is only logged. */
 void source_domain_settle(const struct source_domain *source, uint32_t domid);
 
 /* It runs here for good: somebody handles its reboot and poweroff. */
