@@ -190,9 +190,9 @@ static bool is_among(pid_t pid, const pid_t *pids, unsigned nr_pids)
 static bool is_our_own(const char *proc_dir, pid_t pid)
 {
     pid_t ancestors[MAX_ANCESTORS];
+    unsigned nr_ancestors = list_ancestors(proc_dir, pid, ancestors);
 
-    return is_among(getpid(), ancestors,
-                    list_ancestors(proc_dir, pid, ancestors));
+    return is_among(getpid(), ancestors, nr_ancestors);
 }
 
 /* 0: not a process's folder. */
