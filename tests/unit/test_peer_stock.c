@@ -196,12 +196,17 @@ static void data_that_stay_half_end_its_copy(void **state)
     }
 }
 
+#define SPACES                                                                 \
+    "                                                            "             \
+    "                                                            "
+
 /* A host with more domains than an answer has room for. */
 static void a_long_list_hides_no_copy(void **state)
 {
-    static const struct situation paused = {"g1 7 128 1 --p---", SAID_GO,
-                                            .word = HANDOVER_SAY_STARTING,
-                                            .done = "unpause 7\n"};
+    /* As wide as the others: a short row fits where a list was cut. */
+    static const struct situation paused = {
+        "g1" SPACES "7 128 1 --p---", SAID_GO, .word = HANDOVER_SAY_STARTING,
+        .done = "unpause 7\n"};
     char path[64], unused[TEXT_BYTES];
     FILE *file;
 
