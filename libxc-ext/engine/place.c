@@ -51,7 +51,9 @@ int xcx_place_init(struct xcx_place *place, struct xcx_err *err)
     place->nr_left = info->max_pages > info->nr_pages_own
                          ? info->max_pages - info->nr_pages_own
                          : 0;
-    if (xcx_bitmap_init(&place->populated, guest->max_nr_pfns, err) ||
+    if (xcx_footprint_init(&place->footprint, info->hvm, guest->max_nr_pfns,
+                           info->max_pages, err) ||
+        xcx_bitmap_init(&place->populated, guest->max_nr_pfns, err) ||
         xcx_bitmap_init(&place->spare, guest->max_nr_pfns, err))
         return -1;
     if (!place->by_gain)
@@ -64,6 +66,7 @@ void xcx_place_done(struct xcx_place *place)
     xcx_filler_done(&place->filler);
     xcx_bitmap_done(&place->populated);
     xcx_bitmap_done(&place->spare);
+    xcx_footprint_done(&place->footprint);
     free(place->buffer);
     place->buffer = NULL;
 }
@@ -242,18 +245,20 @@ static int populate_wanted(struct xcx_place *place,
     return populate_pages(place, from, nr_wanted - from, err);
 }
 
-/* The pfn is wanted: whether it has to be populated for that. */
-static bool lacks_memory(struct xcx_place *place, uint64_t pfn)
+/* The pfn is wanted; into wanted[] if it has to be populated for that. */
+static int want(struct xcx_place *place, uint64_t pfn, unsigned *nr_wanted,
+                struct xcx_err *err)
 {
     if (!xcx_bitmap_test(&place->populated, pfn)) {
+        if (xcx_footprint_add(&place->footprint, pfn, err))
+            return -1;
         xcx_bitmap_set(&place->populated, pfn);
-        return true;
-    }
-    if (xcx_bitmap_test(&place->spare, pfn)) {
+        place->wanted[(*nr_wanted)++] = pfn;
+    } else if (xcx_bitmap_test(&place->spare, pfn)) {
         xcx_bitmap_clear(&place->spare, pfn);
         place->nr_spare--;
     }
-    return false;
+    return 0;
 }
 
 int xcx_place_populate(struct xcx_place *place, const uint64_t *pfns,
@@ -264,9 +269,16 @@ int xcx_place_populate(struct xcx_place *place, const uint64_t *pfns,
     if (nr_pfns > XCX_PAGE_BATCH_MAX)
         return xcx_err_set(err, XCX_ERR_BUG, 0, "%u pfns at once", nr_pfns);
     for (unsigned i = 0; i < nr_pfns; i++)
-        if (lacks_memory(place, pfns[i]))
-            place->wanted[nr_wanted++] = pfns[i];
+        if (want(place, pfns[i], &nr_wanted, err))
+            return -1;
     return populate_wanted(place, NULL, nr_wanted, err);
+}
+
+/* A look at a table's untouched page can cost a page, too. */
+static bool is_populated(const struct xcx_place *place, uint64_t pfn)
+{
+    return xcx_footprint_reaches(&place->footprint, pfn) &&
+           xcx_bitmap_test(&place->populated, pfn);
 }
 
 int xcx_place_begin(struct xcx_place *place, const struct xcx_page_list *list,
@@ -285,12 +297,15 @@ int xcx_place_begin(struct xcx_place *place, const struct xcx_page_list *list,
     if (place->verify)
         return 0;
     for (uint32_t i = 0; i < list->nr_pfns; i++)
-        if (takes_memory(list->types[i]) && lacks_memory(place, list->pfns[i]))
-            place->wanted[nr_wanted++] = list->pfns[i];
+        if (takes_memory(list->types[i]) &&
+            want(place, list->pfns[i], &nr_wanted, err))
+            return -1;
     if (populate_wanted(place, list, nr_wanted, err))
         return -1;
+    /* A hole that was never a page would cost the tables memory for nothing. */
     for (uint32_t i = 0; i < list->nr_pfns; i++)
-        guest->ops->set_type(guest, list->pfns[i], list->types[i]);
+        if (is_populated(place, list->pfns[i]))
+            guest->ops->set_type(guest, list->pfns[i], list->types[i]);
     return 0;
 }
 

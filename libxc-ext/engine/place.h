@@ -17,7 +17,9 @@
  *   spare            ██    █          it is only there with its neighbours
  *
  * Never more than the domain may own: what is left of that is counted here,
- * so that a stream that wants more is refused before Xen is asked.
+ * so that a stream that wants more is refused before Xen is asked. The memory
+ * for tables of ours has its own bound (footprint.h); a page that the stream
+ * names but that needs no memory in the guest takes none in them.
  *
  * Threads: one. Errors: STREAM, RESOURCE, HYPERCALL, IO, CANCELLED.
  */
@@ -30,6 +32,7 @@
 #include "base/bitmap.h"
 #include "base/log.h"
 #include "engine/filler.h"
+#include "engine/footprint.h"
 #include "engine/gain.h"
 #include "guest/incoming.h"
 #include "xcext.h"
@@ -51,6 +54,7 @@ struct xcx_place {
     struct xcx_bitmap spare;
     uint64_t nr_spare;
     uint64_t nr_left; /* pages that the domain may still get */
+    struct xcx_footprint footprint;
     struct xcx_gain gain;
     struct xcx_filler filler;
     const struct xcx_page_list *list; /* being received */

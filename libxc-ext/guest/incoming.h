@@ -35,7 +35,7 @@ struct xcx_incoming_ops {
     int (*setup)(struct xcx_incoming *guest, struct xcx_err *err);
     /* The frame of a populated pfn, or XCX_NO_FRAME. */
     uint64_t (*frame)(const struct xcx_incoming *guest, uint64_t pfn);
-    /* The frame that Xen gave to a pfn; what the stream says a pfn is. */
+    /* The frame that Xen gave to a pfn; what the stream says it is then. */
     void (*set_frame)(struct xcx_incoming *guest, uint64_t pfn, uint64_t frame);
     void (*set_type)(struct xcx_incoming *guest, uint64_t pfn, unsigned type);
 

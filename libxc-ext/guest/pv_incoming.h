@@ -4,8 +4,10 @@
  * pv_complete.c gives to the domain; nobody else's business.
  *
  * The tables have one entry a pfn, in memory that is not there until it is
- * used: a peer that claims a p2m of 16 TiB gets address space, no memory.
- * An entry of 0 is what fresh memory holds, and means "nothing yet".
+ * used: a peer that claims a p2m of 1 TiB gets address space, no memory. Only
+ * entries of pages that the guest has are written, and the engine bounds how
+ * far apart those may lie (engine/footprint.h). An entry of 0 is what fresh
+ * memory holds, and means "nothing yet".
  */
 #ifndef XCX_GUEST_PV_INCOMING_H
 #define XCX_GUEST_PV_INCOMING_H

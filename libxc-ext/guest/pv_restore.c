@@ -15,11 +15,28 @@
 /* X86_PV_P2M_FRAMES counts in 32 bits: 16 TiB. */
 #define MAX_NR_PFNS (UINT64_C(1) << 32)
 
+/*
+ * A p2m may be far larger than the guest's memory: Linux kernels that can add
+ * memory have had one of 512 GiB whatever they own, and a guest may have begun
+ * with much more than its balloon has left to it.
+ */
+#define USUAL_NR_PFNS (UINT64_C(1) << 28)
+#define PFNS_A_PAGE   64
+
+static uint64_t max_nr_pfns(uint64_t max_pages)
+{
+    if (max_pages > MAX_NR_PFNS / PFNS_A_PAGE)
+        return MAX_NR_PFNS;
+    if (max_pages * PFNS_A_PAGE < USUAL_NR_PFNS)
+        return USUAL_NR_PFNS;
+    return max_pages * PFNS_A_PAGE;
+}
+
 static int pv_setup(struct xcx_incoming *guest, struct xcx_err *err)
 {
     struct xcx_pv_incoming *pv = xcx_pv_incoming_of(guest);
 
-    guest->max_nr_pfns = MAX_NR_PFNS;
+    guest->max_nr_pfns = max_nr_pfns(guest->info.max_pages);
     pv->nr_vcpus = guest->info.max_vcpu_id + 1;
     pv->vcpus = calloc(pv->nr_vcpus, sizeof(*pv->vcpus));
     if (!pv->vcpus)

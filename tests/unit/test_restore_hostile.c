@@ -91,14 +91,21 @@ static void pfn_beyond_the_p2m(struct restore_sample *sample)
     sample_page_run(sample, SAMPLE_NR_PFNS, 1);
 }
 
-/* A p2m of 16 TiB, in 24 bytes. */
+/* A p2m of 1 TiB, in 24 bytes. */
 static void p2m_with_gaps(struct restore_sample *sample)
 {
     pv_start(sample);
-    sample_p2m_frames(sample, UINT32_MAX, UINT32_MAX, SAMPLE_LEAF);
+    sample_p2m_frames(sample, (1u << 28) - 1, (1u << 28) - 1, SAMPLE_LEAF);
     sample_pv_memory(sample);
     sample_pv_state(sample);
     end(sample);
+}
+
+/* More than a domain of 4 MiB can need. */
+static void p2m_beyond_the_domain(struct restore_sample *sample)
+{
+    pv_start(sample);
+    sample_p2m_frames(sample, 1u << 28, 1u << 28, SAMPLE_LEAF);
 }
 
 static void p2m_frame_that_is_no_page(struct restore_sample *sample)
@@ -242,6 +249,8 @@ static const struct {
      "pfn 0x40 (entry 0) is beyond the guest's 0x40"},
     {false, p2m_with_gaps, XCX_ERR_STREAM,
      "the stream names no frame for the p2m of pfn 0x200"},
+    {false, p2m_beyond_the_domain, XCX_ERR_STREAM,
+     "0x10000000 to 0x10000000, the limit is 0xfffffff"},
     {false, p2m_frame_that_is_no_page, XCX_ERR_STREAM,
      "a p2m frame is at pfn 0x32, which the guest lacks"},
     {false, p2m_frame_that_is_a_table, XCX_ERR_STREAM,
