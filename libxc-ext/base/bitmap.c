@@ -15,8 +15,7 @@ int xcx_bitmap_init(struct xcx_bitmap *map, uint64_t nr_bits,
         words = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (words == MAP_FAILED)
-            return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
-                               "bitmap of %zu bytes", bytes);
+            return xcx_err_no_memory(err, errno, "bitmap of %zu bytes", bytes);
     }
     *map = (struct xcx_bitmap){
         .words = words, .nr_bits = nr_bits, .mapped_bytes = bytes};

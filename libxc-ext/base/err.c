@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 int xcx_err_set(struct xcx_err *err, enum xcx_err_kind kind, int os_errno,
                 const char *fmt, ...)
@@ -29,6 +30,24 @@ int xcx_err_set(struct xcx_err *err, enum xcx_err_kind kind, int os_errno,
     }
     errno = saved_errno;
     return -1;
+}
+
+int xcx_err_no_memory(struct xcx_err *err, int os_errno, const char *fmt, ...)
+{
+    char what[XCX_ERR_MSG_BYTES];
+    struct rlimit limit;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof(what), fmt, ap);
+    va_end(ap);
+    if (os_errno != ENOMEM || getrlimit(RLIMIT_AS, &limit) ||
+        limit.rlim_cur == RLIM_INFINITY)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, os_errno, "%s", what);
+    return xcx_err_set(err, XCX_ERR_RESOURCE, os_errno,
+                       "%s, of a process limited to %llu MiB of address space "
+                       "(RLIMIT_AS)",
+                       what, (unsigned long long)limit.rlim_cur >> 20);
 }
 
 int xcx_err_prefix(struct xcx_err *err, const char *fmt, ...)

@@ -51,6 +51,13 @@ int xcx_err_set(struct xcx_err *err, enum xcx_err_kind kind, int os_errno,
                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /*
+ * xcx_err_set() with kind RESOURCE for memory of our own that could not be
+ * had. If the process has a limit of address space, the message names it.
+ */
+int xcx_err_no_memory(struct xcx_err *err, int os_errno, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
  * Puts "prefix: " before the message of an err that holds one (what was being
  * done when it happened). Does nothing on an empty err. Returns -1 always.
  */

@@ -19,8 +19,8 @@ int xcx_filler_init(struct xcx_filler *filler, const struct xcx_hv *hv,
     *filler = (struct xcx_filler){.hv = hv, .cancel = cancel};
     filler->fills = calloc(nr_workers, sizeof(*filler->fills));
     if (!filler->fills)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
-                           "domain %u: lists for workers", hv->domid);
+        return xcx_err_no_memory(err, ENOMEM, "domain %u: lists for workers",
+                                 hv->domid);
     if (xcx_bitmap_init(&filler->in_flight, nr_pfns, err) ||
         xcx_pool_init(&filler->pool, hv, -1, nr_workers, err))
         return -1;

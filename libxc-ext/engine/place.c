@@ -421,8 +421,7 @@ int xcx_place_verify(struct xcx_place *place, struct xcx_err *err)
 {
     place->buffer = malloc((size_t)XCX_PAGE_BATCH_MAX * XCX_PAGE_BYTES);
     if (!place->buffer)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
-                           "buffer for pages to compare");
+        return xcx_err_no_memory(err, ENOMEM, "buffer for pages to compare");
     place->verify = true;
     return 0;
 }

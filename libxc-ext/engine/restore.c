@@ -77,8 +77,8 @@ static int keep(void **blob, size_t *blob_bytes, const void *from,
     void *copy = malloc(bytes);
 
     if (!copy)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
-                           "%" PRIu32 " bytes of CPU policy", bytes);
+        return xcx_err_no_memory(err, ENOMEM, "%" PRIu32 " bytes of CPU policy",
+                                 bytes);
     memcpy(copy, from, bytes);
     free(*blob);
     *blob = copy;
@@ -243,8 +243,13 @@ static int probe(struct session *session, struct xcx_err *err)
 
 static int open_place(struct session *session, struct xcx_err *err)
 {
+    const struct xcx_restore_ops *ops = session->ops;
     struct xcx_place *place = &session->place;
 
+    if (ops->address_space)
+        ops->address_space(ops->opaque,
+                           xcx_footprint_address_bytes(
+                               session->info.hvm, session->guest->max_nr_pfns));
     place->guest = session->guest;
     place->log = &session->log;
     place->stats = &session->stats;
@@ -424,7 +429,7 @@ int xcx_restore(const struct xcx_restore_params *params,
     int rc;
 
     if (!session)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "state of a restore");
+        return xcx_err_no_memory(err, ENOMEM, "state of a restore");
     init(session, params, ops);
     rc = restore(session, err);
     session->stats.nr_records = session->reader.nr_records;

@@ -100,8 +100,8 @@ static int hvm_take_context(struct xcx_incoming *guest, const void *blob,
     void *copy = malloc(bytes);
 
     if (!copy)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
-                           "%" PRIu32 " bytes of HVM context", bytes);
+        return xcx_err_no_memory(err, ENOMEM,
+                                 "%" PRIu32 " bytes of HVM context", bytes);
     memcpy(copy, blob, bytes);
     free(hvm->context);
     hvm->context = copy;
@@ -204,8 +204,7 @@ int xcx_hvm_restore_new(struct xcx_incoming **ret_guest, struct xcx_err *err)
     struct hvm_guest *hvm = calloc(1, sizeof(*hvm));
 
     if (!hvm)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
-                           "state of an HVM guest");
+        return xcx_err_no_memory(err, ENOMEM, "state of an HVM guest");
     hvm->guest.ops = &hvm_ops;
     *ret_guest = &hvm->guest;
     return 0;

@@ -359,8 +359,8 @@ int xcx_pv_complete(struct xcx_incoming *guest, struct xcx_err *err)
     int rc;
 
     if (!work)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
-                           "state for completing a PV guest");
+        return xcx_err_no_memory(err, ENOMEM,
+                                 "state for completing a PV guest");
     work->pv = pv;
     work->frames = (struct xcx_pv_frames){
         .nr_mfns = NR_MFNS, .p2m = pv->p2m, .nr_pfns = guest->nr_pfns};

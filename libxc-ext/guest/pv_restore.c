@@ -40,8 +40,8 @@ static int pv_setup(struct xcx_incoming *guest, struct xcx_err *err)
     pv->nr_vcpus = guest->info.max_vcpu_id + 1;
     pv->vcpus = calloc(pv->nr_vcpus, sizeof(*pv->vcpus));
     if (!pv->vcpus)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "state of %u vCPUs",
-                           pv->nr_vcpus);
+        return xcx_err_no_memory(err, ENOMEM, "state of %u vCPUs",
+                                 pv->nr_vcpus);
     return 0;
 }
 
@@ -79,8 +79,8 @@ static int grow(struct xcx_pv_table *table, size_t bytes, struct xcx_err *err)
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (grown == MAP_FAILED)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
-                           "table of %zu bytes for the p2m", bytes);
+        return xcx_err_no_memory(err, errno, "table of %zu bytes for the p2m",
+                                 bytes);
     *table = (struct xcx_pv_table){.memory = grown, .bytes = bytes};
     return 0;
 }
@@ -164,8 +164,8 @@ static int keep(struct xcx_pv_blob *blob, const void *from, uint32_t bytes,
     void *copy = malloc(bytes);
 
     if (!copy)
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM,
-                           "%" PRIu32 " bytes of vCPU state", bytes);
+        return xcx_err_no_memory(err, ENOMEM, "%" PRIu32 " bytes of vCPU state",
+                                 bytes);
     memcpy(copy, from, bytes);
     free(blob->bytes);
     *blob = (struct xcx_pv_blob){.bytes = copy, .nr_bytes = bytes};

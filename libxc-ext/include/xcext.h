@@ -342,6 +342,11 @@ struct xcx_restore_ops {
      */
     int (*static_data_done)(void *opaque, unsigned missing,
                             struct xcx_err *err);
+    /*
+     * Optional: the restore of this domain will map less than more_bytes of
+     * address space beyond what the process has now. Before the stream is read.
+     */
+    void (*address_space)(void *opaque, uint64_t more_bytes);
     /* Optional. One line without a newline. */
     void (*log)(void *opaque, enum xcx_log_level level, const char *line);
     /* Optional; often. total 0: not known. */

@@ -11,6 +11,8 @@
  *
  * A restore knows ok, fail, silent and wait, which is for a signal.
  *
+ * With the variable FAKE_LIMITS set, an ok restore logs what limits it runs in.
+ *
  * The xenstore around them is empty, but for a disk of domain 7 whose backend
  * is in the variable FAKE_DISK, if it is set.
  */
@@ -24,6 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bitmap.h"
 #include "fake_xenstore.h"
 
 static __attribute__((constructor)) void fill_xenstore(void)
@@ -112,6 +115,28 @@ int xcx_save(const struct xcx_save_params *params,
     return succeed(params, ops, ret_stats, err);
 }
 
+/* What the helper has set for itself, and that a restore has room in it. */
+static void log_limits(const struct xcx_restore_ops *ops)
+{
+    struct xcx_bitmap fits = {0}, too_large = {0};
+    struct xcx_err err = XCX_ERR_INIT;
+    char line[512], points[16] = "";
+    FILE *file = fopen("/proc/self/oom_score_adj", "re");
+
+    if (file && fgets(points, sizeof(points), file))
+        points[strcspn(points, "\n")] = '\0';
+    if (file)
+        fclose(file);
+    ops->address_space(ops->opaque, UINT64_C(1) << 30);
+    xcx_bitmap_init(&fits, UINT64_C(8) * 900 << 20, &err);
+    xcx_bitmap_init(&too_large, UINT64_C(8) * 900 << 20, &err);
+    snprintf(line, sizeof(line), "oom %s fits %d too large %d: %s", points,
+             fits.words != NULL, too_large.words != NULL,
+             strstr(err.msg, "RLIMIT_AS") ? "named" : err.msg);
+    xcx_bitmap_done(&fits);
+    ops->log(ops->opaque, XCX_LOG_INFO, line);
+}
+
 static int restore_ok(const struct xcx_restore_params *params,
                       const struct xcx_restore_ops *ops,
                       struct xcx_restore_results *ret_results,
@@ -126,6 +151,8 @@ static int restore_ok(const struct xcx_restore_params *params,
              fcntl(params->in_fd, F_GETFD) == FD_CLOEXEC,
              fcntl(params->in_fd + 1, F_GETFD) >= 0);
     ops->log(ops->opaque, XCX_LOG_INFO, line);
+    if (getenv("FAKE_LIMITS"))
+        log_limits(ops);
     if (ops->static_data_done &&
         ops->static_data_done(ops->opaque, XCX_MISSING_MSR, err) < 0)
         return -1;

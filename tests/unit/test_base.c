@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The small parts of base: log, cleanup, clock. */
+#include "base/bitmap.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 struct seen {
@@ -111,6 +115,29 @@ static void scopes_free_what_they_hold(void **state)
     free(kept);
 }
 
+/* In a child, since the limit would stay with this process. */
+static void lack_of_memory_names_the_limit(void **state)
+{
+    pid_t pid = fork();
+    int status;
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct rlimit limit = {.rlim_cur = 512 << 20, .rlim_max = 512 << 20};
+        struct xcx_err err = XCX_ERR_INIT;
+        struct xcx_bitmap map;
+
+        setrlimit(RLIMIT_AS, &limit);
+        xcx_bitmap_init(&map, UINT64_C(1) << 36, &err);
+        _exit(!strstr(err.msg, "limited to 512 MiB of address space "
+                               "(RLIMIT_AS): Cannot allocate memory") ||
+              err.kind != XCX_ERR_RESOURCE);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void time_goes_on(void **state)
 {
     uint64_t before_ns = xcx_clock_ns(), after_ns = before_ns;
@@ -130,6 +157,7 @@ int main(void)
         cmocka_unit_test(nobody_may_listen),
         cmocka_unit_test(scopes_close_what_they_hold),
         cmocka_unit_test(scopes_free_what_they_hold),
+        cmocka_unit_test(lack_of_memory_names_the_limit),
         cmocka_unit_test(time_goes_on),
     };
 

@@ -64,6 +64,22 @@ static void a_restore_runs_through(void **state)
     assert_int_equal(fake_libxl_end(&libxl), 0);
 }
 
+static void a_restore_runs_in_limits(void **state)
+{
+    struct fake_libxl libxl;
+
+    (void)state;
+    setenv("FAKE_LIMITS", "1", 1);
+    fake_libxl_start(&libxl, RESTORE, "ok");
+    unsetenv("FAKE_LIMITS");
+    expect_log(&libxl, 3, RESTORE_PARAMS);
+    expect_log(&libxl, 3, "oom 500 fits 1 too large 0: named");
+    expect_static_data(&libxl, 2, -1);
+    expect_failed_restore(
+        &libxl, "libxl could not build the domain from the static data",
+        EPROTO);
+}
+
 static void a_restore_leaves_a_record(void **state)
 {
     char dir[] = "/tmp/test-restore-XXXXXX", command[256];
@@ -174,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_restore_runs_through),
+        TEST(a_restore_runs_in_limits),
         TEST(a_restore_leaves_a_record),
         TEST(a_record_that_cannot_be_written_is_a_warning),
         TEST(static_data_refused_fails_the_restore),

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/record.h"
+#include "own_limits.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -48,6 +49,14 @@ static int on_static_data_done(void *opaque, unsigned missing,
     return parent_static_data_done(session->parent, missing, err);
 }
 
+static void on_address_space(void *opaque, uint64_t more_bytes)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (own_limits_set_address_space(more_bytes, &err) < 0)
+        on_log(opaque, XCX_LOG_WARN, err.msg);
+}
+
 /* ---- a restore ---------------------------------------------------------- */
 
 static int engine(struct session *session,
@@ -68,6 +77,7 @@ static int engine(struct session *session,
     };
     struct xcx_restore_ops ops = {
         .opaque = session,
+        .address_space = on_address_space,
         .log = on_log,
         .progress = on_progress,
     };
@@ -165,6 +175,7 @@ int restore_run(const struct arguments *arguments, const struct config *config,
 
     let_sigterm_kill();
     signal(SIGPIPE, SIG_IGN);
+    own_limits_offer_to_oom_killer();
     clock_gettime(CLOCK_REALTIME, &started);
     if (engine(&session, &results, &stats, &outcome) == 0)
         summarise(&session, &stats);

@@ -16,6 +16,7 @@
 #include "common/qemu_disks.h"
 #include "common/record.h"
 #include "common/saver.h"
+#include "own_limits.h"
 
 #define NS_PER_MS          UINT64_C(1000000)
 #define NS_PER_S           UINT64_C(1000000000)
@@ -265,6 +266,7 @@ int save_run(const struct arguments *arguments, const struct config *config,
     int status;
 
     signal(SIGPIPE, SIG_IGN);
+    own_limits_offer_to_oom_killer();
     clock_gettime(CLOCK_REALTIME, &started);
     record_init(&session.record, RECORD_SAVE, config->stats_dir,
                 config->run_dir, arguments->domid, &started);
