@@ -73,7 +73,7 @@ void xcx_place_done(struct xcx_place *place)
 
 /* ---- memory ------------------------------------------------------------- */
 
-/* Spare pages up to XCX_PAGE_BATCH_MAX at a time; uses frames[]. */
+/* Spare pages up to XCX_PAGE_BATCH_MAX at a time. */
 static int give_back_spare(struct xcx_place *place, struct xcx_err *err)
 {
     uint64_t pfn = 0;
@@ -89,9 +89,9 @@ static int give_back_spare(struct xcx_place *place, struct xcx_err *err)
                                    "spare pages miscounted");
             xcx_bitmap_clear(&place->spare, pfn);
             xcx_bitmap_clear(&place->populated, pfn);
-            place->frames[nr++] = pfn;
+            place->extents[nr++] = pfn;
         }
-        if (xcx_give_back(place->guest->hv, place->frames, nr, err))
+        if (xcx_give_back(place->guest->hv, place->extents, nr, err))
             return -1;
         place->nr_spare -= nr;
         place->nr_left += nr;
@@ -113,12 +113,12 @@ static int populate_some(struct xcx_place *place, unsigned first, unsigned nr,
 {
     struct xcx_incoming *guest = place->guest;
 
-    memcpy(place->frames, &place->wanted[first], nr * sizeof(uint64_t));
-    if (xcx_populate(guest->hv, place->frames, nr, 0, ret_nr_done, err))
+    memcpy(place->extents, &place->wanted[first], nr * sizeof(uint64_t));
+    if (xcx_populate(guest->hv, place->extents, nr, 0, ret_nr_done, err))
         return -1;
     for (unsigned i = 0; i < *ret_nr_done; i++)
         guest->ops->set_frame(guest, place->wanted[first + i],
-                              place->frames[i]);
+                              place->extents[i]);
     place->nr_left -= *ret_nr_done;
     place->stats->nr_pfns_populated += *ret_nr_done;
     return 0;
@@ -334,6 +334,18 @@ static int read_contents(const struct xcx_place *place, void *to,
                        XCX_NO_DEADLINE, place->cancel, ret_bytes, err);
 }
 
+/* The contents of the list's pages from first on have come to pages. */
+static int localise(struct xcx_place *place, uint32_t first, uint32_t nr_pages,
+                    uint8_t *pages, struct xcx_err *err)
+{
+    struct xcx_incoming *guest = place->guest;
+
+    if (!guest->ops->localise)
+        return 0;
+    return guest->ops->localise(guest, place->pfns + first, nr_pages, pages,
+                                err);
+}
+
 static int receive_by_worker(struct xcx_place *place, size_t *ret_bytes,
                              struct xcx_err *err)
 {
@@ -346,6 +358,8 @@ static int receive_by_worker(struct xcx_place *place, size_t *ret_bytes,
         return -1;
     if (*ret_bytes != place->list->data_bytes)
         return 0; /* the input has ended: nobody will need them */
+    if (localise(place, 0, nr_pages, contents, err))
+        return -1;
     return xcx_filler_fill(&place->filler, err);
 }
 
@@ -366,6 +380,8 @@ static int receive_some(struct xcx_place *place, uint32_t first,
     mapped_ns = xcx_clock_ns();
     if (!rc)
         rc = read_contents(place, pages, nr_pages, ret_bytes, err);
+    if (!rc && *ret_bytes == (size_t)nr_pages * XCX_PAGE_BYTES)
+        rc = localise(place, first, nr_pages, pages, err);
     read_ns = xcx_clock_ns();
     xcx_unmap(hv, pages, nr_pages);
     xcx_gain_note(&place->gain, nr_pages,
@@ -430,8 +446,11 @@ static void compare_page(struct xcx_place *place, uint32_t nth,
                          const void *page)
 {
     struct xcx_restore_stats *stats = place->stats;
-    const uint8_t *sent = place->buffer + (size_t)nth * XCX_PAGE_BYTES;
+    const struct xcx_incoming *guest = place->guest;
+    uint8_t *sent = place->buffer + (size_t)nth * XCX_PAGE_BYTES;
 
+    if (guest->ops->as_localised)
+        guest->ops->as_localised(guest, place->pfns[nth], sent);
     stats->nr_pages_verified++;
     if (page && !memcmp(page, sent, XCX_PAGE_BYTES))
         return;

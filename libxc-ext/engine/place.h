@@ -6,7 +6,8 @@
  *   receive()    ─▶ map, and read the contents straight into the guest;
  *                   or, where mapping is what takes the time, leave both to
  *                   workers and read on (engine/filler.h, engine/gain.h);
- *                   after VERIFY: into a buffer, and compare
+ *                   after VERIFY: into a buffer, and compare.
+ *                   The page tables among them are localised on the way
  *
  * Superpages (HVM). When a record names most of an empty, aligned range of
  * 2 MiB, and no page of it as a hole, the range gets its memory in one piece;
@@ -60,9 +61,10 @@ struct xcx_place {
     const struct xcx_page_list *list; /* being received */
     bool verify;
     uint8_t *buffer; /* for one record's contents; NULL until VERIFY */
-    uint64_t wanted[XCX_PAGE_BATCH_MAX]; /* scratch */
-    uint64_t pfns[XCX_PAGE_BATCH_MAX];   /* of the list's, with contents */
-    uint64_t frames[XCX_PAGE_BATCH_MAX];
+    uint64_t wanted[XCX_PAGE_BATCH_MAX];  /* scratch */
+    uint64_t pfns[XCX_PAGE_BATCH_MAX];    /* of the list's, with contents */
+    uint64_t frames[XCX_PAGE_BATCH_MAX];  /* of those */
+    uint64_t extents[XCX_PAGE_BATCH_MAX]; /* for Xen, which writes them */
     int errors[XCX_PAGE_BATCH_MAX];
 };
 

@@ -212,6 +212,11 @@ static bool is_populated(void *opaque, uint64_t pfn)
            xcx_bitmap_test(&place->populated, pfn);
 }
 
+static uint64_t nr_pages_left(void *opaque)
+{
+    return ((const struct xcx_place *)opaque)->nr_left;
+}
+
 static int probe(struct session *session, struct xcx_err *err)
 {
     const struct xcx_restore_params *params = session->params;
@@ -219,6 +224,8 @@ static int probe(struct session *session, struct xcx_err *err)
         .opaque = &session->place,
         .populate = populate_for_guest,
         .is_populated = is_populated,
+        .nr_left = nr_pages_left,
+        .stats = &session->stats,
     };
     const struct xcx_rings rings = {
         .store_domid = params->store_domid,

@@ -26,6 +26,7 @@
 #include "hv/hv.h"
 #include "hv/state.h"
 #include "stream/reader.h"
+#include "xcext.h"
 
 struct xcx_incoming;
 
@@ -38,6 +39,18 @@ struct xcx_incoming_ops {
     /* The frame that Xen gave to a pfn; what the stream says it is then. */
     void (*set_frame)(struct xcx_incoming *guest, uint64_t pfn, uint64_t frame);
     void (*set_type)(struct xcx_incoming *guest, uint64_t pfn, unsigned type);
+
+    /*
+     * Contents that have come for pfns (whose types are set) lie at pages,
+     * a page each in this order, in the guest or on the way there: page tables
+     * among them get this host's frames. NULL: nothing to do. Contents later
+     * in the order are those that stay.
+     */
+    int (*localise)(struct xcx_incoming *guest, const uint64_t *pfns,
+                    unsigned nr_pages, uint8_t *pages, struct xcx_err *err);
+    /* Sent contents as the guest's memory has them since. NULL: the same. */
+    void (*as_localised)(const struct xcx_incoming *guest, uint64_t pfn,
+                         uint8_t *page);
 
     int (*pv_info)(struct xcx_incoming *guest, const struct xcx_pv_info *info,
                    struct xcx_err *err);
@@ -67,6 +80,9 @@ struct xcx_incoming_memory {
     int (*populate)(void *opaque, const uint64_t *pfns, unsigned nr_pfns,
                     struct xcx_err *err);
     bool (*is_populated)(void *opaque, uint64_t pfn);
+    /* How many more pages populate() could give. */
+    uint64_t (*nr_left)(void *opaque);
+    struct xcx_restore_stats *stats;
 };
 
 struct xcx_incoming {

@@ -3,11 +3,11 @@
  * pv_complete: from memory and records to a PV guest that can run. In this
  * order, since Xen looks at the page tables when it is given a vCPU:
  *
- *   page tables localised ─▶ shared info ─▶ vCPUs (and start info) ─▶ page
- *   tables pinned ─▶ the guest's own p2m ─▶ grant table
+ *   the last page tables localised ─▶ shared info ─▶ vCPUs (and start info)
+ *   ─▶ page tables pinned ─▶ the guest's own p2m ─▶ grant table
  *
- * A page counts as what the last record that named it said it is. Entries of
- * page tables may refer to pages that never came: they get memory.
+ * A page counts as what the last record that named it said it is. Most page
+ * tables have been localised as they came (pv_localise.c).
  */
 #include "guest/pv_incoming.h"
 
@@ -26,14 +26,9 @@
 /* Pages of the guest that are mapped at once. */
 #define BATCH 1024
 
-/* An entry of a page table has 40 bits for the frame. */
-#define NR_MFNS (UINT64_C(1) << 40)
-
 /* What the guest's own p2m says of a page that it does not have. */
 #define INVALID_ENTRY UINT64_MAX
 
-_Static_assert(XCX_PT_ENTRIES <= XCX_PAGE_BATCH_MAX,
-               "one table's pages can be populated at once");
 _Static_assert(BATCH <= XCX_PINS_MAX, "a batch can be pinned at once");
 
 struct work {
@@ -49,11 +44,6 @@ struct work {
 static unsigned level_of(unsigned type)
 {
     return type & ~(unsigned)XCX_PAGE_PIN;
-}
-
-static bool is_table(unsigned type)
-{
-    return type != XCX_PAGE_NOTAB && xcx_page_type_has_data(type);
 }
 
 /* ---- a page of the guest ------------------------------------------------ */
@@ -95,7 +85,7 @@ static int localise(void *opaque, uint64_t pfn, unsigned level,
                            "%s is at pfn %#" PRIx64 ", which the guest lacks",
                            what, pfn);
     type = pv->types[pfn];
-    if (level ? !is_table(type) || level_of(type) != level
+    if (level ? !xcx_pv_is_table(type) || level_of(type) != level
               : type != XCX_PAGE_NOTAB)
         return xcx_err_set(err, XCX_ERR_STREAM, 0,
                            "%s is at pfn %#" PRIx64 ", which has type %#x",
@@ -106,8 +96,34 @@ static int localise(void *opaque, uint64_t pfn, unsigned level,
 
 /* ---- page tables -------------------------------------------------------- */
 
+static void add_table(struct work *work, uint64_t pfn)
+{
+    const struct xcx_pv_incoming *pv = work->pv;
+
+    work->pfns[work->nr] = pfn;
+    work->mfns[work->nr] = pv->p2m[pfn];
+    work->levels[work->nr] = (uint8_t)level_of(pv->types[pfn]);
+    work->nr++;
+}
+
 /* Fills pfns, mfns and levels from *pfn on; false if there is no more. */
-static bool next_tables(struct work *work, bool pinned_only, uint64_t *pfn)
+static bool next_to_localise(struct work *work, uint64_t *pfn)
+{
+    struct xcx_bitmap tables = work->pv->to_localise;
+
+    /* Most of the bitmap is beyond any table, and was never touched. */
+    tables.nr_bits = work->pv->tables_end;
+    work->nr = 0;
+    for (; work->nr < BATCH; ++*pfn) {
+        *pfn = xcx_bitmap_next_set(&tables, *pfn);
+        if (*pfn >= tables.nr_bits)
+            break;
+        add_table(work, *pfn);
+    }
+    return work->nr > 0;
+}
+
+static bool next_pinned(struct work *work, uint64_t *pfn)
 {
     const struct xcx_pv_incoming *pv = work->pv;
 
@@ -115,52 +131,10 @@ static bool next_tables(struct work *work, bool pinned_only, uint64_t *pfn)
     for (; *pfn < pv->tables_end && work->nr < BATCH; ++*pfn) {
         unsigned type = pv->types[*pfn];
 
-        if (!is_table(type) || (pinned_only && !(type & XCX_PAGE_PIN)))
-            continue;
-        work->pfns[work->nr] = *pfn;
-        work->mfns[work->nr] = pv->p2m[*pfn];
-        work->levels[work->nr] = (uint8_t)level_of(type);
-        work->nr++;
+        if (xcx_pv_is_table(type) && (type & XCX_PAGE_PIN))
+            add_table(work, *pfn);
     }
     return work->nr > 0;
-}
-
-/* Memory for what the table refers to and has none. */
-static int populate_references(struct work *work, const uint64_t *table,
-                               struct xcx_err *err)
-{
-    struct xcx_incoming *guest = &work->pv->guest;
-    uint64_t pfns[XCX_PT_ENTRIES];
-    unsigned nr = 0;
-
-    for (unsigned slot = 0; slot < XCX_PT_ENTRIES; slot++) {
-        uint64_t pfn = (table[slot] & XCX_PTE_FRAME_MASK) >> XCX_PAGE_SHIFT;
-
-        if (!(table[slot] & XCX_PTE_PRESENT))
-            continue;
-        if (pfn >= guest->nr_pfns)
-            return xcx_err_set(err, XCX_ERR_STREAM, 0,
-                               "entry %u refers to pfn %#" PRIx64
-                               ", the guest has %#" PRIx64,
-                               slot, pfn, guest->nr_pfns);
-        if (!work->pv->p2m[pfn])
-            pfns[nr++] = pfn;
-    }
-    return nr ? guest->memory.populate(guest->memory.opaque, pfns, nr, err) : 0;
-}
-
-static int localise_table(struct work *work, uint64_t *table,
-                          struct xcx_err *err)
-{
-    unsigned slot;
-
-    if (populate_references(work, table, err))
-        return -1;
-    if (xcx_pt_localise(&work->frames, table, &slot) != XCX_PT_OK)
-        return xcx_err_set(err, XCX_ERR_STREAM, 0,
-                           "entry %u refers to a page that the guest lacks",
-                           slot);
-    return 0;
 }
 
 static int localise_batch(struct work *work, struct xcx_err *err)
@@ -171,12 +145,14 @@ static int localise_batch(struct work *work, struct xcx_err *err)
     if (!tables)
         return -1;
     for (unsigned i = 0; i < work->nr && !rc; i++) {
-        rc = localise_table(work, tables + (size_t)i * XCX_PT_ENTRIES, err);
+        rc = xcx_pv_localise_table(work->pv,
+                                   tables + (size_t)i * XCX_PT_ENTRIES, err);
         if (rc)
             xcx_err_prefix(err, "page table of level %u at pfn %#" PRIx64,
                            work->levels[i], work->pfns[i]);
     }
     xcx_unmap(work->pv->guest.hv, tables, work->nr);
+    work->pv->guest.memory.stats->nr_tables_at_end += work->nr;
     return rc;
 }
 
@@ -184,7 +160,7 @@ static int localise_tables(struct work *work, struct xcx_err *err)
 {
     uint64_t pfn = 0;
 
-    while (next_tables(work, false, &pfn))
+    while (next_to_localise(work, &pfn))
         if (localise_batch(work, err))
             return -1;
     return 0;
@@ -194,7 +170,7 @@ static int pin_tables(struct work *work, struct xcx_err *err)
 {
     uint64_t pfn = 0;
 
-    while (next_tables(work, true, &pfn))
+    while (next_pinned(work, &pfn))
         if (xcx_pin_tables(work->pv->guest.hv, work->mfns, work->levels,
                            work->nr, err))
             return -1;
@@ -362,8 +338,7 @@ int xcx_pv_complete(struct xcx_incoming *guest, struct xcx_err *err)
         return xcx_err_no_memory(err, ENOMEM,
                                  "state for completing a PV guest");
     work->pv = pv;
-    work->frames = (struct xcx_pv_frames){
-        .nr_mfns = NR_MFNS, .p2m = pv->p2m, .nr_pfns = guest->nr_pfns};
+    work->frames = xcx_pv_frames_of(pv);
     rc = localise_tables(work, err) || put_shared_info(work, err) ||
          put_vcpus(work, err) || pin_tables(work, err) || put_p2m(work, err) ||
          xcx_grants_seed(guest->hv, false, &guest->rings, err);

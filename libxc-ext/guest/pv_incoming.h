@@ -12,8 +12,11 @@
 #ifndef XCX_GUEST_PV_INCOMING_H
 #define XCX_GUEST_PV_INCOMING_H
 
+#include "base/bitmap.h"
 #include "guest/incoming.h"
+#include "guest/pv_pagetable.h"
 #include "hv/vcpu.h"
+#include "stream/record.h"
 
 #define XCX_PV_LEAF_ENTRIES 512 /* of the guest's p2m in one frame */
 
@@ -38,7 +41,8 @@ struct xcx_pv_incoming {
     uint64_t *p2m;       /* by pfn: its mfn */
     uint8_t *types;      /* by pfn: enum xcx_page_type, the last word */
     uint64_t tables_end; /* no page table at this pfn or above */
-    uint64_t *leaves;    /* by pfn / 512: a p2m frame's pfn + 1 */
+    struct xcx_bitmap to_localise; /* tables that hold the stream's pfns */
+    uint64_t *leaves;              /* by pfn / 512: a p2m frame's pfn + 1 */
     uint64_t nr_leaves;
     unsigned nr_vcpus;
     struct xcx_pv_vcpu *vcpus;
@@ -52,7 +56,28 @@ xcx_pv_incoming_of(struct xcx_incoming *guest)
     return (struct xcx_pv_incoming *)guest;
 }
 
-/* complete() of incoming.h. */
+/* A page's contents are entries for other pages. */
+static inline bool xcx_pv_is_table(unsigned type)
+{
+    return type != XCX_PAGE_NOTAB && xcx_page_type_has_data(type);
+}
+
+/* localise(), as_localised() and complete() of incoming.h. */
+int xcx_pv_localise(struct xcx_incoming *guest, const uint64_t *pfns,
+                    unsigned nr_pages, uint8_t *pages, struct xcx_err *err);
+void xcx_pv_as_localised(const struct xcx_incoming *guest, uint64_t pfn,
+                         uint8_t *page);
+
+/* A view of the p2m; valid until it grows. */
+struct xcx_pv_frames xcx_pv_frames_of(const struct xcx_pv_incoming *pv);
+
+/*
+ * Memory for what the table refers to and has none, and this host's frames
+ * into it. Errors: STREAM for an entry that refers to nothing.
+ */
+int xcx_pv_localise_table(struct xcx_pv_incoming *pv, uint64_t *table,
+                          struct xcx_err *err);
+
 int xcx_pv_complete(struct xcx_incoming *guest, struct xcx_err *err);
 
 #endif

@@ -37,6 +37,8 @@ static int pv_setup(struct xcx_incoming *guest, struct xcx_err *err)
     struct xcx_pv_incoming *pv = xcx_pv_incoming_of(guest);
 
     guest->max_nr_pfns = max_nr_pfns(guest->info.max_pages);
+    if (xcx_bitmap_init(&pv->to_localise, guest->max_nr_pfns, err))
+        return -1;
     pv->nr_vcpus = guest->info.max_vcpu_id + 1;
     pv->vcpus = calloc(pv->nr_vcpus, sizeof(*pv->vcpus));
     if (!pv->vcpus)
@@ -63,6 +65,10 @@ static void pv_set_type(struct xcx_incoming *guest, uint64_t pfn, unsigned type)
     struct xcx_pv_incoming *pv = xcx_pv_incoming_of(guest);
 
     pv->types[pfn] = (uint8_t)type;
+    if (xcx_pv_is_table(type))
+        xcx_bitmap_set(&pv->to_localise, pfn);
+    else
+        xcx_bitmap_clear(&pv->to_localise, pfn);
     if (type != XCX_PAGE_NOTAB && pfn >= pv->tables_end)
         pv->tables_end = pfn + 1;
 }
@@ -220,6 +226,7 @@ static void pv_done(struct xcx_incoming *guest)
     drop(&pv->p2m_table);
     drop(&pv->types_table);
     drop(&pv->leaves_table);
+    xcx_bitmap_done(&pv->to_localise);
     free(pv);
 }
 
@@ -229,6 +236,8 @@ static const struct xcx_incoming_ops pv_ops = {
     .frame = pv_frame,
     .set_frame = pv_set_frame,
     .set_type = pv_set_type,
+    .localise = xcx_pv_localise,
+    .as_localised = xcx_pv_as_localised,
     .pv_info = pv_take_info,
     .p2m_frames = pv_take_p2m_frames,
     .shared_info = pv_take_shared_info,

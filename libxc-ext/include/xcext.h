@@ -324,7 +324,8 @@ struct xcx_restore_stats {
     uint64_t nr_pages_not_as_sent; /* of them, those that differed */
     uint64_t total_bytes;
     uint64_t total_ns;
-    uint64_t complete_ns; /* of it, after END: what the guest waits for */
+    uint64_t complete_ns;      /* of it, after END: what the guest waits for */
+    uint64_t nr_tables_at_end; /* PV: page tables localised in that time */
 };
 
 /* Where the guest's rings are: gfns of HVM, mfns of PV; 0: none. */

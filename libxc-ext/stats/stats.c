@@ -146,6 +146,7 @@ static void put_restore_stats(struct writer *writer,
     put_count(writer, "total_bytes", stats->total_bytes);
     put_count(writer, "total_ns", stats->total_ns);
     put_count(writer, "complete_ns", stats->complete_ns);
+    put_count(writer, "nr_tables_at_end", stats->nr_tables_at_end);
     check(writer, yajl_gen_map_close(writer->gen));
 }
 

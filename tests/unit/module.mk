@@ -9,6 +9,7 @@ test_stream_reader_SRC := tests/unit/stream_sample.c
 restore_fakes := tests/unit/restore_sample.c tests/unit/fake_xen.c
 test_restore_stream_SRC := $(restore_fakes)
 test_restore_hostile_SRC := $(restore_fakes)
+test_restore_tables_SRC := $(restore_fakes)
 test_restore_footprint_SRC := $(restore_fakes)
 test_restore_memory_SRC := $(restore_fakes)
 test_stream_malformed_SRC := tests/unit/stream_sample.c

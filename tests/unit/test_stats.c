@@ -206,6 +206,7 @@ static void a_restore_has_all_its_counters(void **state)
         .total_bytes = 9,
         .total_ns = 10,
         .complete_ns = 11,
+        .nr_tables_at_end = 12,
     };
     static const char *const keys[] = {
         "domid",
@@ -219,6 +220,7 @@ static void a_restore_has_all_its_counters(void **state)
         "total_bytes",
         "total_ns",
         "complete_ns",
+        "nr_tables_at_end",
     };
     struct xcx_err err = XCX_ERR_INIT;
     char message[256] = "";
