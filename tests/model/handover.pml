@@ -15,6 +15,7 @@
  *                      '-----------> RESUMED, LOST
  *   target  NONE -> READY -> STARTING -> STARTED   unpauses after STARTING
  *            '--------'-------------> ABORTED      then destroys its copy
+ *                                        '-> FORGOTTEN: no journal any more
  *
  * An end's word is its journal's last entry; both say it whenever they are
  * connected. A word that was said stays to be heard again, late or twice,
@@ -51,6 +52,7 @@
 #define ABSENT_IS_NEVER  15 /* absent with STARTING taken as never started */
 #define NO_LOCK          16 /* recover beside a first process that lives */
 #define LATE_DONE        17 /* destroy, then write DONE */
+#define FORGETS_EARLY    18 /* the target drops ABORTED while the source asks */
 #define NEVER_MOVES      21 /* no end with the guest at the target */
 #define NEVER_STAYS      22 /* none with a GO taken back by ABORTED */
 #define NEVER_LOST_HERE  23 /* none with the last copy lost at the source */
@@ -58,6 +60,7 @@
 #define NEVER_FENCED     25 /* none with the source resumed by fencing */
 #define NEVER_TAKES_OVER 26 /* none where only the target kept its copy */
 #define NEVER_OUTDATED   27 /* none where fencing brought back older memory */
+#define NEVER_FORGOTTEN  28 /* none where the target has dropped ABORTED */
 #define GO_TAKEN_BACK    31 /* GO is given and withdrawn, round and round */
 
 #ifndef NR_FAULTS
@@ -83,6 +86,7 @@ c_decl { extern int atoi(const char *); extern char *getenv(const char *); }
 #define STARTING 2
 #define STARTED  3
 #define ABORTED  4
+#define FORGOTTEN 5
 
 byte mutant;
 
@@ -93,7 +97,7 @@ byte target_domain = ABSENT, target_journal = NONE, target_disk = NONE;
 
 /* What is said and can be heard. */
 bool link = 1;
-bool say_complete, say_go, say_abort;             /* source to target */
+bool say_complete, say_go, say_abort, say_decided; /* source to target */
 bool say_ready, say_starting, say_aborted, say_failed; /* target to source */
 
 bool quiet;  /* nothing goes wrong any more */
@@ -206,6 +210,8 @@ end:
         !say_abort ->
         say_abort = 1;
         asked_to_abort = 1 }
+    :: d_step { source_acts && (source_journal == RESUMED ||
+        source_journal == LOST) && link && !say_decided -> say_decided = 1 }
 
     /* a guest that was lost here is started cold, recover having run */
     :: d_step { source_acts && !source_first && !quiet && !source_has_copy &&
@@ -294,6 +300,10 @@ end:
         target_domain = ABSENT;
         /* It could have been the only copy left. */
         assert(!was_ready || asked_to_abort) }
+    /* It is asked again until the source has written its own end. */
+    :: d_step { target_acts && target_journal == ABORTED && link &&
+        target_domain == ABSENT && (say_decided ||
+        (say_abort && mutant == FORGETS_EARLY)) -> target_write(FORGOTTEN) }
 
     /* a guest that was lost here is started cold, recover having run */
     :: d_step { target_acts && !target_first && !quiet && !fenced &&
@@ -374,11 +384,11 @@ end:
     /* What was under way is lost, one way or both, or comes late. */
     :: d_step { faults > 0 && link -> faults--; link = 0 }
     :: d_step { faults > 0 && link -> faults--; link = 0;
-        say_complete = 0; say_go = 0; say_abort = 0 }
+        say_complete = 0; say_go = 0; say_abort = 0; say_decided = 0 }
     :: d_step { faults > 0 && link -> faults--; link = 0;
         say_ready = 0; say_starting = 0; say_aborted = 0; say_failed = 0 }
     :: d_step { faults > 0 && link -> faults--; link = 0;
-        say_complete = 0; say_go = 0; say_abort = 0;
+        say_complete = 0; say_go = 0; say_abort = 0; say_decided = 0;
         say_ready = 0; say_starting = 0; say_aborted = 0; say_failed = 0 }
     od
 }
@@ -428,7 +438,7 @@ active proctype finally()
     :: source_domain == RUNNING ->
         assert(source_journal != OFFERED && source_journal != GO &&
                source_journal != DONE);
-        assert(target_journal == ABORTED || fenced)
+        assert(target_journal >= ABORTED || fenced)
     :: target_domain == RUNNING ->
         assert(source_journal == DONE && target_journal == STARTED)
     :: else ->
@@ -446,6 +456,7 @@ active proctype finally()
     assert(mutant != NEVER_FENCED || !fenced || !go_said ||
            source_journal != RESUMED || source_domain != RUNNING);
     assert(mutant != NEVER_OUTDATED || !target_ran || !source_went_on);
+    assert(mutant != NEVER_FORGOTTEN || target_journal != FORGOTTEN);
     assert(mutant != NEVER_TAKES_OVER || !source_lost ||
            target_domain != RUNNING)
 }

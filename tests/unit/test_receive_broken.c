@@ -220,6 +220,33 @@ static void expect_begun(void)
     expect_end(&source, 0, -1);
 }
 
+#define ABORT(decided)                                                         \
+    "{\"type\":\"word\",\"word\":\"ABORT\",\"decided\":" decided "}\n"
+
+/* The source may die before it has written down what it hears. */
+static void an_answer_to_an_undecided_source_is_kept(void **state)
+{
+    struct source source;
+
+    (void)state;
+    until_ready(&source, BEGIN);
+    say(&source, ABORT("false"));
+    hear_aborted(&source, "the source has withdrawn the guest");
+    say(&source, ABORT("false"));
+    hear_word(&source, "ABORTED");
+    /* No copy is left, and so the guest may come once more. */
+    expect_begun();
+    expect_end(&source, 0, 0);
+    expect_journal("ABORTED");
+    reattach(&source);
+    hear_word(&source, "ABORTED");
+    say(&source, ABORT("true"));
+    hear_word(&source, "ABORTED");
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, -1);
+    expect_journal(NULL);
+}
+
 #define ALREADY "guest is being received already: migration " ID " from host1"
 #define ORPHANED                                                               \
     ALREADY "; its receiver is gone: run xl-migrate recover here, and there"
@@ -543,6 +570,7 @@ int main(int argc, char **argv)
         TEST(lost_before_ready_it_is_given_up),
         TEST(a_source_that_is_silent_is_gone),
         TEST(whose_own_host_stood_still_waits_on),
+        TEST(an_answer_to_an_undecided_source_is_kept),
         TEST(one_that_never_promised_may_not_be_silent_for_long),
         TEST(a_guest_is_received_once_at_a_time),
         TEST(a_copy_that_may_run_keeps_others_away),

@@ -78,6 +78,11 @@
  * a target without the plugin is not told after GO (settle.h). Only after
  * power was lost may the target's copy be the only one: then it gets its GO.
  *
+ * The target answers ABORT with ABORTED and keeps its journal until the source
+ * says that its own entry is final, or for decided_keep_h (cases_incoming.h):
+ * a source that dies after GO, before it has written down what it has heard,
+ * must hear it again.
+ *
  * A case is asked about only until it is settled at both ends: a guest that
  * moved on or was shut down later would else be taken for a lost one.
  *

@@ -107,6 +107,11 @@ struct peer {
     const struct peer_ops *ops;
     bool plugin;  /* it has the plugin */
     bool refused; /* it answered begin with no */
+    /*
+     * The caller's, before it says ABORT: its last entry is final, so that the
+     * target need not remember what it answers.
+     */
+    bool is_decided;
     struct peer_times times;
 };
 

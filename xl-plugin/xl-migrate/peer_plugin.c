@@ -336,6 +336,7 @@ static int plugin_say(struct peer *peer, enum handover_word word,
     if (message_begin(&json, "word", err))
         return -1;
     json_text(&json, "word", handover_word_name(word));
+    json_bool(&json, "decided", peer->is_decided);
     if (word == HANDOVER_SAY_GO)
         peer->times.go_ns = deadline_now_ns();
     return send_message(plugin_of(peer), &json, err);

@@ -249,7 +249,13 @@ static int hear_go(struct receive *receive, struct xcx_err *err)
     return 0;
 }
 
-static int hear_abort(struct receive *receive, struct xcx_err *err)
+/*
+ * A source that is undecided acts upon the answer: should it die before it has
+ * written the answer down, it asks once more. One that does not say whether it
+ * is decided does not ask again.
+ */
+static int hear_abort(struct receive *receive, const struct message *message,
+                      struct xcx_err *err)
 {
     static const struct xcx_err asked = {
         .kind = XCX_ERR_CANCELLED,
@@ -257,7 +263,10 @@ static int hear_abort(struct receive *receive, struct xcx_err *err)
     };
     enum handover_entry before = receive->journal.entry;
     struct handover_outcome outcome;
+    bool decided = true;
 
+    if (message_bool(message, "decided", &decided, err))
+        return -1;
     if (!xcx_err_is_set(&receive->why))
         receive->why = asked;
     receive_stop_building(receive);
@@ -267,7 +276,10 @@ static int hear_abort(struct receive *receive, struct xcx_err *err)
         return 0;
     if (before != HANDOVER_ABORTED)
         receive_run_late_hooks(receive, HOOKS_FAILED, receive->why.msg);
-    return settle(receive, err);
+    if (decided)
+        return settle(receive, err);
+    receive_unlock_uuid(receive);
+    return 0;
 }
 
 static int hear_done(struct receive *receive, struct xcx_err *err)
@@ -294,7 +306,7 @@ int receive_word(struct receive *receive, const struct message *message,
     case HANDOVER_SAY_GO:
         return hear_go(receive, err);
     case HANDOVER_SAY_ABORT:
-        return hear_abort(receive, err);
+        return hear_abort(receive, message, err);
     case HANDOVER_SAY_DONE:
         return hear_done(receive, err);
     default:

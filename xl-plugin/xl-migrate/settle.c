@@ -172,6 +172,7 @@ static int on_say(void *opaque, enum handover_word word, const char *text,
                            "the target was let go, and cannot be asked back: "
                            "look at both hosts before anything is started");
     }
+    peer->is_decided = handover_is_final(entry_of(settling));
     return peer->ops->say(peer, word, err);
 }
 
@@ -475,9 +476,8 @@ static bool has_reason(const struct settling *settling)
 }
 
 /*
- * What came after its reason, a connection lost or locks that it held, says
- * nothing about why the guest is back, once it is. Nor does anything else of
- * one that another program has.
+ * Once the guest is back, a connection lost since, or locks held, are not why.
+ * Nor is anything else why another program has the guest.
  */
 static void explain(struct settling *settling, struct xcx_err *ret)
 {
