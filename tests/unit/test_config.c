@@ -363,7 +363,7 @@ static void the_installed_file_says_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(nr_keys, 27);
+    assert_int_equal(nr_keys, 28);
     write_file(*state, text, strlen(text));
     memset(&config, 0, sizeof(config));
     config_load(&config, &err);

@@ -192,6 +192,42 @@ keys_that_cannot_be_written_after_ready_forbid_the_start(void **state)
     expect_file("domain", "absent 7\n");
 }
 
+/* The source lives, and would wait for as long as its own limits are. */
+static void an_xl_that_reads_nothing_more_is_stopped(void **state)
+{
+    struct source source;
+
+    (void)state;
+    setenv("XL_MIGRATE_BUILD_TIMEOUT_S", "1", 1);
+    begin(&source, BEGIN);
+    unsetenv("XL_MIGRATE_BUILD_TIMEOUT_S");
+    say_data(&source, "stuck\nmemory\nmore\n");
+    hear_aborted(&source,
+                 "xl migrate-receive has read nothing for 1 s although data of "
+                 "the guest waits: see build_timeout_s, and xl's log");
+    expect_journal("ABORTED");
+    say(&source, WORD("ABORT"));
+    hear_word(&source, "ABORTED");
+    message_done((struct message[]){hear(&source, "settled")});
+    expect_end(&source, 0, 0);
+    expect_file("domain", "absent 7\n");
+}
+
+static void an_xl_that_waits_for_the_source_is_not(void **state)
+{
+    struct source source;
+
+    (void)state;
+    setenv("XL_MIGRATE_BUILD_TIMEOUT_S", "1", 1);
+    begin(&source, BEGIN);
+    unsetenv("XL_MIGRATE_BUILD_TIMEOUT_S");
+    say_data(&source, "ok\n");
+    assert_false(spawn_wait(&source.receive, deadline_in_ms(3000)));
+    say_data(&source, "memory\ngo\n");
+    hear_word(&source, "READY");
+    expect_end(&source, 0, 0);
+}
+
 /* ---- nonsense ------------------------------------------------------------ */
 
 #define FACTS "{\"type\":\"facts\",\"guest\":{\"name\":\"g\"}}\n"
@@ -399,6 +435,8 @@ int main(int argc, char **argv)
         TEST(one_that_is_to_stay_paused_does),
         TEST(what_fails_before_ready_is_aborted_with_its_reason),
         TEST(keys_that_cannot_be_written_after_ready_forbid_the_start),
+        TEST(an_xl_that_reads_nothing_more_is_stopped),
+        TEST(an_xl_that_waits_for_the_source_is_not),
         TEST(nonsense_is_refused_by_name),
         TEST(a_guest_that_is_here_already_is_refused),
         TEST(another_s_copy_is_not_touched_by_a_stale_connection),

@@ -70,6 +70,7 @@ struct config {
     unsigned long blackout_timeout_s;       /* 1 or more */
     unsigned long reconnect_timeout_s;      /* 0: it is not tried */
     unsigned long peer_timeout_s;           /* 4 or more */
+    unsigned long build_timeout_s;          /* 1 or more */
     unsigned long decided_keep_h;           /* 0: for good */
     unsigned long announce_rounds;          /* 0: nothing is announced */
     unsigned long announce_initial_ms;

@@ -314,6 +314,15 @@ static uint64_t longest_wait_ns(const struct receive *receive)
     return promise_ns ? promise_ns / WAITS_A_PROMISE : DEADLINE_NEVER;
 }
 
+static int poll_ms(const struct receive *receive)
+{
+    uint64_t longest_ns = longest_wait_ns(receive);
+
+    if (receive_look_ns(receive) < longest_ns)
+        longest_ns = receive_look_ns(receive);
+    return longest_ns == DEADLINE_NEVER ? -1 : (int)(longest_ns / NS_PER_MS);
+}
+
 /*
  * Whatever this process was busy with, and however long its host stood still:
  * what was sent meanwhile is still to come. So only waiting counts, and no
@@ -334,15 +343,10 @@ static int turn(struct receive *receive, const char **ret_code,
                 struct xcx_err *err)
 {
     uint64_t start_ns = deadline_now_ns();
-    uint64_t longest_ns = longest_wait_ns(receive);
     struct pollfd fds[NR_POLLFDS];
-    int nr_ready;
 
     fill_pollfds(receive, fds);
-    nr_ready =
-        poll(fds, NR_POLLFDS,
-             longest_ns == DEADLINE_NEVER ? -1 : (int)(longest_ns / NS_PER_MS));
-    if (nr_ready < 0)
+    if (poll(fds, NR_POLLFDS, poll_ms(receive)) < 0)
         return errno == EINTR ? 0 : xcx_err_set(err, XCX_ERR_IO, errno, "poll");
     if (is_silent(receive, fds[ON_IN].revents, deadline_now_ns() - start_ns)) {
         lose_source(receive);
@@ -362,7 +366,10 @@ static int turn(struct receive *receive, const char **ret_code,
         return -1;
     if (!receive->over && fds[ON_VISIT].revents && take_visit(receive, err))
         return -1;
-    return receive->over ? 0 : take_xl(receive, err);
+    if (receive->over)
+        return 0;
+    return take_xl(receive, err) || receive_watch_building(receive, err) ? -1
+                                                                         : 0;
 }
 
 static void tell_error(struct receive *receive, const char *code,

@@ -8,6 +8,9 @@
  *   restore_helper ── rendezvous: its domain ────────▶   │ receive_copy.c
  *   xl migrate-receive -p ◀── xl_receiver ───────────────┘ receive_keys.c
  *
+ * An xl that reads nothing for build_timeout_s although data waits for it is
+ * stopped, and the case given up: receive_copy.c looks at it now and then.
+ *
  * The connection's end, a source that is silent for longer than it has
  * promised (keepalive.h), a signal, and another process that asks for the case
  * are all the same: before READY the case is given up, as the source still
@@ -82,6 +85,11 @@ struct receive {
     int yield_visit_fd; /* who asked for the case; waits for our end */
     struct xl_receiver xl;
     bool building; /* xl runs */
+    struct {
+        uint64_t looked_ns;
+        uint64_t read_bytes; /* by xl then */
+        uint64_t still_ns;   /* for so long xl reads nothing of what waits */
+    } progress;
     struct target_domain target;
     struct xcx_err why;        /* it was given up, or could not be started */
     struct xenstore_tree keys; /* yet to be written */
@@ -145,6 +153,13 @@ int receive_data(struct receive *receive, int data_fd, struct xcx_err *err);
  */
 bool receive_claim(struct receive *receive,
                    const struct rendezvous_visitor *visitor);
+
+/*
+ * Looks at the xl that builds, as often as receive_look_ns() says, and gives
+ * the case up if it has read nothing for build_timeout_s.
+ */
+int receive_watch_building(struct receive *receive, struct xcx_err *err);
+uint64_t receive_look_ns(const struct receive *receive);
 
 /* xl has ended: READY, or ABORTED. */
 int receive_built(struct receive *receive, struct xcx_err *err);

@@ -11,6 +11,9 @@
 #include "domain.h"
 #include "restore_helper.h"
 
+/* How often within build_timeout_s xl is seen not to get on. */
+#define LOOKS_A_TIMEOUT 8
+
 /* ---- building it --------------------------------------------------------- */
 
 /* Ours, unless whoever called us has chosen another, or ours is not there. */
@@ -75,6 +78,7 @@ int receive_data(struct receive *receive, int data_fd, struct xcx_err *err)
                           receive->monitor, env, err))
         return -1;
     receive->building = receive->fed = true;
+    receive->progress.looked_ns = deadline_now_ns();
     return 0;
 }
 
@@ -161,6 +165,53 @@ int receive_give_up(struct receive *receive, const struct xcx_err *why,
     receive_unlock_uuid(receive);
     receive_run_late_hooks(receive, HOOKS_FAILED, receive->why.msg);
     return 0;
+}
+
+/* ---- whether xl gets anywhere -------------------------------------------- */
+
+uint64_t receive_look_ns(const struct receive *receive)
+{
+    return receive->building
+               ? receive->config->build_timeout_s * NS_PER_S / LOOKS_A_TIMEOUT
+               : DEADLINE_NEVER;
+}
+
+/*
+ * A host that stood still meanwhile has let neither xl nor the source go on:
+ * no time between two looks counts for much more than it was to be.
+ */
+static bool is_stuck(struct receive *receive)
+{
+    uint64_t now_ns = deadline_now_ns(), before = receive->progress.read_bytes;
+    uint64_t since_ns = now_ns - receive->progress.looked_ns;
+    uint64_t longest_ns = 2 * receive_look_ns(receive);
+
+    receive->progress.looked_ns = now_ns;
+    if (!xl_receiver_has_input(&receive->xl) ||
+        !xl_receiver_read_bytes(&receive->xl, &receive->progress.read_bytes) ||
+        receive->progress.read_bytes != before)
+        receive->progress.still_ns = 0;
+    else
+        receive->progress.still_ns +=
+            since_ns < longest_ns ? since_ns : longest_ns;
+    return receive->progress.still_ns >=
+           receive->config->build_timeout_s * NS_PER_S;
+}
+
+int receive_watch_building(struct receive *receive, struct xcx_err *err)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (!receive->building || deadline_now_ns() - receive->progress.looked_ns <
+                                  receive_look_ns(receive))
+        return 0;
+    if (!is_stuck(receive))
+        return 0;
+    xcx_err_set(&why, XCX_ERR_PEER, 0,
+                "xl migrate-receive has read nothing for %lu s although data "
+                "of the guest waits: see build_timeout_s, and xl's log",
+                receive->config->build_timeout_s);
+    return receive_give_up(receive, &why, err);
 }
 
 /* ---- when it is whole ---------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +170,8 @@ int xl_receiver_why(const struct xl_receiver *receiver, struct xcx_err *err)
                        status, *receiver->last ? ": " : "", receiver->last);
 }
 
-/* ---- stopping it -------------------------------------------------------- */
+/* ---- its processes --------------------------------------------------------
+ */
 
 static ssize_t read_proc(pid_t pid, const char *name, char text[],
                          size_t room_bytes)
@@ -207,6 +209,48 @@ bool xl_receiver_is_parent_of(const struct xl_receiver *receiver, pid_t pid)
            parent_of(pid) == receiver->child.pid;
 }
 
+static bool bytes_read_by(pid_t pid, uint64_t *ret_bytes)
+{
+    char text[PROC_TEXT_BYTES];
+
+    return read_proc(pid, "io", text, sizeof(text)) > 0 &&
+           sscanf(text, "rchar: %" SCNu64, ret_bytes) == 1;
+}
+
+static pid_t pid_of_name(const char *name)
+{
+    return isdigit((unsigned char)name[0]) ? (pid_t)strtol(name, NULL, 10) : 0;
+}
+
+bool xl_receiver_read_bytes(const struct xl_receiver *receiver,
+                            uint64_t *ret_bytes)
+{
+    struct dirent *entry;
+    DIR *proc;
+
+    if (!bytes_read_by(receiver->child.pid, ret_bytes))
+        return false;
+    proc = opendir("/proc");
+    while (proc && (entry = readdir(proc))) {
+        pid_t pid = pid_of_name(entry->d_name);
+        uint64_t bytes;
+
+        if (pid > 0 && parent_of(pid) == receiver->child.pid &&
+            bytes_read_by(pid, &bytes))
+            *ret_bytes += bytes;
+    }
+    if (proc)
+        closedir(proc);
+    return true;
+}
+
+bool xl_receiver_has_input(const struct xl_receiver *receiver)
+{
+    return receiver->data_fd < 0 || is_readable(receiver->data_fd);
+}
+
+/* ---- stopping it -------------------------------------------------------- */
+
 static bool is_restoring(pid_t pid)
 {
     static const char mode[] = "--restore-domain";
@@ -236,9 +280,7 @@ static void stop_helper(const struct xl_receiver *receiver)
     struct dirent *entry;
 
     while (proc && (entry = readdir(proc))) {
-        pid_t pid = isdigit((unsigned char)entry->d_name[0])
-                        ? (pid_t)strtol(entry->d_name, NULL, 10)
-                        : 0;
+        pid_t pid = pid_of_name(entry->d_name);
 
         if (pid > 0 && parent_of(pid) == receiver->child.pid)
             stop_if_helper(pid, receiver->child.pid);

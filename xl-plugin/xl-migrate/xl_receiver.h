@@ -74,6 +74,20 @@ void xl_receiver_poll(const struct xl_receiver *receiver,
  */
 void xl_receiver_step(struct xl_receiver *receiver, const struct xcx_log *log);
 
+/*
+ * Whether data waits for xl to read it, or has ended: whoever writes it is not
+ * to blame then for an xl that does nothing.
+ */
+bool xl_receiver_has_input(const struct xl_receiver *receiver);
+
+/*
+ * How many bytes xl and its children, the restore helper above all, have read
+ * so far, from whatever file; fewer once a child has ended. False: the kernel
+ * does not count that.
+ */
+bool xl_receiver_read_bytes(const struct xl_receiver *receiver,
+                            uint64_t *ret_bytes);
+
 /* It has ended and its copy is whole, paused and has its name. */
 bool xl_receiver_has_copy(const struct xl_receiver *receiver);
 
