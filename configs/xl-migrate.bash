@@ -46,7 +46,7 @@ _xl_migrate() {
             --reconnect-timeout --json --quiet"
         [check]="-s -C -D --ignore --stock --no-probe --probe $limits --json
             --quiet"
-        [recover]='-s --stock --target-is-fenced --list --json'
+        [recover]='-s --stock --target-is-fenced --resume --list --json'
         [status]='--json --watch'
         [cancel]=''
         [tune]=$limits

@@ -21,6 +21,7 @@ extern struct recover_world {
     const char *suffix; /* of its name, g1; NULL: none */
     int saver;          /* another program's save helper; 0: none */
     uint32_t domid;
+    uint32_t twin; /* another domain of its UUID; 0: none */
     bool is_other_uuid;
     bool settle_fails;
     unsigned nr_busy;          /* tries to settle that meet a save at work */

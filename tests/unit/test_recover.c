@@ -225,7 +225,10 @@ static void what_another_program_has_suspended_is_not_resumed(void **state)
                  "migration has given it up, and leaves it alone",
          .status = EXIT_STATUS_TAKEN},
         {"since it ran on", AT_SOURCE(RAN, PAUSED, 7), .done = "ABORT, ",
-         .said = "g1 ran on here, and was suspended since by another program"},
+         .said = "g1 ran on here, and was suspended since by another program\n"
+                 "0a1b: if that program has died: where g1 runs nowhere else, "
+                 "xl-migrate recover --resume 7 lets it go on here; where it "
+                 "does, xl destroy 7\n"},
         {"since it ran on, the target fenced", AT_SOURCE(FENCED_RAN, PAUSED, 7),
          .done = "ABORT, ",
          .said = "g1 ran on here, and was suspended since by another program"},
@@ -244,7 +247,9 @@ static void what_another_program_has_suspended_is_not_resumed(void **state)
         {"and saves it still", AT_SOURCE(SUSPENDING, PAUSED, 7), .saver = 77,
          .done = "ABORT, ",
          .said = "g1 (domain 7) is being saved or moved by process 77 "
-                 "(libxl-save-helper)",
+                 "(libxl-save-helper); this migration has given it up, and "
+                 "leaves it alone\n0a1b: if that program has died: where g1 "
+                 "runs nowhere else, xl-migrate recover --resume 7 lets",
          .status = EXIT_STATUS_TAKEN},
         {"to be resumed, and saves it", AT_SOURCE(RESUMED, PAUSED, 7),
          .saver = 77, .done = "ABORT, ", .said = "by process 77",

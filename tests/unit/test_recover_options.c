@@ -14,6 +14,7 @@
 
 #include "../../xl-plugin/xl-migrate/command.h"
 #include "../../xl-plugin/xl-migrate/recover_list.h"
+#include "../../xl-plugin/xl-migrate/recover_resume.h"
 
 #define TEXT_BYTES 512
 
@@ -47,6 +48,15 @@ int recover_list(const struct recover_list_options *options,
     return EXIT_STATUS_DONE;
 }
 
+static const char *resumed;
+
+int recover_resume(const char *what, const struct config *config)
+{
+    (void)config;
+    resumed = what;
+    return EXIT_STATUS_TAKEN;
+}
+
 /* said: on standard error. */
 static int run(char **argv, char said[TEXT_BYTES])
 {
@@ -73,7 +83,7 @@ static void what_is_true_of_one_target_is_asked_of_no_other(void **state)
 {
 #define ASKS " asks for the ID or DOMAIN that it is true of\n"
     static struct {
-        char *argv[4];
+        char *argv[5];
         const char *said;
     } all[] = {
         {{"recover", "--stock"}, "xl-migrate recover: --stock" ASKS},
@@ -81,6 +91,11 @@ static void what_is_true_of_one_target_is_asked_of_no_other(void **state)
          "xl-migrate recover: --target-is-fenced" ASKS},
         {{"recover", "g1", "g2"},
          "xl-migrate recover: expected one ID or DOMAIN\n"},
+        {{"recover", "--resume"}, "xl-migrate recover: --resume" ASKS},
+        {{"recover", "--resume", "--stock", "g1"},
+         "xl-migrate recover: --resume goes with no --stock\n"},
+        {{"recover", "--list", "--resume", "g1"},
+         "xl-migrate recover: --resume goes with no --list\n"},
         {{"recover", "--json"},
          "xl-migrate recover: --json goes with --list only\n"},
         {{"recover", "--other"},
@@ -158,11 +173,23 @@ static void a_list_does_nothing_else(void **state)
     }
 }
 
+static void what_is_nobody_s_is_resumed(void **state)
+{
+    char *argv[] = {"recover", "--resume", "g1", NULL};
+    char said[TEXT_BYTES];
+
+    (void)state;
+    assert_int_equal(run(argv, said), EXIT_STATUS_TAKEN);
+    assert_false(is_taken);
+    assert_string_equal(resumed, "g1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_true_of_one_target_is_asked_of_no_other),
         cmocka_unit_test(what_is_asked_for_is_done),
+        cmocka_unit_test(what_is_nobody_s_is_resumed),
         cmocka_unit_test(a_list_does_nothing_else),
     };
 

@@ -175,7 +175,8 @@ static const struct situation situations[] = {
      .saver_at_ready = true, .deeds = {READY, ABORTED, SETTLES},
      .status = EXIT_STATUS_TAKEN, .result = "taken",
      .said = "g1 (domain 7) is being saved or moved by process 77 "
-             "(libxl-save-helper)\n",
+             "(libxl-save-helper)\nxl-migrate send: if that program has died: "
+             "where g1 runs nowhere else, xl-migrate recover --resume 7 lets",
      .told = "data/key ABORT ABORT"},
     {"renamed meanwhile", HANDOVER_PAUSED, .renamed_at_ready = "web",
      .deeds = {READY, ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,

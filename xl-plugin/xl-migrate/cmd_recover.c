@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xl-migrate recover [--list] [--target-is-fenced] [ID|DOMAIN]; recover.h. */
+/* xl-migrate recover [--list|--resume] [--target-is-fenced] [ID|DOMAIN]. */
 #include "command.h"
 
 #include <getopt.h>
@@ -8,21 +8,29 @@
 #include "common/config.h"
 #include "recover.h"
 #include "recover_list.h"
+#include "recover_resume.h"
 
-enum { OPTION_FENCED = 256, OPTION_STOCK, OPTION_LIST, OPTION_JSON };
+enum {
+    OPTION_FENCED = 256,
+    OPTION_STOCK,
+    OPTION_LIST,
+    OPTION_RESUME,
+    OPTION_JSON
+};
 
 static const struct option long_options[] = {
     {"target-is-fenced", no_argument, NULL, OPTION_FENCED},
     {"stock", no_argument, NULL, OPTION_STOCK},
     {"list", no_argument, NULL, OPTION_LIST},
+    {"resume", no_argument, NULL, OPTION_RESUME},
     {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
-/* How it is to be printed, and nothing done. */
-struct list_wish {
-    bool list, json;
+/* Something else than to finish cases. */
+struct other_wish {
+    bool list, json, resume;
 };
 
 static void help(void)
@@ -37,6 +45,10 @@ static void help(void)
         "  -s COMMAND           instead of ssh; empty: HOST is the command\n"
         "  --stock              the target has no xl-migrate: only for a case "
         "that an\n                       older version began\n"
+        "  --resume             DOMAIN stands suspended, the program that did "
+        "it has died, and\n                       DOMAIN runs nowhere else: it "
+        "goes on here; if that is not so,\n                       it may run "
+        "twice\n"
         "  --target-is-fenced   the target is switched off for good: the "
         "guest goes on\n                       here; if that is not so, it "
         "may run twice\n\n"
@@ -46,9 +58,35 @@ static void help(void)
         "from its disks.\n");
 }
 
+static int check_options(const struct recover_options *options,
+                         const struct other_wish *wish)
+{
+    const char *alone = options->target_is_fenced     ? "--target-is-fenced"
+                        : options->kind == PEER_STOCK ? "--stock"
+                                                      : NULL;
+
+    if (wish->json && !wish->list) {
+        fprintf(stderr, "xl-migrate recover: --json goes with --list only\n");
+        return -1;
+    }
+    if (wish->resume && (alone || wish->list)) {
+        fprintf(stderr, "xl-migrate recover: --resume goes with no %s\n",
+                alone ? alone : "--list");
+        return -1;
+    }
+    if (!options->what && (alone || wish->resume)) {
+        fprintf(stderr,
+                "xl-migrate recover: %s asks for the ID or DOMAIN that it is "
+                "true of\n",
+                alone ? alone : "--resume");
+        return -1;
+    }
+    return 0;
+}
+
 /* 0: go on; else the program ends with *ret_status. */
 static int take_options(int argc, char **argv, struct recover_options *options,
-                        struct list_wish *wish, int *ret_status)
+                        struct other_wish *wish, int *ret_status)
 {
     int option;
 
@@ -70,6 +108,9 @@ static int take_options(int argc, char **argv, struct recover_options *options,
         case OPTION_LIST:
             wish->list = true;
             break;
+        case OPTION_RESUME:
+            wish->resume = true;
+            break;
         case OPTION_JSON:
             wish->json = true;
             break;
@@ -88,25 +129,13 @@ static int take_options(int argc, char **argv, struct recover_options *options,
         return -1;
     }
     options->what = argv[optind];
-    if (wish->json && !wish->list) {
-        fprintf(stderr, "xl-migrate recover: --json goes with --list only\n");
-        return -1;
-    }
-    if (!options->what &&
-        (options->target_is_fenced || options->kind == PEER_STOCK)) {
-        fprintf(stderr,
-                "xl-migrate recover: %s asks for the ID or DOMAIN that it is "
-                "true of\n",
-                options->target_is_fenced ? "--target-is-fenced" : "--stock");
-        return -1;
-    }
-    return 0;
+    return check_options(options, wish);
 }
 
 int cmd_recover(int argc, char **argv)
 {
     struct recover_options options = {.kind = PEER_FIND_OUT};
-    struct list_wish wish = {.list = false};
+    struct other_wish wish = {.list = false};
     struct config config;
     struct xcx_err err = XCX_ERR_INIT;
     int status;
@@ -117,6 +146,8 @@ int cmd_recover(int argc, char **argv)
         fprintf(stderr, "xl-migrate recover: %s\n", err.msg);
         return EXIT_STATUS_USAGE;
     }
+    if (wish.resume)
+        return recover_resume(options.what, &config);
     if (wish.list)
         return recover_list(&(struct recover_list_options){.what = options.what,
                                                            .json = wish.json},

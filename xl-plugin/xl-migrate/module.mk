@@ -136,6 +136,9 @@ test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c \
 test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_recover_cases_SRC := $(test_recover_SRC)
 test_recover_cases_LIBS := $(test_recover_LIBS)
+test_recover_resume_SRC := $(test_recover_SRC) $(call migrate_src,\
+    recover_resume.c)
+test_recover_resume_LIBS := $(test_recover_LIBS)
 test_recover_list_SRC := $(call migrate_src,cases.c handover.c journal.c \
     journal_line.c json.c lines.c recover_list.c target_domain.c) \
     tests/unit/case_sample.c

@@ -111,6 +111,16 @@ static void tell_taken(struct recover_tell *tell,
         tell->worst = EXIT_STATUS_TAKEN;
 }
 
+static void tell_way_out(const struct recover_tell *tell,
+                         const struct journal_case *about,
+                         enum handover_copy copy)
+{
+    char text[512];
+
+    if (source_domain_way_out(tell->source, copy, text, sizeof(text)))
+        printf("%s: %s\n", about->id, text);
+}
+
 /* Of one that ran on here; what stopped it since is no matter of the case's. */
 static const char *state_here(const struct settle_result *result)
 {
@@ -128,9 +138,11 @@ void recover_tell_source(struct recover_tell *tell,
 
     switch (place_now(tell, about, result->entry, result->place, &told)) {
     case HANDOVER_HERE:
-        if (!told)
-            printf("%s: %s %s%s\n", about->id, about->name, state_here(result),
-                   result->settled ? "" : "; the target was not told yet");
+        if (told)
+            break;
+        printf("%s: %s %s%s\n", about->id, about->name, state_here(result),
+               result->settled ? "" : "; the target was not told yet");
+        tell_way_out(tell, about, result->copy);
         break;
     case HANDOVER_THERE:
         printf("%s: %s is at %s%s\n", about->id, about->name, about->peer,
@@ -141,6 +153,7 @@ void recover_tell_source(struct recover_tell *tell,
         return;
     case HANDOVER_NOT_OURS:
         tell_taken(tell, about);
+        tell_way_out(tell, about, result->copy);
         break;
     case HANDOVER_LAST_EITHER:
         printf("%s: %s ran last here or at %s, which was fenced; %s\n",

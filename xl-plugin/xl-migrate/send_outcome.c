@@ -87,6 +87,12 @@ enum exit_status send_outcome_tell(struct send_session *session,
 void send_outcome_advise(const struct send_session *session,
                          const struct settle_result *result)
 {
+    char text[512];
+
+    if (result->place == HANDOVER_NOT_OURS &&
+        source_domain_way_out(&session->source, result->copy, text,
+                              sizeof(text)))
+        fprintf(stderr, "xl-migrate send: %s\n", text);
     if (result->place == HANDOVER_UNDECIDED)
         fprintf(stderr,
                 "xl-migrate send: %s is suspended here and may be at %s: run "

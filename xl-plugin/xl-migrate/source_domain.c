@@ -128,6 +128,22 @@ const char *source_domain_seen(void *opaque)
     return source->seen;
 }
 
+bool source_domain_way_out(const struct source_domain *source,
+                           enum handover_copy copy, char *text,
+                           size_t room_bytes)
+{
+    uint32_t domid = source->journal->domid;
+
+    if (copy != HANDOVER_TAKEN && copy != HANDOVER_PAUSED)
+        return false;
+    snprintf(text, room_bytes,
+             "if that program has died: where %.60s runs nowhere else, "
+             "xl-migrate recover --resume %" PRIu32 " lets it go on here; "
+             "where it does, xl destroy %" PRIu32,
+             source->journal->about.name, domid, domid);
+    return true;
+}
+
 static int say_nothing(void *opaque, enum handover_word word, const char *text,
                        struct xcx_err *err)
 {

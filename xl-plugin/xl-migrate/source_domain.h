@@ -72,6 +72,14 @@ int source_domain_act(void *opaque, enum handover_act act, struct xcx_err *err);
 const char *source_domain_seen(void *opaque);
 
 /*
+ * The guest stands suspended here (TAKEN, PAUSED) for another program: what to
+ * type if that program has died. False: nothing, for any other copy.
+ */
+bool source_domain_way_out(const struct source_domain *source,
+                           enum handover_copy copy, char *text,
+                           size_t room_bytes);
+
+/*
  * A step that the target is not told, HANDOVER_OFFER or HANDOVER_SUSPEND: its
  * entry is on disk then. Fails with kind GUEST and what was seen where another
  * program has the copy.
