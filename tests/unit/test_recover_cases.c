@@ -92,6 +92,12 @@ static void who_is_asked_for_is_found_past_others_at_work(void **state)
     } all[] = {
         {ID, BOOT, "source", "\"", "g1 is at host2", EXIT_STATUS_DONE},
         {"7", BOOT, "source", "g2", "g1 is at host2", EXIT_STATUS_DONE},
+        {"g1", BOOT, "source", "\"",
+         "; passed over: whether it is about \"g1\" cannot be seen\n",
+         EXIT_STATUS_DONE},
+        {"g2", BOOT, "source", "\"", "no case that can be read is about it",
+         EXIT_STATUS_UNDECIDED},
+        {NULL, BOOT, "source", "\"", "0a1c: ", EXIT_STATUS_UNDECIDED},
         {"g1", BOOT, "target", "g2", "g1 is at host2", EXIT_STATUS_DONE},
         {"7", OLD_BOOT, "source", "g2", "no case of \"7\"", EXIT_STATUS_USAGE},
         {"7", BOOT, "source", "7", "0a1c: journal ", EXIT_STATUS_UNDECIDED},
@@ -106,7 +112,7 @@ static void who_is_asked_for_is_found_past_others_at_work(void **state)
         char said[TEXT_BYTES];
 
         left.boot = all[i].boot;
-        left.settled = all[i].status == EXIT_STATUS_DONE;
+        left.settled = all[i].status == EXIT_STATUS_DONE || !all[i].what;
         recover_world_begin(&left);
         assert_int_equal(recover_world_run(all[i].what, 0, false, said),
                          all[i].status);

@@ -44,7 +44,8 @@ struct recover {
     struct target_domain target;
     bool by_domid; /* what was asked for is no ID, name or UUID */
     unsigned nr_found;
-    unsigned nr_held; /* whose they are could not be seen */
+    unsigned nr_held;   /* whose they are could not be seen */
+    unsigned nr_unread; /* that cannot be read, and may be another's */
     struct recover_tell tell;
 };
 
@@ -286,16 +287,28 @@ static bool is_asked_for(const struct recover *recover,
            (domain_uuid_normalise(what, uuid) && !strcmp(uuid, about->uuid));
 }
 
-/* Another's is left alone, whoever is at work on it, and in whatever state. */
-static bool is_another_s(const struct recover *recover,
-                         const struct case_name *name)
+/*
+ * Another's is left alone, whoever is at work on it, and in whatever state. One
+ * that cannot be read stops nobody who asks for a guest by its name: a source
+ * has one case of a guest at a time, and the guest's own was read.
+ */
+static bool is_another_s(struct recover *recover, const struct case_name *name)
 {
+    struct xcx_err why = XCX_ERR_INIT;
     struct journal seen;
 
-    return recover->options->what &&
-           !journal_peek(&seen, recover->config->journal_dir, name->id,
-                         name->side, NULL) &&
-           !is_asked_for(recover, &seen);
+    if (!recover->options->what || !strcmp(recover->options->what, name->id))
+        return false;
+    if (!journal_peek(&seen, recover->config->journal_dir, name->id, name->side,
+                      &why))
+        return !is_asked_for(recover, &seen);
+    if (why.kind == XCX_ERR_USAGE)
+        return true;
+    xcx_log(&recover->log, XCX_LOG_WARN,
+            "%s: %s; passed over: whether it is about \"%.60s\" cannot be seen",
+            name->id, why.msg, recover->options->what);
+    recover->nr_unread++;
+    return true;
 }
 
 /* USAGE: it has been settled meanwhile. */
@@ -368,11 +381,15 @@ static int recover_all(struct recover *recover, struct xcx_err *err)
     if (cases_list(recover->config->journal_dir, &names, &nr, err))
         return -1;
     recover_named(recover, names, nr);
-    recover->by_domid =
-        recover->options->what && !recover->nr_found && !recover->nr_held;
+    recover->by_domid = recover->options->what && !recover->nr_found &&
+                        !recover->nr_held && !recover->nr_unread;
     if (recover->by_domid)
         recover_named(recover, names, nr);
     free(names);
+    if (recover->nr_unread && !recover->nr_found)
+        recover_tell_fault(&recover->tell, "",
+                           "no case that can be read is about it: mend or "
+                           "remove the journals that cannot, then try again");
     cases_expire(recover->config->journal_dir, recover->host.boot,
                  recover->config->decided_keep_h * S_PER_H,
                  target_domain_is_left, &recover->host, &recover->log);
@@ -415,7 +432,8 @@ int recover_run(const struct recover_options *options,
         recover_all(&recover, &err)) {
         fprintf(stderr, "xl-migrate recover: %s\n", err.msg);
         recover.tell.worst = EXIT_STATUS_UNDECIDED;
-    } else if (!recover.nr_found && !recover.nr_held && options->what) {
+    } else if (!recover.nr_found && !recover.nr_held && !recover.nr_unread &&
+               options->what) {
         fprintf(stderr, "xl-migrate recover: no case of \"%.60s\" in %s\n",
                 options->what, config->journal_dir);
         recover.tell.worst = EXIT_STATUS_USAGE;
