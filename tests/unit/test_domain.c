@@ -297,6 +297,24 @@ static void test_looks_at_the_target(void **state)
     }
 }
 
+static void test_lists_half_copies(void **state)
+{
+    struct domain *domains = NULL;
+    unsigned nr = 7;
+
+    reset(state);
+    assert_int_equal(domain_list_incoming(&host, &domains, &nr, NULL), 0);
+    assert_int_equal(nr, 0);
+    free(domains);
+    fake_xenlight.domains[1].name = "web--incoming";
+    assert_int_equal(domain_list_incoming(&host, &domains, &nr, NULL), 0);
+    assert_int_equal(nr, 1);
+    assert_int_equal(domains->domid, 5);
+    assert_string_equal(domains->uuid, UUID1);
+    assert_string_equal(domains->name, "web--incoming");
+    free(domains);
+}
+
 static void test_two_copies_at_the_target(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT;
@@ -472,6 +490,7 @@ int main(void)
         TEST(test_looks_at_the_source),
         TEST(test_a_look_needs_xenstored),
         TEST(test_looks_at_the_target),
+        TEST(test_lists_half_copies),
         TEST(test_two_copies_at_the_target),
         TEST(test_looks_at_the_very_copy),
         TEST(test_another_of_the_uuid),

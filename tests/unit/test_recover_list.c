@@ -29,6 +29,7 @@ static struct {
     enum handover_copy copy;
     enum domain_state state;
     uint32_t domid;
+    const char *incoming; /* its UUID, of a half copy with domid 9; or NULL */
 } there;
 
 int host_open(struct host *host, const struct xcx_log *log, struct xcx_err *err)
@@ -74,6 +75,20 @@ int domain_find_other(struct host *host, const char *uuid, uint32_t but,
 {
     (void)host, (void)uuid, (void)err;
     *ret_domid = there.copy && there.domid != but ? there.domid : 0;
+    return 0;
+}
+
+int domain_list_incoming(struct host *host, struct domain **ret,
+                         unsigned *ret_nr, struct xcx_err *err)
+{
+    (void)host, (void)err;
+    *ret = calloc(1, sizeof(**ret));
+    *ret_nr = there.incoming != NULL;
+    if (!there.incoming)
+        return 0;
+    (*ret)->domid = 9;
+    strcpy((*ret)->name, "g1" DOMAIN_SUFFIX_INCOMING);
+    strcpy((*ret)->uuid, there.incoming);
     return 0;
 }
 
@@ -294,6 +309,39 @@ static void a_journal_that_cannot_be_read_is_named(void **state)
     unlink(path);
 }
 
+#define UNOWNED                                                                \
+    "g1--incoming (domain 9): no case of this host is about it\n"              \
+    "    next: if no program receives it, xl destroy 9\n"
+
+static void a_half_copy_without_a_case_is_listed(void **state)
+{
+    static const char other[] = "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a009";
+    static const struct {
+        const char *uuid, *what;
+        bool listed;
+    } rows[] = {
+        {other, NULL, true},           {other, "g1", true},
+        {other, "g1--incoming", true}, {other, other, true},
+        {other, "g", false},           {CASE_SAMPLE_UUID, NULL, false},
+    };
+    struct journal journal;
+    char said[TEXT_BYTES];
+
+    (void)state;
+    leave(&journal, JOURNAL_TARGET, HANDOVER_NONE, true);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        there.incoming = rows[i].uuid;
+        assert_int_equal(list(rows[i].what, false, said), EXIT_STATUS_DONE);
+        assert_int_equal(strstr(said, UNOWNED) != NULL, rows[i].listed);
+    }
+    there.incoming = other;
+    assert_int_equal(list(NULL, true, said), EXIT_STATUS_DONE);
+    assert_non_null(strstr(said, "\"unowned\""));
+    assert_non_null(strstr(said, "xl destroy 9"));
+    there.incoming = NULL;
+    journal_remove(&journal, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +352,7 @@ int main(void)
         cmocka_unit_test(only_what_is_asked_for_is_listed),
         cmocka_unit_test(the_json_has_what_the_manual_promises),
         cmocka_unit_test(a_journal_that_cannot_be_read_is_named),
+        cmocka_unit_test(a_half_copy_without_a_case_is_listed),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

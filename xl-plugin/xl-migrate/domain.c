@@ -323,6 +323,34 @@ static bool ends_with(const char *text, const char *end)
            strcmp(text + text_bytes - end_bytes, end) == 0;
 }
 
+int domain_list_incoming(struct host *host, struct domain **ret,
+                         unsigned *ret_nr, struct xcx_err *err)
+{
+    int nr_domains;
+    libxl_dominfo *list = libxl_list_domain(host->ctx, &nr_domains);
+    struct domain *found = NULL;
+
+    if (list)
+        found = calloc((size_t)nr_domains + 1, sizeof(*found));
+    if (!found) {
+        libxl_dominfo_list_free(list, list ? nr_domains : 0);
+        return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                           "libxl cannot list this host's domains");
+    }
+    *ret_nr = 0;
+    for (int i = 0; i < nr_domains; i++) {
+        struct domain *domain = &found[*ret_nr];
+
+        if (!list[i].domid || list[i].dying)
+            continue;
+        describe_name(host, &list[i], domain);
+        *ret_nr += ends_with(domain->name, DOMAIN_SUFFIX_INCOMING);
+    }
+    libxl_dominfo_list_free(list, nr_domains);
+    *ret = found;
+    return 0;
+}
+
 static bool match_not_away(const struct domain *domain)
 {
     return !ends_with(domain->name, DOMAIN_SUFFIX_AWAY);

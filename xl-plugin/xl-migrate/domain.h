@@ -101,6 +101,13 @@ int domain_find_other(struct host *host, const char *uuid, uint32_t but,
                       uint32_t *ret_domid, struct xcx_err *err);
 
 /*
+ * The domains that xl calls NAME--incoming; *ret is malloc'ed, the caller's,
+ * also for none. RESOURCE.
+ */
+int domain_list_incoming(struct host *host, struct domain **ret,
+                         unsigned *ret_nr, struct xcx_err *err);
+
+/*
  * The configuration as xl sends it, JSON with live settings (memory target,
  * scheduler, devices): read it before a throttle. keep_domid: ask the target
  * for the same domid. *ret_json is malloc'ed, the caller's.

@@ -333,6 +333,85 @@ static int list_one(struct listing *listing, const struct case_name *name,
     return 0;
 }
 
+/* ---- copies that no case is about ---------------------------------------- */
+
+struct unowned {
+    const struct listing *listing;
+    const struct domain *domain;
+    bool has_case;
+};
+
+/* A case of its UUID names it, if only as a domain that may be another's. */
+static int look_for_case(void *opaque, const struct case_name *name,
+                         struct xcx_err *err)
+{
+    struct unowned *unowned = opaque;
+    struct journal seen;
+
+    (void)err;
+    unowned->has_case =
+        unowned->has_case || (name->side == JOURNAL_TARGET &&
+                              !cases_peek(unowned->listing->config->journal_dir,
+                                          name, NULL, &seen) &&
+                              !strcmp(seen.about.uuid, unowned->domain->uuid));
+    return 0;
+}
+
+static bool is_named(const char *what, const struct domain *domain)
+{
+    char uuid[DOMAIN_UUID_BYTES];
+    size_t name_bytes = strlen(domain->name) - strlen(DOMAIN_SUFFIX_INCOMING);
+
+    return !what || !strcmp(what, domain->name) ||
+           (strlen(what) == name_bytes &&
+            !strncmp(what, domain->name, name_bytes)) ||
+           (domain_uuid_normalise(what, uuid) && !strcmp(uuid, domain->uuid));
+}
+
+static void print_unowned(struct listing *listing, const struct domain *domain)
+{
+    struct json *json = &listing->json;
+    char name[DOMAIN_NAME_BYTES], next[TEXT_BYTES];
+
+    strcpy(name, domain->name);
+    lines_make_plain(name);
+    snprintf(next, sizeof(next),
+             "if no program receives it, xl destroy %" PRIu32, domain->domid);
+    listing->nr++;
+    if (!listing->options->json) {
+        printf("%s (domain %" PRIu32 "): no case of this host is about it\n"
+               "    next: %s\n",
+               name, domain->domid, next);
+        return;
+    }
+    json_open_map(json, NULL);
+    json_text(json, "name", name);
+    json_text(json, "uuid", domain->uuid);
+    json_count(json, "domid", domain->domid);
+    json_text(json, "next", next);
+    json_close_map(json);
+}
+
+/* Half copies whose journal is gone, or that another program makes. */
+static int list_unowned(struct listing *listing, struct xcx_err *err)
+{
+    struct domain *domains = NULL;
+    unsigned nr = 0;
+    int rc = domain_list_incoming(&listing->host, &domains, &nr, err);
+
+    for (unsigned i = 0; i < nr && !rc; i++) {
+        struct unowned unowned = {.listing = listing, .domain = &domains[i]};
+
+        rc = cases_each(listing->config->journal_dir, look_for_case, &unowned,
+                        err);
+        if (!rc && !unowned.has_case &&
+            is_named(listing->options->what, &domains[i]))
+            print_unowned(listing, &domains[i]);
+    }
+    free(domains);
+    return rc;
+}
+
 static void on_log(void *opaque, enum xcx_log_level level, const char *line)
 {
     (void)opaque;
@@ -361,6 +440,8 @@ static int print(struct listing *listing, const struct xcx_log *log,
 
     if (!listing->options->json) {
         rc = list_all(listing, log, err);
+        if (!rc)
+            rc = list_unowned(listing, err);
         if (!rc && !listing->nr)
             printf("no case is open in %s\n", listing->config->journal_dir);
         return rc;
@@ -371,6 +452,10 @@ static int print(struct listing *listing, const struct xcx_log *log,
     json_count(json, "version", 1);
     json_open_array(json, "cases");
     rc = list_all(listing, log, err);
+    json_close_array(json);
+    json_open_array(json, "unowned");
+    if (!rc)
+        rc = list_unowned(listing, err);
     json_close_array(json);
     json_close_map(json);
     if (!rc)

@@ -2,6 +2,8 @@
 /*
  * recover_list: what `xl-migrate recover --list` prints: each case of this
  * host that is not settled, what is here of its guest, and what to do next.
+ * Domains that xl calls NAME--incoming and no case here is about are listed,
+ * too: copies whose journal is gone, or that another program makes.
  * Looks only: no journal is locked or written, no domain touched, no other
  * host asked; a case at which a process is at work is listed as well.
  *
