@@ -36,6 +36,11 @@ static const char xl[] =
     "migrate-receive)\n"
     "      ! [ -e silent ] || exec sleep 1000\n"
     "      echo 'xl migration receiver ready, send binary domain data.'\n"
+    "      if [ -e whole ]; then read -r memory; cat whole >domain\n"
+    "        printf 'domain received, ready to unpause\\0'; read -r go\n"
+    "        printf 'my copy unpause results are as follows\\0\\0'\n"
+    "        exit 0\n"
+    "      fi\n"
     "      ! [ -e hangs ] || exec sleep 1000\n"
     "      cat >/dev/null; echo 'unexpected end' >&2; exit 1 ;;\n"
     "esac\n";
@@ -196,6 +201,54 @@ static void data_that_stay_half_end_its_copy(void **state)
     }
 }
 
+/* xl takes a name of digits for a domid; another domain has just that one. */
+static void a_guest_called_by_a_number_is_meant_by_its_domid(void **state)
+{
+    static const struct {
+        enum handover_word say;
+        enum peer_news news;
+        const char *done;
+    } rows[] = {
+        {HANDOVER_SAY_GO, PEER_WORD, "unpause 7\n"},
+        {HANDOVER_SAY_ABORT, PEER_SETTLED, "destroy 7\n"},
+    };
+    const struct peer_address address = {.host = SHELL, .ssh = ""};
+    const struct journal_case about = {.uuid = UUID, .name = "101"};
+    const struct peer_begin begin = {.about = &about, .monitor = true};
+    char text[TEXT_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct peer *peer = NULL;
+        struct peer_message message;
+        struct xcx_err err = XCX_ERR_INIT;
+        int fd;
+
+        put("whole", "101 7 128 1 --p---");
+        put("many", "other 101 128 1 -b---- 1.0 "
+                    "00000000-0000-0000-0000-000000000101 - -\n");
+        if (peer_stock_open(&address, &peer, &err) ||
+            peer->ops->begin(peer, &begin, &fd, &err))
+            fail_msg("%s", err.msg);
+        assert_int_equal(write(fd, "memory\ngo\n", 10), 10);
+        hear(peer, &message);
+        assert_int_equal(message.word, HANDOVER_SAY_READY);
+        if (peer->ops->say(peer, rows[i].say, &err))
+            fail_msg("%s", err.msg);
+        hear(peer, &message);
+        assert_int_equal(message.news, rows[i].news);
+        assert_int_equal(message.word, rows[i].news == PEER_WORD
+                                           ? HANDOVER_SAY_STARTING
+                                           : HANDOVER_SAY_NOTHING);
+        peer_close(&peer);
+        take("done", text);
+        assert_string_equal(text, rows[i].done);
+        take("domain", text);
+        take("many", text);
+        take("whole", text);
+    }
+}
+
 #define SPACES                                                                 \
     "                                                            "             \
     "                                                            "
@@ -281,6 +334,7 @@ int main(void)
         cmocka_unit_test(what_was_let_go_is_unpaused_unless_it_is_to_stay_so),
         cmocka_unit_test(before_go_what_is_seen_is_its_word),
         cmocka_unit_test(a_long_list_hides_no_copy),
+        cmocka_unit_test(a_guest_called_by_a_number_is_meant_by_its_domid),
         cmocka_unit_test(what_is_withdrawn_is_destroyed_unless_it_runs),
         cmocka_unit_test(data_that_stay_half_end_its_copy),
         cmocka_unit_test(what_is_begun_can_be_cancelled),
