@@ -352,14 +352,17 @@ static int drain(struct xcx_rounds *rounds, struct xcx_err *err)
 static int count_dirty(struct xcx_rounds *rounds, uint64_t *ret_nr_dirty,
                        struct xcx_err *err)
 {
-    uint64_t start_ns = xcx_clock_ns(), took_ns;
+    struct xcx_policy_times *times = &rounds->count_times;
 
-    if (xcx_logdirty_count(rounds->memory->guest->hv, ret_nr_dirty, err))
-        return -1;
-    took_ns = xcx_clock_ns() - start_ns;
-    if (!rounds->count_ns || took_ns < rounds->count_ns)
-        rounds->count_ns = took_ns;
-    rounds->costs.suspend_ns = xcx_policy_suspend_guess(rounds->count_ns);
+    do {
+        uint64_t start_ns = xcx_clock_ns();
+
+        if (xcx_logdirty_count(rounds->memory->guest->hv, ret_nr_dirty, err))
+            return -1;
+        rounds->costs.suspend_ns = xcx_policy_suspend_guess(
+            xcx_policy_note_time(times, xcx_clock_ns() - start_ns));
+    } while (xcx_policy_is_worth_a_look(times, rounds->costs.suspend_ns,
+                                        &rounds->policy.limits));
     return 0;
 }
 
@@ -418,7 +421,8 @@ static int take_dirty(struct xcx_rounds *rounds, struct xcx_err *err)
         return 0;
     if (xcx_canary_clean(&rounds->canary, rounds->final, &nr_dirty, err))
         return -1;
-    rounds->costs.final_scan_ns = xcx_clock_ns() - start_ns;
+    rounds->costs.final_scan_ns =
+        xcx_policy_note_time(&rounds->scan_times, xcx_clock_ns() - start_ns);
     xcx_memory_take_dirty(rounds->memory, xcx_logdirty_bitmap(rounds->log));
     return 0;
 }

@@ -63,8 +63,9 @@ struct xcx_rounds {
     uint64_t next_peek_ns;
     uint64_t next_progress_ns;
     struct xcx_policy_decision decision;
-    uint64_t count_ns;  /* the shortest that counting dirty pages took */
-    uint64_t nr_unsent; /* when the policy was last asked */
+    struct xcx_policy_times count_times; /* of counting the dirty pages */
+    struct xcx_policy_times scan_times;  /* of CLEAN */
+    uint64_t nr_unsent;                  /* when the policy was last asked */
 
     /* The batch being filled. */
     unsigned nr_batch;

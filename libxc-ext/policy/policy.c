@@ -163,6 +163,26 @@ static uint64_t time_to_send(const struct xcx_policy *policy, uint64_t nr_pfns)
     return ns;
 }
 
+uint64_t xcx_policy_note_time(struct xcx_policy_times *times, uint64_t ns)
+{
+    uint64_t least_ns = ns;
+
+    times->ns[times->nr++ % XCX_POLICY_NR_TIMES] = ns;
+    for (unsigned i = 0; i < XCX_POLICY_NR_TIMES && i < times->nr; i++) {
+        if (times->ns[i] < least_ns)
+            least_ns = times->ns[i];
+    }
+    return least_ns;
+}
+
+bool xcx_policy_is_worth_a_look(const struct xcx_policy_times *times,
+                                uint64_t suspend_ns,
+                                const struct xcx_policy_limits *limits)
+{
+    return times->nr < XCX_POLICY_NR_TIMES && limits->downtime_target_ns &&
+           suspend_ns > limits->downtime_target_ns / 2;
+}
+
 /* What no round can shorten. */
 static uint64_t fixed_cost(const struct xcx_policy_costs *costs)
 {

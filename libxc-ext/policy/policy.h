@@ -101,6 +101,27 @@ void xcx_policy_costs_default(struct xcx_policy_costs *ret_costs);
  */
 uint64_t xcx_policy_suspend_guess(uint64_t count_ns);
 
+/*
+ * The shortest of the last three times that something took: any one of them
+ * may have been held up by another domain's work. Zeroed: none yet.
+ */
+#define XCX_POLICY_NR_TIMES 3
+struct xcx_policy_times {
+    unsigned nr; /* so far */
+    uint64_t ns[XCX_POLICY_NR_TIMES];
+};
+
+/* Notes one; returns the shortest with it. */
+uint64_t xcx_policy_note_time(struct xcx_policy_times *times, uint64_t ns);
+
+/*
+ * Whether this guess, of fewer than three times, would by itself end the live
+ * phase: then it is worth to measure once more.
+ */
+bool xcx_policy_is_worth_a_look(const struct xcx_policy_times *times,
+                                uint64_t suspend_ns,
+                                const struct xcx_policy_limits *limits);
+
 /* One look at the migration, at a peek or at a round's end. */
 struct xcx_policy_sample {
     bool round_end;      /* false: a peek while the round goes on */

@@ -271,6 +271,27 @@ static void a_slow_host_suspends_slowly(void **state)
         assert_int_equal(xcx_policy_suspend_guess(cases[i][0]), cases[i][1]);
 }
 
+/* One count that was held up says nothing about how a guest suspends. */
+static void the_shortest_of_the_last_three_counts(void **state)
+{
+    static const uint64_t rows[][2] = {
+        {31 * MS, 31 * MS}, {MS / 5, MS / 5},   {2 * MS, MS / 5},
+        {3 * MS, MS / 5},   {4 * MS, 2 * MS},   {31 * MS, 3 * MS},
+        {31 * MS, 4 * MS},  {31 * MS, 31 * MS},
+    };
+    const struct xcx_policy_limits limits = {.downtime_target_ns = 100 * MS};
+    const struct xcx_policy_limits none = {.downtime_target_ns = 0};
+    struct xcx_policy_times times = {.nr = 0};
+
+    (void)state;
+    assert_true(xcx_policy_is_worth_a_look(&times, 150 * MS, &limits));
+    assert_false(xcx_policy_is_worth_a_look(&times, 150 * MS, &none));
+    assert_false(xcx_policy_is_worth_a_look(&times, 50 * MS, &limits));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(xcx_policy_note_time(&times, rows[i][0]), rows[i][1]);
+    assert_false(xcx_policy_is_worth_a_look(&times, 150 * MS, &limits));
+}
+
 /* They are foreseen, but nothing is refused or slowed because of them. */
 static void suspending_dirties_pages(void **state)
 {
@@ -378,6 +399,7 @@ int main(void)
         cmocka_unit_test(round_0_is_forgotten),
         cmocka_unit_test(round_0_alone_is_in_doubt),
         cmocka_unit_test(a_slow_host_suspends_slowly),
+        cmocka_unit_test(the_shortest_of_the_last_three_counts),
         cmocka_unit_test(suspending_dirties_pages),
         cmocka_unit_test(the_last_slope_is_the_dirtying_rate),
         cmocka_unit_test(slopes_do_not_cross_rounds),
