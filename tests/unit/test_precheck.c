@@ -30,6 +30,8 @@ static struct {
     unsigned nr_looks, saver_from; /* it is there from this look on */
 } world;
 
+static const struct config_xenstore_keys the_keys = {.nr = 1};
+
 static int answer(const struct xcx_err *how, struct xcx_err *err)
 {
     if (!xcx_err_is_set(how))
@@ -39,9 +41,11 @@ static int answer(const struct xcx_err *how, struct xcx_err *err)
 }
 
 int facts_guest_gather(struct host *host, const struct domain *domain,
-                       const char *config_json, struct facts_guest *ret_guest,
-                       struct xcx_err *err)
+                       const char *config_json,
+                       const struct config_xenstore_keys *more_keys,
+                       struct facts_guest *ret_guest, struct xcx_err *err)
 {
+    assert_int_equal(more_keys->nr, 1);
     assert_string_equal(config_json, "{\"sent\": 1}");
     (void)host;
     (void)domain;
@@ -122,6 +126,7 @@ static int set_up(void **state)
         .ask = {.ssh = "ssh", .host = "host2", .command = "xl-migrate"},
         .wishes = {.target = "host2"},
         .config_json = "{\"sent\": 1}",
+        .more_keys = &the_keys,
         .version = "0.1",
         .probe = true,
         .cancel_fd = -1,

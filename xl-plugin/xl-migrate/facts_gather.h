@@ -11,18 +11,20 @@
 
 #include <libxl.h>
 
+#include "common/config.h"
 #include "facts.h"
 #include "host.h"
 
 /*
  * The guest. config_json: the configuration that it moves with, as
- * send_config.h has it. What this host cannot tell is marked in the facts.
- * Errors: GUEST if it is gone; USAGE for JSON that is no configuration;
- * HYPERCALL, RESOURCE.
+ * send_config.h has it. more_keys: of xenstore, as in source_keys.h. What this
+ * host cannot tell is marked in the facts. Errors: GUEST if it is gone; USAGE
+ * for JSON that is no configuration; HYPERCALL, RESOURCE.
  */
 int facts_guest_gather(struct host *host, const struct domain *domain,
-                       const char *config_json, struct facts_guest *ret_guest,
-                       struct xcx_err *err);
+                       const char *config_json,
+                       const struct config_xenstore_keys *more_keys,
+                       struct facts_guest *ret_guest, struct xcx_err *err);
 
 /* Of these what stands in the configuration. Pure. */
 void facts_guest_config(struct facts_guest *guest,

@@ -13,7 +13,7 @@
 #include "common/qemu_disks.h"
 #include "facts_autostart.h"
 #include "facts_qemu.h"
-#include "xenstore.h"
+#include "source_keys.h"
 
 /* Where xl looks for scripts that are named without a directory. */
 #define SCRIPT_DIR "/etc/xen/scripts"
@@ -352,20 +352,6 @@ static void ask_pool(struct facts_guest *guest, libxl_ctx *ctx)
     libxl_dominfo_dispose(&info);
 }
 
-/* What moves with it always; what the configuration lists is not looked at. */
-static void ask_keys(struct facts_guest *guest, struct xs_handle *xs)
-{
-    static const char *const keys[] = {"data", "attr", "vm-data"};
-    struct xenstore_tree tree = {0};
-    struct xcx_err why = XCX_ERR_INIT;
-
-    if (xenstore_read(xs, guest->domid, keys, 3, &tree, &why) &&
-        why.kind == XCX_ERR_GUEST)
-        snprintf(guest->keys_problem, sizeof(guest->keys_problem), "%s",
-                 why.msg);
-    xenstore_tree_done(&tree);
-}
-
 static void ask_device_model(struct facts_guest *guest, struct xs_handle *xs)
 {
     static const struct facts_qemu_places places;
@@ -406,8 +392,9 @@ static int take_config(struct facts_guest *guest, struct host *host,
 }
 
 int facts_guest_gather(struct host *host, const struct domain *domain,
-                       const char *config_json, struct facts_guest *ret_guest,
-                       struct xcx_err *err)
+                       const char *config_json,
+                       const struct config_xenstore_keys *more_keys,
+                       struct facts_guest *ret_guest, struct xcx_err *err)
 {
     memset(ret_guest, 0, sizeof(*ret_guest));
     ret_guest->domid = domain->domid;
@@ -426,7 +413,9 @@ int facts_guest_gather(struct host *host, const struct domain *domain,
     ask_nested(ret_guest);
     ask_qemu(ret_guest, host->xs);
     ask_device_model(ret_guest, host->xs);
-    ask_keys(ret_guest, host->xs);
+    source_keys_survey(host->xs, domain->domid, more_keys,
+                       ret_guest->keys_problem,
+                       sizeof(ret_guest->keys_problem));
     facts_autostart(FACTS_AUTOSTART_DIR, ret_guest);
     ret_guest->has_cpu_policy =
         xcx_cpu_policy_of_domain(domain->domid, &ret_guest->cpu_policy, NULL) ==

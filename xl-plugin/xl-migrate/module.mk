@@ -50,8 +50,8 @@ test_send_check_SRC := $(call migrate_src,send_check.c precheck_print.c \
 test_send_check_LIBS = $(COMMON_LIBS)
 test_forecast_SRC := $(call migrate_src,forecast.c)
 test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c \
-    facts_autostart.c facts_qemu.c lines.c spawn.c vif_script.c \
-    xenstore.c) $(FACTS_SRC) $(QEMU_DISKS_SRC)
+    facts_autostart.c facts_qemu.c guest_keys.c lines.c source_keys_read.c \
+    spawn.c vif_script.c xenstore.c) $(FACTS_SRC) $(QEMU_DISKS_SRC)
 test_facts_gather_LIBS = $(COMMON_LIBS) $(QEMU_DISKS_LIBS) \
     $(call pkglibs,xenlight xenstore)
 
@@ -92,6 +92,8 @@ test_guest_watch_SRC := $(call migrate_src,guest_watch.c) \
     tests/unit/fake_xenstore.c
 test_guest_keys_SRC := $(call migrate_src,guest_keys.c)
 test_xenstore_SRC := $(call migrate_src,xenstore.c) tests/unit/fake_xenstore.c
+test_source_keys_SRC := $(call migrate_src,guest_keys.c source_keys_read.c \
+    xenstore.c) tests/unit/fake_xenstore.c
 test_device_model_SRC := $(call migrate_src,device_model.c) \
     $(call common_src,qmp.c) tests/unit/fake_qemu.c
 test_libxl_write_SRC := $(call migrate_src,libxl_write.c libxl_stream.c \
@@ -130,7 +132,7 @@ test_drain_SRC := $(call migrate_src,drain.c)
 test_peer_times_SRC := $(call migrate_src,peer.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c \
     cases_incoming.c lines.c recover.c recover_tell.c rendezvous.c \
-    source_domain.c source_keys.c source_keys_read.c spawn.c \
+    source_domain.c guest_keys.c source_keys.c source_keys_read.c spawn.c \
     target_domain.c transport_ssh.c) \
     $(call common_src,directory.c) tests/unit/recover_world.c
 test_recover_LIBS := -Wl,--wrap=xcx_settle
@@ -145,7 +147,8 @@ test_recover_list_SRC := $(call migrate_src,cases.c handover.c journal.c \
 test_recover_options_SRC := $(call migrate_src,cmd_recover.c)
 test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
     progress.c report.c send.c send_outcome.c send_session.c source_domain.c \
-    source_keys.c source_keys_read.c spawn.c transport_ssh.c) $(SETTLE_SRC) $(CONTROL_SRC) \
+    guest_keys.c source_keys.c source_keys_read.c spawn.c transport_ssh.c) \
+    $(SETTLE_SRC) $(CONTROL_SRC) \
     $(call common_src,cancel.c record.c) tests/unit/case_sample.c \
     tests/unit/send_world.c
 test_send_outcome_LIBS = $(COMMON_LIBS) -Wl,--wrap=xcx_settle

@@ -210,7 +210,7 @@ int precheck_run(const struct precheck_params *params, struct precheck *ret,
         params->limits.on_slow == XCX_ON_SLOW_THROTTLE_THEN_STOP;
     memset(ret, 0, sizeof(*ret));
     if (facts_guest_gather(params->host, params->domain, params->config_json,
-                           &ret->guest, err))
+                           params->more_keys, &ret->guest, err))
         return -1;
     facts_query_of(&ret->guest, &ret->query);
     if (facts_host_gather(params->host, &ret->query, params->version,

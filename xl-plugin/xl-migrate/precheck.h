@@ -32,6 +32,7 @@ struct precheck_params {
     struct check_wishes wishes;
     struct check_ids ignore;
     const char *config_json; /* that the guest is built with at the target */
+    const struct config_xenstore_keys *more_keys; /* that move, too */
     struct xcx_policy_limits limits;
     const char *version;   /* of this program */
     const char *lock_dir;  /* as in xcx_probe_params */

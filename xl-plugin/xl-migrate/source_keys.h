@@ -6,7 +6,8 @@
  * suspended, and sent to a target that can take it.
  *
  * The guest writes most of it: what is too much to be carried is left out, with
- * a warning. A look before the move says the same (source_keys_read()).
+ * a warning. A look before the move says the same (source_keys_survey()). Which
+ * keys are the guest's is said in guest_keys.h alone.
  *
  * A target keeps them in memory until GO. Whoever says GO on a new connection
  * sends them again before it.
@@ -38,5 +39,13 @@ int source_keys_send(struct source_domain *source,
 int source_keys_read(struct xs_handle *xs, uint32_t domid,
                      const struct config_xenstore_keys *more,
                      struct xenstore_tree *ret, struct xcx_err *err);
+
+/*
+ * What send would leave out if it read them now, or why it cannot read them,
+ * for people; "": nothing. room_bytes: 256 or more.
+ */
+void source_keys_survey(struct xs_handle *xs, uint32_t domid,
+                        const struct config_xenstore_keys *more, char *text,
+                        size_t room_bytes);
 
 #endif
