@@ -26,23 +26,24 @@ static void undo_leftover_cap(struct xcx_unwind *unwind)
                                 .opaque = unwind->ops->opaque};
     struct xcx_lock *lock = &unwind->lock;
     struct xcx_err why = XCX_ERR_INIT;
+    const struct xcx_lock noted = *lock;
     uint32_t cap;
 
     if (!lock->has_cap)
         return;
     if (xcx_sched_cap_get(unwind->hv, &cap, &why) ||
-        (cap == lock->cap_set &&
+        (xcx_lock_has_set(&noted, cap) &&
          xcx_sched_cap_set(unwind->hv, lock->cap, &why)) ||
         xcx_lock_forget_cap(lock, &why))
         xcx_log(&log, XCX_LOG_WARN,
                 "domain %u: a save that died has left its scheduler cap at "
                 "%u, it was %u: %s",
                 unwind->hv->domid, lock->cap_set, lock->cap, why.msg);
-    else if (cap == lock->cap_set)
+    else if (xcx_lock_has_set(&noted, cap))
         xcx_log(&log, XCX_LOG_WARN,
                 "domain %u: a save that died had set its scheduler cap to %u; "
                 "it is back at %u",
-                unwind->hv->domid, lock->cap_set, lock->cap);
+                unwind->hv->domid, cap, lock->cap);
 }
 
 int xcx_unwind_do_lock(struct xcx_unwind *unwind, const char *lock_dir,

@@ -5,12 +5,13 @@
  * The lock is a flock on DIR/xl-migrate.DOMID.lock, which stays behind empty
  * when it is released. While held it contains one line,
  *
- *     PID WHAT[ cap ORIGINAL SET]\n         WHAT: "idle" or "log-dirty"
+ *     PID WHAT[ cap ORIGINAL SET BEFORE]\n  WHAT: "idle" or "log-dirty"
  *
  * so that a refusal can name the holder, and so that whoever gets the lock
  * after its holder died knows that log-dirty was left on, and which scheduler
- * cap had been replaced by which. It ends with the
- * last process that has the fd: forked workers hold it too while they live.
+ * cap had been replaced by which: it has SET, or BEFORE if the holder died
+ * between writing this and lowering the cap again. The lock ends with the last
+ * process that has the fd: forked workers hold it too while they live.
  * Only its owner can open the file, and so only its owner can hold the lock.
  */
 #ifndef XCX_HV_LOCK_H
@@ -30,8 +31,10 @@ struct xcx_lock {
     bool leftover;  /* the holder before died with log-dirty on */
     /* What the file says of a throttle; after take(): a dead holder's. */
     bool has_cap;
-    uint32_t cap;     /* the original one */
-    uint32_t cap_set; /* the one in its place */
+    long holder;         /* who has written it; 0: nobody */
+    uint32_t cap;        /* the original one */
+    uint32_t cap_set;    /* the one in its place */
+    uint32_t cap_before; /* the one in its place before; none: cap_set */
 };
 
 #define XCX_LOCK_INIT ((struct xcx_lock){.fd = -1})
@@ -44,8 +47,21 @@ struct xcx_lock {
 int xcx_lock_take(struct xcx_lock *lock, const char *dir, uint32_t domid,
                   struct xcx_err *err);
 
+/*
+ * Reads what the file says of a throttle, and by whom, without the lock; a
+ * file that is not there says nothing. *lock is not held then. Kind RESOURCE.
+ */
+int xcx_lock_peek(struct xcx_lock *lock, const char *dir, uint32_t domid,
+                  struct xcx_err *err);
+
 /* Notes in the file that log-dirty is on, or off again. */
 int xcx_lock_note(struct xcx_lock *lock, bool log_dirty, struct xcx_err *err);
+
+/* The file says of a throttle that it has set this cap. */
+static inline bool xcx_lock_has_set(const struct xcx_lock *lock, uint32_t cap)
+{
+    return lock->has_cap && (cap == lock->cap_set || cap == lock->cap_before);
+}
 
 /* Notes a throttle, before it is done, and that it has been undone. */
 int xcx_lock_note_cap(struct xcx_lock *lock, uint32_t cap, uint32_t cap_set,

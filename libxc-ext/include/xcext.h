@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../base/err.h"
 #include "../base/log.h"
@@ -301,6 +302,14 @@ int xcx_save(const struct xcx_save_params *params,
  */
 int xcx_settle(uint32_t domid, const char *lock_dir, const struct xcx_log *log,
                struct xcx_err *err);
+
+/*
+ * Of that, the scheduler cap alone, at once and without the lock: if the save
+ * that has written it down is that of the process holder, whether that lives
+ * or not, and the guest has the very cap that it had set. The same lock_dir.
+ */
+int xcx_lift_cap(uint32_t domid, const char *lock_dir, pid_t holder,
+                 const struct xcx_log *log, struct xcx_err *err);
 
 /* The statistics as one JSON object; *ret_json is malloc'ed, the caller's. */
 int xcx_save_stats_json(const struct xcx_save_stats *stats, char **ret_json,

@@ -47,6 +47,36 @@ static void test_second_is_refused_by_name(void **state)
     xcx_lock_release(&second);
 }
 
+/* Without the lock, and while it is held. */
+static void test_a_throttle_can_be_read(void **state)
+{
+    struct xcx_lock lock = XCX_LOCK_INIT, seen;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    assert_int_equal(xcx_lock_peek(&seen, scratch_dir, 9, &err), 0);
+    assert_false(seen.has_cap);
+    assert_int_equal(xcx_lock_take(&lock, scratch_dir, 9, &err), 0);
+    assert_int_equal(xcx_lock_note(&lock, true, &err), 0);
+    assert_int_equal(xcx_lock_note_cap(&lock, 400, 70, &err), 0);
+    assert_int_equal(xcx_lock_peek(&seen, scratch_dir, 9, &err), 0);
+    assert_true(seen.has_cap);
+    assert_int_equal(seen.holder, getpid());
+    assert_int_equal(seen.cap, 400);
+    assert_int_equal(seen.cap_set, 70);
+    assert_int_equal(seen.fd, -1);
+
+    /* A shorter line leaves nothing of the longer one. */
+    assert_int_equal(xcx_lock_note(&lock, false, &err), 0);
+    assert_int_equal(xcx_lock_forget_cap(&lock, &err), 0);
+    assert_int_equal(xcx_lock_peek(&seen, scratch_dir, 9, &err), 0);
+    assert_false(seen.has_cap);
+    xcx_lock_release(&lock);
+    assert_int_equal(xcx_lock_peek(&seen, "/dev", 9, &err), 0);
+    assert_int_equal(xcx_lock_peek(&seen, "/dev/null", 9, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_RESOURCE);
+}
+
 /* Takes the lock, notes log-dirty, and dies without a word. */
 static void die_with_log_dirty_on(uint32_t domid)
 {
@@ -165,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_leftover_is_seen_until_dealt_with),
         cmocka_unit_test(test_no_directory),
         cmocka_unit_test(test_not_a_file_of_ours),
+        cmocka_unit_test(test_a_throttle_can_be_read),
         cmocka_unit_test(test_others_cannot_open_the_file),
     };
 

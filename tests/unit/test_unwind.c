@@ -296,6 +296,22 @@ static void test_throttle_ends_early(void **state)
 }
 
 /* Killed while the guest was throttled: the next one sets the cap back. */
+/* It died between writing down the next cap and setting it. */
+static void test_cap_between_two_steps(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    xen.cap = 300;
+    assert_int_equal(xcx_unwind_do_throttle(&unwind, 60, 1, &err), 0);
+    assert_int_equal(xcx_unwind_do_throttle(&unwind, 20, 1, &err), 0);
+    close(unwind.lock.fd);
+    xen.cap = 60;
+    xcx_unwind_init(&unwind, &hv, &ops);
+    assert_int_equal(xcx_unwind_do_lock(&unwind, scratch_dir, &err), 0);
+    assert_int_equal(xen.cap, 300);
+}
+
 static void test_cap_of_a_dead_holder(void **state)
 {
     static const struct {
@@ -358,6 +374,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_log_dirty_that_another_uses_now_stays_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unsupported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cap_between_two_steps, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_cap_is_never_raised, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_throttle_ends_early, set_up,

@@ -17,6 +17,10 @@ test_config_SRC := $(CONFIG_SRC)
 test_config_LIBS = $(COMMON_LIBS)
 test_record_SRC := $(call common_src,record.c directory.c)
 test_cancel_SRC := $(call common_src,cancel.c)
+test_guardian_SRC := $(call common_src,guardian.c saver.c) \
+    tests/unit/fake_xenstore.c
+test_guardian_LIBS := -Wl,--wrap=xcx_lift_cap -Wl,--wrap=xcx_settle \
+    -Wl,--wrap=xcx_run_state -Wl,--wrap=saver_refuse
 test_saver_SRC := $(call common_src,saver.c)
 QEMU_DISKS_SRC := $(call common_src,qemu_disks.c qmp.c ring.c)
 test_qemu_disks_SRC := $(QEMU_DISKS_SRC) tests/unit/fake_qemu.c \

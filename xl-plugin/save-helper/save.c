@@ -13,6 +13,7 @@
 #include <xenstore.h>
 
 #include "common/cancel.h"
+#include "common/guardian.h"
 #include "common/qemu_disks.h"
 #include "common/record.h"
 #include "common/saver.h"
@@ -31,6 +32,7 @@ struct session {
     uint64_t recorded_ns; /* monotonic, when the running file was renewed */
     bool record_failed;   /* warned already */
     struct qemu_disks disks;
+    struct guardian guardian;
 };
 
 static uint64_t now_ns(void)
@@ -201,6 +203,17 @@ static void close_disks(struct session *session)
     session->disks.xs = NULL;
 }
 
+/* Without one a save that is killed leaves more behind: worth a warning. */
+static void start_guardian(struct session *session)
+{
+    const char *lock_dir = session->config->lock_dir;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    if (guardian_start(&session->guardian, session->arguments->domid,
+                       lock_dir[0] ? lock_dir : NULL, &err) < 0)
+        on_log(session, XCX_LOG_WARN, err.msg);
+}
+
 static int save(struct session *session, struct xcx_save_stats *ret_stats,
                 struct xcx_err *err)
 {
@@ -213,8 +226,11 @@ static int save(struct session *session, struct xcx_save_stats *ret_stats,
         saver_refuse(SAVER_PROC, session->arguments->domid, err) == 0 &&
         cancel_init(&cancel, session->parent->in_fd, "libxl is gone", err) ==
             0 &&
-        open_disks(session, err) == 0)
+        open_disks(session, err) == 0) {
+        start_guardian(session);
         rc = engine(session, &cancel, ret_stats, err);
+        guardian_end(&session->guardian);
+    }
     close_disks(session);
     cancel_done(&cancel);
     return rc;
@@ -258,7 +274,11 @@ int save_run(const struct arguments *arguments, const struct config *config,
              struct parent *parent)
 {
     struct session session = {
-        .parent = parent, .arguments = arguments, .config = config};
+        .parent = parent,
+        .arguments = arguments,
+        .config = config,
+        .guardian = GUARDIAN_INIT,
+    };
     struct xcx_save_stats stats = {.domid = arguments->domid};
     struct xcx_err outcome = XCX_ERR_INIT;
     struct xcx_err err = XCX_ERR_INIT;
