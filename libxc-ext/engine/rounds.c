@@ -102,11 +102,12 @@ static void report_progress(struct xcx_rounds *rounds)
     ops->progress(ops->opaque, what, done, rounds->nr_total);
 }
 
-static int watch_balloon(struct xcx_rounds *rounds, struct xcx_err *err)
+static int watch_guest(struct xcx_rounds *rounds, struct xcx_err *err)
 {
     uint64_t start_ns = xcx_clock_ns();
 
-    if (xcx_memory_watch_balloon(rounds->memory, err))
+    if (xcx_alive_watch(&rounds->alive, rounds->memory->guest->hv, err) ||
+        xcx_memory_watch_balloon(rounds->memory, err))
         return -1;
     rounds->other_ns += xcx_clock_ns() - start_ns;
     return 0;
@@ -135,7 +136,7 @@ static int flush(struct xcx_rounds *rounds, struct xcx_err *err)
     follow_limits(rounds);
     if (xcx_clock_ns() >= rounds->next_progress_ns)
         report_progress(rounds);
-    return rounds->final ? 0 : watch_balloon(rounds, err);
+    return rounds->final ? 0 : watch_guest(rounds, err);
 }
 
 /* ---- looking at what is written meanwhile ------------------------------- */

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/alive.h"
 #include "engine/canary.h"
 #include "engine/limits.h"
 #include "engine/memory.h"
@@ -38,6 +39,7 @@ struct xcx_rounds {
     struct xcx_out *out;      /* what the writer writes to */
     struct xcx_logdirty *log; /* NULL: the guest is suspended all the while */
     struct xcx_canary canary; /* of the log */
+    struct xcx_alive alive;
     struct xcx_unwind *unwind;
     const struct xcx_save_ops *ops;
     struct xcx_save_stats *stats;

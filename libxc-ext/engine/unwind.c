@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/alive.h"
 #include "hv/logdirty.h"
 #include "hv/sched.h"
 
@@ -140,7 +141,13 @@ int xcx_unwind_do_throttle(struct xcx_unwind *unwind, unsigned percent,
         return 0; /* its administrator is stricter already */
     if (xcx_lock_note_cap(&unwind->lock, unwind->cap, cap ? cap : 1, err))
         return -1;
-    return xcx_sched_cap_set(unwind->hv, cap ? cap : 1, err);
+    if (xcx_sched_cap_set(unwind->hv, cap ? cap : 1, err))
+        return -1;
+    /*
+     * xl reads the cap of a domain that has shut down. Whoever notices a
+     * shutdown sets it back, and must not have been too early for this one.
+     */
+    return xcx_alive_check(unwind->hv, err);
 }
 
 /* ---- undoing ------------------------------------------------------------ */

@@ -57,7 +57,10 @@ int xcx_unwind_do_leftover(struct xcx_unwind *unwind, struct xcx_err *err);
 int xcx_unwind_do_log_dirty(struct xcx_unwind *unwind, bool *ret_unsupported,
                             struct xcx_err *err);
 
-/* percent of nr_vcpus CPUs. May be called again to go lower. */
+/*
+ * percent of nr_vcpus CPUs. May be called again to go lower. GUEST, with the
+ * throttle noted as done, for a guest that has ended meanwhile.
+ */
 int xcx_unwind_do_throttle(struct xcx_unwind *unwind, unsigned percent,
                            unsigned nr_vcpus, struct xcx_err *err);
 

@@ -2,6 +2,8 @@
 /* What is undone, and what is said when it cannot be. */
 #include "engine/unwind.h"
 
+#include "engine/alive.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +21,7 @@
 /* ---- the made-up hypervisor and caller ---------------------------------- */
 
 static struct {
-    bool log_dirty, qemu_log_dirty, no_shadow;
+    bool log_dirty, qemu_log_dirty, no_shadow, has_ended;
     unsigned nr_off_failures, nr_cap_failures, nr_qemu_failures;
     uint32_t cap;
     uint32_t journalled;
@@ -77,6 +79,14 @@ int xcx_sched_cap_set(const struct xcx_hv *hv, uint32_t cap,
     if (fails(&xen.nr_cap_failures))
         return xcx_err_set(err, XCX_ERR_HYPERCALL, EIO, "cap failed");
     xen.cap = cap;
+    return 0;
+}
+
+int xcx_alive_check(const struct xcx_hv *hv, struct xcx_err *err)
+{
+    (void)hv;
+    if (xen.has_ended)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0, "has rebooted");
     return 0;
 }
 
@@ -296,6 +306,22 @@ static void test_throttle_ends_early(void **state)
 }
 
 /* Killed while the guest was throttled: the next one sets the cap back. */
+/* xl must not read the cap of a guest that reboots just then. */
+static void test_cap_of_a_guest_that_ends(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    xen.cap = 50;
+    xen.has_ended = true;
+    assert_int_equal(xcx_unwind_do_throttle(&unwind, 20, 1, &err), -1);
+    assert_true(unwind.throttled);
+    assert_string_equal(err.msg, "has rebooted");
+    xcx_unwind_all(&unwind, &err);
+    assert_int_equal(xen.cap, 50);
+    assert_false(unwind.lock.has_cap);
+}
+
 /* It died between writing down the next cap and setting it. */
 static void test_cap_between_two_steps(void **state)
 {
@@ -375,6 +401,8 @@ int main(void)
             test_log_dirty_that_another_uses_now_stays_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unsupported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cap_between_two_steps, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_cap_of_a_guest_that_ends, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_cap_is_never_raised, set_up,
                                         tear_down),
