@@ -331,7 +331,8 @@ static int read_contents(const struct xcx_place *place, void *to,
                          struct xcx_err *err)
 {
     return xcx_io_read(place->in_fd, to, (size_t)nr_pages * XCX_PAGE_BYTES,
-                       XCX_NO_DEADLINE, place->cancel, ret_bytes, err);
+                       xcx_io_deadline_ns(place->stall_ns), place->cancel,
+                       ret_bytes, err);
 }
 
 /* The contents of the list's pages from first on have come to pages. */

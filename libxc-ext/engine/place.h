@@ -45,6 +45,7 @@ struct xcx_place {
     const struct xcx_log *log;
     struct xcx_restore_stats *stats;
     int in_fd;
+    uint64_t stall_ns; /* for the contents of a record; 0: no limit */
     struct xcx_cancel cancel;
     unsigned nr_workers; /* 0: none */
     bool by_gain;        /* workers only when they pay */

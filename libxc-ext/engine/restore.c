@@ -262,6 +262,7 @@ static int open_place(struct session *session, struct xcx_err *err)
     place->stats = &session->stats;
     place->in_fd = session->params->in_fd;
     place->cancel = session->cancel;
+    place->stall_ns = session->params->stall_ns;
     place->nr_workers = xcx_pool_choose(session->params->nr_workers);
     place->by_gain = session->params->nr_workers == 0;
     return xcx_place_init(place, err);
@@ -342,7 +343,8 @@ static int take_bytes(struct session *session, bool *ret_end,
     if (want > FEED_BYTES)
         want = FEED_BYTES;
     if (xcx_io_read(session->params->in_fd, session->bytes, want,
-                    XCX_NO_DEADLINE, session->cancel, &bytes, err))
+                    xcx_io_deadline_ns(session->params->stall_ns),
+                    session->cancel, &bytes, err))
         return xcx_reader_fail(reader, err);
     *ret_end = bytes < want;
     return xcx_reader_feed(reader, session->bytes, bytes, &used, err);

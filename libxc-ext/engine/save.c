@@ -176,6 +176,12 @@ static void set_rounds(struct session *session)
     xcx_policy_costs_default(&rounds->costs);
 }
 
+/* Workers write the same stream. */
+static void set_stall(struct session *session, uint64_t stall_ns)
+{
+    session->out.stall_ns = session->sender.stall_ns = stall_ns;
+}
+
 static int open_stream(struct session *session, struct xcx_err *err)
 {
     struct xcx_sink sink = {.writev = xcx_out_writev, .opaque = &session->out};
@@ -183,7 +189,7 @@ static int open_stream(struct session *session, struct xcx_err *err)
     if (xcx_out_init(&session->out, session->params->out_fd, session->cancel,
                      err))
         return -1;
-    session->out.stall_ns = session->params->live_stall_ns;
+    set_stall(session, session->params->live_stall_ns);
     xcx_writer_init(&session->writer, sink);
     if (xcx_memory_init(&session->memory, session->guest, session->types,
                         err) ||
@@ -262,7 +268,7 @@ static int blackout(struct session *session, struct xcx_err *err)
     xcx_unwind_undo_throttle(&session->unwind, err);
     if (suspend(session, err))
         return -1;
-    session->out.stall_ns = session->params->blackout_stall_ns;
+    set_stall(session, session->params->blackout_stall_ns);
     if (xcx_rounds_final(&session->rounds, err))
         return -1;
     if (session->params->verify && xcx_rounds_verify(&session->rounds, err))

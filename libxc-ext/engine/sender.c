@@ -314,6 +314,7 @@ static int start_write(struct xcx_sender *sender, struct xcx_ticket *ticket,
         xcx_writer_page_head(sender->writer, &sender->batch, &data_bytes, err))
         return -1;
     ticket->writing = true;
+    worker->area->stall_ns = sender->stall_ns;
     return xcx_worker_write(worker, err);
 }
 

@@ -59,6 +59,7 @@ struct xcx_sender {
     const struct xcx_log *log; /* NULL: nobody */
     bool by_gain;              /* workers only when they pay */
     struct xcx_limits *limits; /* NULL: the bucket stays as it is */
+    uint64_t stall_ns;         /* for what workers write; as the writer's own */
     /* Set by the caller between rounds. */
     bool final; /* the guest is suspended */
     struct xcx_bucket bucket;

@@ -80,6 +80,7 @@ static void child_write(struct child *child)
                      &child->area->err))
         return;
     child->out_is_ready = true;
+    child->out.stall_ns = child->area->stall_ns;
     if (nr_iov)
         xcx_out_writev(&child->out, child->iov, nr_iov, &child->area->err);
 }

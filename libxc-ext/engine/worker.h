@@ -45,6 +45,7 @@ struct xcx_worker_area {
     uint32_t nr_pages;
     uint64_t frames[XCX_WORKER_MAX_PAGES];
     bool skip[XCX_WORKER_MAX_PAGES]; /* do not write this one */
+    uint64_t stall_ns; /* of a write, as in xcx_out; 0: no limit */
     /* Written by the worker. */
     int errors[XCX_WORKER_MAX_PAGES]; /* of the map: errno or 0 */
     int map_errno; /* of the whole map; 0: it has been done */

@@ -373,6 +373,8 @@ struct xcx_restore_params {
     uint32_t console_port;
     uint32_t console_domid;
     unsigned nr_workers; /* 0: the library chooses; or XCX_NO_WORKERS */
+    /* For the next 64 KiB, or a record's pages; 0: no limit. IO, ETIMEDOUT. */
+    uint64_t stall_ns;
 };
 
 /*

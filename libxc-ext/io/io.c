@@ -190,9 +190,14 @@ static int stalled(const struct xcx_out *out, struct xcx_err *err)
                        (unsigned)(out->stall_ns / XCX_NS_PER_S));
 }
 
+uint64_t xcx_io_deadline_ns(uint64_t limit_ns)
+{
+    return limit_ns ? xcx_clock_ns() + limit_ns : XCX_NO_DEADLINE;
+}
+
 static uint64_t stall_deadline_ns(const struct xcx_out *out)
 {
-    return out->stall_ns ? xcx_clock_ns() + out->stall_ns : XCX_NO_DEADLINE;
+    return xcx_io_deadline_ns(out->stall_ns);
 }
 
 static int write_all(struct xcx_out *out, struct span span, struct xcx_err *err)

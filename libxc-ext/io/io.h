@@ -125,6 +125,9 @@ int xcx_out_write(struct xcx_out *out, const void *buf, size_t bytes,
 /* A deadline that never comes; others are times of xcx_clock_ns(). */
 #define XCX_NO_DEADLINE UINT64_MAX
 
+/* In limit_ns from now; 0: never. */
+uint64_t xcx_io_deadline_ns(uint64_t limit_ns);
+
 /*
  * Reads until the iovecs are full (any number; used up as above), the end of
  * the file, the deadline or a cancel. *ret_bytes is what was read: less than

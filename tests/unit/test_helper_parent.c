@@ -83,6 +83,34 @@ static int ask_complete(struct parent *parent, struct xcx_err *err)
     return parent_complete(parent, 0, 0, err);
 }
 
+/* An xl that was stopped neither answers nor reads, nor closes its pipes. */
+static void a_silent_libxl_is_given_up(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+    struct libxl libxl;
+
+    (void)state;
+    open_pipes(&libxl);
+    libxl.parent.limit_ms = 20;
+    assert_int_equal(parent_suspend(&libxl.parent, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_PEER);
+    assert_int_equal(err.os_errno, ETIMEDOUT);
+    assert_non_null(strstr(err.msg, "suspend: libxl does not answer"));
+    assert_true(libxl.parent.gone);
+    close_pipes(&libxl);
+
+    open_pipes(&libxl);
+    libxl.parent.limit_ms = 20;
+    fcntl(libxl.parent.out_fd, F_SETPIPE_SZ, 4096);
+    for (int i = 0; i < 4096 && !libxl.parent.gone; i++)
+        parent_progress(&libxl.parent, "round", (uint64_t)(i % 100), 100);
+    assert_true(libxl.parent.gone);
+    err = XCX_ERR_INIT;
+    assert_int_equal(parent_complete(&libxl.parent, 0, 0, &err), -1);
+    assert_non_null(strstr(err.msg, "libxl is gone"));
+    close_pipes(&libxl);
+}
+
 static void answers_are_judged_as_libxl_means_them(void **state)
 {
     static const struct {
@@ -230,6 +258,7 @@ static void one_socket_serves_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_silent_libxl_is_given_up),
         cmocka_unit_test(answers_are_judged_as_libxl_means_them),
         cmocka_unit_test(a_closed_pipe_is_told_once_and_remembered),
         cmocka_unit_test(half_an_answer_is_no_answer),

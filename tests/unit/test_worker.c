@@ -280,6 +280,22 @@ static void test_nothing_is_filled_when_a_page_is_not_there(void **state)
     guest = NULL;
 }
 
+/* The limit of the stream is the worker's, too: nobody ever reads. */
+static void test_a_stalled_stream_ends_the_write(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t frames[XCX_WORKER_MAX_PAGES] = {0};
+    struct xcx_worker *worker = given(f, 0, frames, XCX_WORKER_MAX_PAGES);
+    struct xcx_err err = XCX_ERR_INIT;
+
+    map_now(worker);
+    worker->area->stall_ns = 20 * 1000000;
+    assert_int_equal(xcx_worker_write(worker, &err), 0);
+    assert_int_equal(xcx_worker_wait(worker, XCX_CANCEL_NONE, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_IO);
+    assert_int_equal(err.os_errno, ETIMEDOUT);
+}
+
 /* The worker is stuck in a full pipe; nobody will ever read. */
 static void test_cancel_while_stuck(void **state)
 {
@@ -339,6 +355,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(
             test_nothing_is_filled_when_a_page_is_not_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_stalled_stream_ends_the_write,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cancel_while_stuck, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_replaced_when_old, set_up,

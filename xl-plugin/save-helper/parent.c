@@ -35,12 +35,20 @@ int parent_take_fds(int io_fd, int back_fd, struct xcx_err *err)
     return 0;
 }
 
-/* For an end that somebody else has made non-blocking. */
-static void wait_for(int fd, short events)
+/*
+ * False once libxl was silent for too long. A message is one that a pipe with
+ * any room takes at once.
+ */
+static bool wait_for(const struct parent *parent, int fd, short events)
 {
     struct pollfd pollfd = {.fd = fd, .events = events};
+    int nr;
 
-    poll(&pollfd, 1, -1);
+    do
+        nr = poll(&pollfd, 1,
+                  parent->limit_ms ? parent->limit_ms : PARENT_LIMIT_MS);
+    while (nr < 0 && errno == EINTR);
+    return nr != 0;
 }
 
 /*
@@ -62,14 +70,16 @@ static int send_message(struct parent *parent, const struct message *message,
     if (parent->gone)
         return gone(parent, 0, what, "libxl is gone", err);
     while (sent < message->nr_bytes) {
-        ssize_t n = write(parent->out_fd, message->bytes + sent,
-                          message->nr_bytes - sent);
+        ssize_t n;
 
+        if (!wait_for(parent, parent->out_fd, POLLOUT))
+            return gone(parent, ETIMEDOUT, what, "libxl reads no messages",
+                        err);
+        n = write(parent->out_fd, message->bytes + sent,
+                  message->nr_bytes - sent);
         if (n > 0)
             sent += (size_t)n;
-        else if (n < 0 && errno == EAGAIN)
-            wait_for(parent->out_fd, POLLOUT);
-        else if (n == 0 || errno != EINTR)
+        else if (n == 0 || (errno != EINTR && errno != EAGAIN))
             return gone(parent, n ? errno : 0, what, "writing to libxl", err);
     }
     return 0;
@@ -82,17 +92,18 @@ static int receive_answer(struct parent *parent, const char *what,
     size_t received = 0;
 
     while (received < sizeof(answer)) {
-        ssize_t n = read(parent->in_fd, (char *)&answer + received,
-                         sizeof(answer) - received);
+        ssize_t n;
 
+        if (!wait_for(parent, parent->in_fd, POLLIN))
+            return gone(parent, ETIMEDOUT, what, "libxl does not answer", err);
+        n = read(parent->in_fd, (char *)&answer + received,
+                 sizeof(answer) - received);
         if (n > 0)
             received += (size_t)n;
         else if (n == 0)
             return gone(parent, 0, what, "libxl has closed its pipe unanswered",
                         err);
-        else if (errno == EAGAIN)
-            wait_for(parent->in_fd, POLLIN);
-        else if (errno != EINTR)
+        else if (errno != EINTR && errno != EAGAIN)
             return gone(parent, errno, what, "reading libxl's answer", err);
     }
     *ret_answer = answer;

@@ -5,12 +5,13 @@
  *   helper ── message, one write() ──▶ out_fd      libxl
  *          ◀── native int, for some ── in_fd
  *
- * Who asks waits for the answer for as long as libxl takes: libxl answers
- * every question it has taken, and an answer left behind would be taken for
- * that of the next question. So waiting is not cut short by a signal; it
- * ends when libxl's end of the pipe is closed. After such an end, or when a
- * write has failed, the parent is gone: everything further fails at once
- * with kind PEER, and log lines go to stderr.
+ * Who asks waits for the answer: libxl answers every question it has taken,
+ * within limits of its own (60 s for a guest to suspend), and an answer left
+ * behind would be taken for that of the next question. So waiting is not cut
+ * short by a signal; it ends when libxl's end of the pipe is closed, or when
+ * libxl is silent for PARENT_LIMIT_MS, as an xl that was stopped by Ctrl-Z is.
+ * After such an end, or when a write has failed, the parent is gone:
+ * everything further fails at once with kind PEER, and log lines go to stderr.
  *
  * Used from one thread. SIGPIPE must be ignored.
  */
@@ -23,9 +24,12 @@
 #include "xcext.h"
 #include "message.h"
 
+#define PARENT_LIMIT_MS 600000
+
 struct parent {
-    int in_fd;  /* the caller's */
-    int out_fd; /* the caller's */
+    int in_fd;    /* the caller's */
+    int out_fd;   /* the caller's */
+    int limit_ms; /* for each answer and message; 0: PARENT_LIMIT_MS */
     bool gone;
     /* What progress was told last, so that only news are sent. */
     char last_what[64];

@@ -10,6 +10,10 @@
 #include "own_limits.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S  UINT64_C(1000000000)
+
+/* As long as our own save lets a receiver be silent. */
+#define STALL_NS (1800 * NS_PER_S)
 
 struct session {
     struct parent *parent;
@@ -66,6 +70,7 @@ static int engine(struct session *session,
     const struct arguments *arguments = session->arguments;
     const struct xcx_restore_params params = {
         .domid = arguments->domid,
+        .stall_ns = STALL_NS,
         .in_fd = arguments->io_fd,
         .store_port = arguments->store_port,
         .store_domid = arguments->store_domid,

@@ -24,6 +24,13 @@
 
 #define RECORD_INTERVAL_NS NS_PER_S
 
+/*
+ * For whom reads the stream, which may be a slow disk: xl has no limit for
+ * that. xl resumes the guest when a save has failed.
+ */
+#define LIVE_STALL_NS     (1800 * NS_PER_S)
+#define BLACKOUT_STALL_NS (300 * NS_PER_S)
+
 struct session {
     struct parent *parent;
     const struct arguments *arguments;
@@ -177,6 +184,8 @@ static int engine(struct session *session, const struct cancel *cancel,
     if (arguments->callbacks & CALLBACK_SWITCH_QEMU_LOGDIRTY)
         ops.switch_qemu_logdirty = on_switch_qemu_logdirty;
     config_apply(session->config, &params);
+    params.live_stall_ns = LIVE_STALL_NS;
+    params.blackout_stall_ns = BLACKOUT_STALL_NS;
     renew_record(session, "starting", 0, 0);
     if (xcx_save(&params, &ops, ret_stats, err) == 0)
         return 0;
