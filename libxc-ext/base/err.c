@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/plain.h"
+
 int xcx_err_set(struct xcx_err *err, enum xcx_err_kind kind, int os_errno,
                 const char *fmt, ...)
 {
@@ -22,6 +24,7 @@ int xcx_err_set(struct xcx_err *err, enum xcx_err_kind kind, int os_errno,
     va_start(ap, fmt);
     vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
     va_end(ap);
+    xcx_make_plain(err->msg);
     if (os_errno) {
         used = strlen(err->msg);
         snprintf(err->msg + used, sizeof(err->msg) - used, ": %s",
@@ -63,6 +66,7 @@ int xcx_err_prefix(struct xcx_err *err, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
     va_end(ap);
+    xcx_make_plain(err->msg);
     used = strlen(err->msg);
     snprintf(err->msg + used, sizeof(err->msg) - used, ": %.*s",
              (int)sizeof(old) - 1, old);

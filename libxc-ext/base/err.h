@@ -36,7 +36,7 @@ enum xcx_err_kind {
 struct xcx_err {
     enum xcx_err_kind kind;
     int os_errno;                /* 0 where none applies */
-    char msg[XCX_ERR_MSG_BYTES]; /* one line, no newline, NUL-terminated */
+    char msg[XCX_ERR_MSG_BYTES]; /* one line of printable ASCII (plain.h) */
 };
 
 #define XCX_ERR_INIT ((struct xcx_err){.kind = XCX_OK})

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/plain.h"
+
 void xcx_log(const struct xcx_log *log, enum xcx_log_level level,
              const char *fmt, ...)
 {
@@ -17,6 +19,7 @@ void xcx_log(const struct xcx_log *log, enum xcx_log_level level,
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
+    xcx_make_plain(line);
     log->emit(log->opaque, level, line);
     errno = saved_errno;
 }

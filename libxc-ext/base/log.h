@@ -16,12 +16,15 @@ enum xcx_log_level {
 };
 
 struct xcx_log {
-    /* One line without a newline, valid during the call. NULL: nobody. */
+    /* One line of printable ASCII, valid during the call. NULL: nobody. */
     void (*emit)(void *opaque, enum xcx_log_level level, const char *line);
     void *opaque;
 };
 
-/* Formats one line, cut at 511 characters. log may be NULL. errno is kept. */
+/*
+ * Formats one line, cut at 511 characters and made plain (plain.h). log may be
+ * NULL. errno is kept.
+ */
 void xcx_log(const struct xcx_log *log, enum xcx_log_level level,
              const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -28,6 +28,7 @@
 
 #include "../base/err.h"
 #include "../base/log.h"
+#include "../base/plain.h"
 
 /* ---- policy ----------------------------------------------------------- */
 

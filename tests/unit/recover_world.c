@@ -286,13 +286,14 @@ static void leave_case(const struct recover_situation *at)
     struct journal_case about = {.id = ID,
                                  .side = at->side,
                                  .uuid = UUID,
-                                 .name = "g1",
                                  .peer = "host2",
                                  .stay_paused = at->stay_paused,
                                  .stock = at->stock};
     struct journal journal;
     struct xcx_err err = XCX_ERR_INIT;
 
+    snprintf(about.name, sizeof(about.name), "%s",
+             at->guest ? at->guest : "g1");
     snprintf(about.boot, sizeof(about.boot), "%s", at->boot);
     if (journal_create(&journal, scratch_dir, &about, &err) ||
         (at->built && journal_append_built(&journal, 7, UUID, &err)) ||

@@ -37,6 +37,7 @@ struct recover_situation {
     enum journal_side side;
     enum handover_entry entry;
     const char *boot;
+    const char *guest; /* its name; NULL: g1 */
     bool stay_paused, stock, fenced;
     enum handover_copy copy;
     const char *suffix; /* of its name by now */

@@ -57,6 +57,16 @@ static void a_long_line_is_cut(void **state)
     assert_int_equal(strlen(seen.line), 511);
 }
 
+static void a_line_obeys_no_escape_sequence(void **state)
+{
+    struct seen seen = {0};
+    struct xcx_log log = {emit, &seen};
+
+    (void)state;
+    xcx_log(&log, XCX_LOG_INFO, "host2: %s", "\x1b[2Jdone\n\x7f");
+    assert_string_equal(seen.line, "host2: ?[2Jdone??");
+}
+
 static void nobody_may_listen(void **state)
 {
     struct xcx_log log = {0};
@@ -154,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_is_formatted),
         cmocka_unit_test(a_long_line_is_cut),
+        cmocka_unit_test(a_line_obeys_no_escape_sequence),
         cmocka_unit_test(nobody_may_listen),
         cmocka_unit_test(scopes_close_what_they_hold),
         cmocka_unit_test(scopes_free_what_they_hold),

@@ -47,6 +47,19 @@ static void long_message_is_cut(void **state)
     assert_memory_equal(err.msg, "while testing: xxx", 18);
 }
 
+/* Peers, guests and files choose parts of a message. */
+static void control_characters_are_replaced(void **state)
+{
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    xcx_err_set(&err, XCX_ERR_PEER, 0, "%s",
+                "no \x1b[2K\r\nall is well\t\xc2\x9b");
+    assert_string_equal(err.msg, "no ?[2K ?all is well ??");
+    xcx_err_prefix(&err, "host\x07");
+    assert_string_equal(err.msg, "host?: no ?[2K ?all is well ??");
+}
+
 static void null_and_empty_are_harmless(void **state)
 {
     struct xcx_err err = XCX_ERR_INIT;
@@ -65,6 +78,7 @@ int main(void)
         cmocka_unit_test(first_error_wins),
         cmocka_unit_test(errno_text_is_appended_and_errno_kept),
         cmocka_unit_test(long_message_is_cut),
+        cmocka_unit_test(control_characters_are_replaced),
         cmocka_unit_test(null_and_empty_are_harmless),
     };
 

@@ -87,6 +87,19 @@ static void people_see_outcome_against_forecast(void **state)
     free(text);
 }
 
+static void a_name_moves_no_cursor(void **state)
+{
+    struct report report = sample();
+    char *text;
+
+    (void)state;
+    strcpy(report.name, "web\x1b[A");
+    strcpy(report.host, "host2\n");
+    text = print(as_text, &report);
+    check_holds(text, "web?[A (pvh) to host2?: done\n");
+    free(text);
+}
+
 static void what_did_not_happen_is_not_shown(void **state)
 {
     struct report report = sample();
@@ -181,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(people_see_outcome_against_forecast),
+        cmocka_unit_test(a_name_moves_no_cursor),
         cmocka_unit_test(what_did_not_happen_is_not_shown),
         cmocka_unit_test(json_has_all_of_it),
         cmocka_unit_test(the_parts_add_up_to_the_downtime),

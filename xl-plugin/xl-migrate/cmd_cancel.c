@@ -17,6 +17,7 @@
 
 #include "guest_name.h"
 #include "json.h"
+#include "lines.h"
 #include "running.h"
 
 #define ANSWER_MS 2000
@@ -152,7 +153,7 @@ int cmd_cancel(int argc, char **argv)
             status = EXIT_STATUS_DONE;
     }
     if (status == EXIT_STATUS_DONE)
-        printf("%s: stopped\n", label);
+        lines_print(stdout, "%s: stopped", label);
     else
         fprintf(stderr, "xl-migrate cancel: %s\n", err.msg);
     running_done(&list);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "lines.h"
 #include "options.h"
 #include "running.h"
 
@@ -62,17 +63,22 @@ static int parse_options(int argc, char **argv, struct options *options,
 static void print_text(const struct running *running)
 {
     char label[STATUS_LINE_BYTES], line[STATUS_LINE_BYTES];
+    const char *joint = "", *other = "";
 
     running_label(running, label, sizeof(label));
     status_line(&running->status, line);
-    printf("%s", label);
-    if (running->status.host[0])
-        printf(" to %s", running->status.host);
-    else if (!running->has_control)
-        printf(", saved by %s", running->program);
-    if (running->has_control && !running->answered)
-        printf(": busy, does not answer now");
-    printf("%s%s\n", line[0] ? ": " : "", line);
+    if (running->status.host[0]) {
+        joint = " to ";
+        other = running->status.host;
+    } else if (!running->has_control) {
+        joint = ", saved by ";
+        other = running->program;
+    }
+    lines_print(stdout, "%s%s%s%s%s%s", label, joint, other,
+                running->has_control && !running->answered
+                    ? ": busy, does not answer now"
+                    : "",
+                line[0] ? ": " : "", line);
 }
 
 static void put(const struct running *running, bool with_record,

@@ -2,6 +2,7 @@
 #include "lines.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,8 +100,17 @@ int lines_next(struct lines *lines, char **ret_line, size_t *ret_bytes,
 
 void lines_make_plain(char *text)
 {
-    for (; *text; text++) {
-        if (*text < ' ' || *text > '~')
-            *text = *text == '\t' || *text == '\r' ? ' ' : '?';
-    }
+    xcx_make_plain(text);
+}
+
+void lines_print(FILE *out, const char *fmt, ...)
+{
+    char line[LINES_PRINT_BYTES];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    xcx_make_plain(line);
+    fprintf(out, "%s\n", line);
 }

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "xcext.h"
 
@@ -50,5 +51,14 @@ int lines_next(struct lines *lines, char **ret_line, size_t *ret_bytes,
 
 /* Makes a text from elsewhere fit to be shown or sent: ASCII, printable. */
 void lines_make_plain(char *text);
+
+#define LINES_PRINT_BYTES 2048
+
+/*
+ * Prints a line with texts from elsewhere (names, hosts, answers), made plain
+ * and cut at LINES_PRINT_BYTES; the newline comes from here.
+ */
+void lines_print(FILE *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -154,7 +154,7 @@ test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
 test_send_outcome_LIBS = $(COMMON_LIBS) -Wl,--wrap=xcx_settle
 test_send_early_SRC := $(test_send_outcome_SRC)
 test_send_early_LIBS = $(test_send_outcome_LIBS)
-test_report_SRC := $(call migrate_src,report.c json.c)
+test_report_SRC := $(call migrate_src,report.c json.c lines.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
 test_cases_incoming_SRC := $(call migrate_src,cases.c cases_incoming.c \
     handover.c journal.c journal_line.c) tests/unit/case_sample.c

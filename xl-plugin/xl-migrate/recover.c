@@ -14,6 +14,7 @@
 #include "domain.h"
 #include "handover_run.h"
 #include "host.h"
+#include "lines.h"
 #include "recover_tell.h"
 #include "rendezvous.h"
 #include "settle.h"
@@ -150,8 +151,8 @@ static void drop(struct recover *recover, const struct journal_case *about)
     if (journal_remove(&recover->journal, &err))
         recover_tell_fault(&recover->tell, about->id, err.msg);
     else
-        printf("%s: %s was never offered; nothing to do\n", about->id,
-               about->name);
+        lines_print(stdout, "%s: %s was never offered; nothing to do",
+                    about->id, about->name);
 }
 
 /* First: the target may not be reached for long, and the guest is slowed. */
@@ -195,11 +196,12 @@ static void recover_source(struct recover *recover)
     recover->address.kind = kind_of(recover, &about);
     recover->address.again = false;
     if (recover->options->target_is_fenced)
-        fprintf(stderr,
-                "xl-migrate recover: %s: if %s runs %s after all, its disks "
-                "will be destroyed; and what it wrote there since it was let "
-                "go is newer than its memory here\n",
-                about.id, about.peer, about.name);
+        lines_print(
+            stderr,
+            "xl-migrate recover: %s: if %s runs %s after all, its disks "
+            "will be destroyed; and what it wrote there since it was let "
+            "go is newer than its memory here",
+            about.id, about.peer, about.name);
     if (cases_lock_domain(recover->config->journal_dir, about.uuid, &lock_fd,
                           &err) ||
         lift_leftovers(recover, &err) ||
@@ -434,8 +436,8 @@ int recover_run(const struct recover_options *options,
         recover.tell.worst = EXIT_STATUS_UNDECIDED;
     } else if (!recover.nr_found && !recover.nr_held && !recover.nr_unread &&
                options->what) {
-        fprintf(stderr, "xl-migrate recover: no case of \"%.60s\" in %s\n",
-                options->what, config->journal_dir);
+        lines_print(stderr, "xl-migrate recover: no case of \"%.60s\" in %s",
+                    options->what, config->journal_dir);
         recover.tell.worst = EXIT_STATUS_USAGE;
     } else if (!recover.nr_found && recover.tell.worst == EXIT_STATUS_DONE) {
         printf("no case is open in %s\n", config->journal_dir);

@@ -244,17 +244,13 @@ static void put_age(uint64_t age_s, char ret[32])
 static void print_text(const struct listed *listed)
 {
     const struct journal_case *about = &listed->journal.about;
-    char name[JOURNAL_TEXT_BYTES], peer[JOURNAL_TEXT_BYTES], age[32];
+    char age[32];
 
-    strcpy(name, about->name);
-    strcpy(peer, about->peer);
-    lines_make_plain(name);
-    lines_make_plain(peer);
     put_age(listed->age_s, age);
-    printf("%s: %s, %s %s, %s, %s, %s old\n", about->id, name,
-           about->side == JOURNAL_SOURCE ? "to" : "from", peer,
-           journal_side_name(about->side),
-           handover_entry_name(listed->journal.entry), age);
+    lines_print(stdout, "%s: %s, %s %s, %s, %s, %s old", about->id, about->name,
+                about->side == JOURNAL_SOURCE ? "to" : "from", about->peer,
+                journal_side_name(about->side),
+                handover_entry_name(listed->journal.entry), age);
     if (listed->here == HERE_NOTHING)
         printf("    here: %s\n", here_words[HERE_NOTHING].text);
     else

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "domain.h"
+#include "lines.h"
 
 void recover_tell_fault(struct recover_tell *tell, const char *id,
                         const char *what)
 {
-    fprintf(stderr, "xl-migrate recover: %s%s%s\n", id, id[0] ? ": " : "",
-            what);
+    lines_print(stderr, "xl-migrate recover: %s%s%s", id, id[0] ? ": " : "",
+                what);
     if (tell->worst < EXIT_STATUS_UNDECIDED)
         tell->worst = EXIT_STATUS_UNDECIDED;
 }
@@ -35,8 +36,9 @@ static void tell_last_here(struct recover_tell *tell,
 {
     char text[256];
 
-    printf("%s: this host had the last complete copy of %s; %s\n", about->id,
-           about->name, cold_start(about, entry, text, sizeof(text)));
+    lines_print(stdout, "%s: this host had the last complete copy of %s; %s",
+                about->id, about->name,
+                cold_start(about, entry, text, sizeof(text)));
     tell->worst = EXIT_STATUS_LOST;
 }
 
@@ -56,8 +58,9 @@ static bool is_here_anew(struct recover_tell *tell,
     if ((copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING) ||
         (domid == tell->domid && !strcmp(about->boot, tell->host->boot)))
         return false;
-    printf("%s: %s is here as domain %u: it was started anew since\n",
-           about->id, about->name, (unsigned)domid);
+    lines_print(stdout,
+                "%s: %s is here as domain %u: it was started anew since",
+                about->id, about->name, (unsigned)domid);
     return true;
 }
 
@@ -70,9 +73,11 @@ static bool has_ended_here(const struct recover_tell *tell,
          entry != HANDOVER_STARTED) ||
         strcmp(about->boot, tell->host->boot) != 0)
         return false;
-    printf("%s: %s went on here and is not here any more: it was shut down, "
-           "destroyed or moved since\n",
-           about->id, about->name);
+    lines_print(
+        stdout,
+        "%s: %s went on here and is not here any more: it was shut down, "
+        "destroyed or moved since",
+        about->id, about->name);
     return true;
 }
 
@@ -104,9 +109,10 @@ static void tell_taken(struct recover_tell *tell,
 {
     const char *seen = tell->source->seen;
 
-    printf("%s: %s%s; this migration has given it up, and leaves it alone\n",
-           about->id, seen[0] ? seen : about->name,
-           seen[0] ? "" : " was taken over by another program");
+    lines_print(stdout,
+                "%s: %s%s; this migration has given it up, and leaves it alone",
+                about->id, seen[0] ? seen : about->name,
+                seen[0] ? "" : " was taken over by another program");
     if (tell->worst != EXIT_STATUS_LOST)
         tell->worst = EXIT_STATUS_TAKEN;
 }
@@ -118,7 +124,7 @@ static void tell_way_out(const struct recover_tell *tell,
     char text[512];
 
     if (source_domain_way_out(tell->source, copy, text, sizeof(text)))
-        printf("%s: %s\n", about->id, text);
+        lines_print(stdout, "%s: %s", about->id, text);
 }
 
 /* Of one that ran on here; what stopped it since is no matter of the case's. */
@@ -140,13 +146,15 @@ void recover_tell_source(struct recover_tell *tell,
     case HANDOVER_HERE:
         if (told)
             break;
-        printf("%s: %s %s%s\n", about->id, about->name, state_here(result),
-               result->settled ? "" : "; the target was not told yet");
+        lines_print(stdout, "%s: %s %s%s", about->id, about->name,
+                    state_here(result),
+                    result->settled ? "" : "; the target was not told yet");
         tell_way_out(tell, about, result->copy);
         break;
     case HANDOVER_THERE:
-        printf("%s: %s is at %s%s\n", about->id, about->name, about->peer,
-               result->settled ? "" : ", which was not told yet");
+        lines_print(stdout, "%s: %s is at %s%s", about->id, about->name,
+                    about->peer,
+                    result->settled ? "" : ", which was not told yet");
         break;
     case HANDOVER_LAST_HERE:
         tell_last_here(tell, about, result->entry);
@@ -156,17 +164,20 @@ void recover_tell_source(struct recover_tell *tell,
         tell_way_out(tell, about, result->copy);
         break;
     case HANDOVER_LAST_EITHER:
-        printf("%s: %s ran last here or at %s, which was fenced; %s\n",
-               about->id, about->name, about->peer,
-               cold_start(about, result->entry, text, sizeof(text)));
+        lines_print(stdout,
+                    "%s: %s ran last here or at %s, which was fenced; %s",
+                    about->id, about->name, about->peer,
+                    cold_start(about, result->entry, text, sizeof(text)));
         tell->worst = EXIT_STATUS_LOST;
         return;
     default:
         recover_tell_fault(tell, about->id, result->why.msg);
-        printf("%s: %s is suspended here, and %s must be heard before it may "
-               "run: run recover again when it can be reached, or with "
-               "--target-is-fenced if it will never come back\n",
-               about->id, about->name, about->peer);
+        lines_print(
+            stdout,
+            "%s: %s is suspended here, and %s must be heard before it may "
+            "run: run recover again when it can be reached, or with "
+            "--target-is-fenced if it will never come back",
+            about->id, about->name, about->peer);
         return;
     }
     if (is_at_fault(tell, result))
@@ -183,21 +194,23 @@ void recover_tell_target(struct recover_tell *tell,
 
     switch (place_now(tell, about, outcome->entry, outcome->place, &told)) {
     case HANDOVER_HERE:
-        printf("%s: %s%srecover at %s settles the rest\n", about->id,
-               told ? "" : about->name, told ? "" : " runs here; ",
-               about->peer);
+        lines_print(stdout, "%s: %s%srecover at %s settles the rest", about->id,
+                    told ? "" : about->name, told ? "" : " runs here; ",
+                    about->peer);
         return;
     case HANDOVER_THERE:
-        printf("%s: %s was given up here; recover at %s settles the rest\n",
-               about->id, about->name, about->peer);
+        lines_print(stdout,
+                    "%s: %s was given up here; recover at %s settles the rest",
+                    about->id, about->name, about->peer);
         return;
     case HANDOVER_LAST_HERE:
         tell_last_here(tell, about, outcome->entry);
         return;
     default:
-        printf("%s: a whole copy of %s is paused here, and only %s knows "
-               "whether it may run: run xl-migrate recover there\n",
-               about->id, about->name, about->peer);
+        lines_print(stdout,
+                    "%s: a whole copy of %s is paused here, and only %s knows "
+                    "whether it may run: run xl-migrate recover there",
+                    about->id, about->name, about->peer);
         if (tell->worst < EXIT_STATUS_UNDECIDED)
             tell->worst = EXIT_STATUS_UNDECIDED;
         return;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "lines.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
@@ -103,12 +104,12 @@ static void print_bytes(const struct report *report, FILE *out)
 
 void report_print_text(const struct report *report, FILE *out)
 {
-    fprintf(out, "%s (%s) to %s: %s\n", report->name, report->kind,
-            report->host, report->result);
+    lines_print(out, "%s (%s) to %s: %s", report->name, report->kind,
+                report->host, report->result);
     if (report->error[0])
-        fprintf(out, "  %s\n", report->error);
+        lines_print(out, "  %s", report->error);
     if (report->ignored[0])
-        fprintf(out, "  ignored: %s\n", report->ignored);
+        lines_print(out, "  ignored: %s", report->ignored);
     print_ms(out, "total", report->total_ns, report->forecast.total_ns);
     print_downtime(report, out);
     if (report->bytes)

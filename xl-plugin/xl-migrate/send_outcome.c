@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "deadline.h"
+#include "lines.h"
 
 #define NEW_DOMAIN_MS 5000
 #define LOOK_AGAIN_MS 200
@@ -73,7 +74,7 @@ enum exit_status send_outcome_tell(struct send_session *session,
         report_save(report, session->config.stats_dir, &err))
         xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
     if (status != EXIT_STATUS_DONE)
-        fprintf(stderr, "xl-migrate send: %s\n", error);
+        lines_print(stderr, "xl-migrate send: %s", error);
     err = XCX_ERR_INIT;
     if (session->options->json && report_print_json(report, stdout, &err))
         fprintf(stderr, "xl-migrate send: %s\n", err.msg);
@@ -94,27 +95,28 @@ void send_outcome_advise(const struct send_session *session,
                               sizeof(text)))
         fprintf(stderr, "xl-migrate send: %s\n", text);
     if (result->place == HANDOVER_UNDECIDED)
-        fprintf(stderr,
-                "xl-migrate send: %s is suspended here and may be at %s: run "
-                "xl-migrate recover %s\n",
-                session->domain.name, session->options->host,
-                session->report.id);
+        lines_print(
+            stderr,
+            "xl-migrate send: %s is suspended here and may be at %s: run "
+            "xl-migrate recover %s",
+            session->domain.name, session->options->host, session->report.id);
     else if (send_outcome_status(result) == EXIT_STATUS_LOST &&
              session->guest_end == GUEST_POWERED_OFF)
-        fprintf(stderr,
-                "xl-migrate send: %s has ended by itself: xl create starts it "
-                "again\n",
-                session->domain.name);
+        lines_print(
+            stderr,
+            "xl-migrate send: %s has ended by itself: xl create starts it "
+            "again",
+            session->domain.name);
     else if (send_outcome_status(result) == EXIT_STATUS_LOST)
-        fprintf(stderr,
-                "xl-migrate send: %s runs nowhere: start it from its disks "
-                "with xl create and its configuration\n",
-                session->domain.name);
+        lines_print(stderr,
+                    "xl-migrate send: %s runs nowhere: start it from its disks "
+                    "with xl create and its configuration",
+                    session->domain.name);
     else if (!result->settled)
-        fprintf(stderr,
-                "xl-migrate send: %s has not been told how it ended: run "
-                "xl-migrate recover %s\n",
-                session->options->host, session->report.id);
+        lines_print(stderr,
+                    "xl-migrate send: %s has not been told how it ended: run "
+                    "xl-migrate recover %s",
+                    session->options->host, session->report.id);
 }
 
 /* xl needs a moment to make a new domain of a guest that has ended. */
@@ -163,8 +165,8 @@ void send_outcome_look_for_reboot(struct send_session *session,
         return;
     }
     result->place = HANDOVER_HERE;
-    fprintf(stderr,
-            "xl-migrate send: %s is here as domain %u: it was started anew "
-            "meanwhile\n",
-            session->domain.name, (unsigned)domid);
+    lines_print(stderr,
+                "xl-migrate send: %s is here as domain %u: it was started anew "
+                "meanwhile",
+                session->domain.name, (unsigned)domid);
 }
