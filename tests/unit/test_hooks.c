@@ -122,6 +122,19 @@ static void they_run_in_order_and_know_the_case(void **state)
                         "b 1 pre-send\n3\n");
 }
 
+/* A source and a guest choose these texts, and a terminal obeys them. */
+static void control_characters_reach_no_hook(void **state)
+{
+    struct hooks_case named = about;
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    named.name = "g1 \x1b[2K\r\xc3\xa9\x7f\xc2\x9b";
+    put_hook("10-a", 0755, "echo \"$XL_MIGRATE_NAME\" >>$OUT");
+    assert_int_equal(hooks_run(&f.hooks, HOOKS_PRE_SEND, &named, &err), 0);
+    assert_string_equal(output(), "g1 ?[2K?\xc3\xa9???\n");
+}
+
 static void other_files_are_left_out(void **state)
 {
     struct xcx_err err;
@@ -324,6 +337,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(they_run_in_order_and_know_the_case),
+        TEST(control_characters_reach_no_hook),
         TEST(other_files_are_left_out),
         TEST(no_folder_is_no_hooks),
         TEST(the_first_that_fails_stops_it),

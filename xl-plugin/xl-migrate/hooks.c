@@ -170,6 +170,23 @@ static void list_done(struct list *list)
 
 /* ---- the case ----------------------------------------------------------- */
 
+/*
+ * A guest and the other host choose some of these texts, and a hook prints
+ * them. Bytes of UTF-8 stay, but for the control characters U+0080 to U+009F:
+ * a hook may look the guest up by its name.
+ */
+static void replace_controls(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        bool is_c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+
+        if (is_c1)
+            *at++ = '?';
+        if (is_c1 || *at < ' ' || *at == 0x7f)
+            *at = '?';
+    }
+}
+
 /* A value that is too long is cut: it came from elsewhere. */
 static void put(struct environment *environment, const char *name,
                 const char *value)
@@ -178,6 +195,7 @@ static void put(struct environment *environment, const char *name,
 
     snprintf(text, VARIABLE_BYTES, "XL_MIGRATE_%s=%s", name,
              value ? value : "");
+    replace_controls(text);
     environment->all[environment->nr++] = text;
 }
 
