@@ -135,6 +135,32 @@ static void control_characters_reach_no_hook(void **state)
     assert_string_equal(output(), "g1 ?[2K?\xc3\xa9???\n");
 }
 
+/* Who may write to a folder on the way can put another one in its place. */
+static void a_path_through_a_folder_of_others_is_refused(void **state)
+{
+    char other[64], real[96], expected[256];
+    struct xcx_err err;
+
+    (void)state;
+    put_hook("a", 0755, "echo a >>$OUT");
+    snprintf(other, sizeof(other), "%s/other", f.dir);
+    snprintf(real, sizeof(real), "%s/d", other);
+    assert_int_equal(mkdir(other, 0700), 0);
+    assert_int_equal(rename(f.hooks_dir, real), 0);
+    assert_int_equal(symlink(real, f.hooks_dir), 0);
+    assert_int_equal(run(HOOKS_PRE_SEND, &err), 0);
+    assert_string_equal(output(), "a\n");
+
+    assert_int_equal(chmod(other, 0777), 0);
+    assert_int_equal(run(HOOKS_PRE_SEND, &err), -1);
+    snprintf(expected, sizeof(expected),
+             "%s could be written by others than root: chown root and chmod "
+             "go-w it",
+             other);
+    assert_string_equal(err.msg, expected);
+    assert_string_equal(output(), "a\n");
+}
+
 static void other_files_are_left_out(void **state)
 {
     struct xcx_err err;
@@ -338,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(they_run_in_order_and_know_the_case),
         TEST(control_characters_reach_no_hook),
+        TEST(a_path_through_a_folder_of_others_is_refused),
         TEST(other_files_are_left_out),
         TEST(no_folder_is_no_hooks),
         TEST(the_first_that_fails_stops_it),

@@ -13,8 +13,9 @@
 #define DIRECTORY_PATH_BYTES 1200
 
 /*
- * mode is that of the last one, those above get 0755; what is there stays as
- * it is. Subject to the umask. Errors: IO, naming the folder.
+ * mode is that of each folder that is made; what is there stays as it is.
+ * Subject to the umask. Errors: IO; USAGE, others than root and this
+ * user own the folder or may write to it. Each names the folder.
  */
 int directory_make(const char *path, mode_t mode, struct xcx_err *err);
 

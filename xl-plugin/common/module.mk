@@ -15,7 +15,9 @@ common_src = $(addprefix $(COMMON_DIR)/,$(1))
 CONFIG_SRC := $(call common_src,config.c config_lines.c config_value.c)
 test_config_SRC := $(CONFIG_SRC)
 test_config_LIBS = $(COMMON_LIBS)
-test_record_SRC := $(call common_src,record.c directory.c)
+DIRECTORY_SRC := $(call common_src,directory.c safe_path.c)
+test_record_SRC := $(call common_src,record.c) $(DIRECTORY_SRC)
+test_safe_path_SRC := $(DIRECTORY_SRC)
 test_cancel_SRC := $(call common_src,cancel.c)
 test_guardian_SRC := $(call common_src,guardian.c saver.c) \
     tests/unit/fake_xenstore.c

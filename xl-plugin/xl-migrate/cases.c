@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/directory.h"
+
 #define ID_RANDOM_BYTES 16
 #define FIRST_NR_NAMES  64
 #define SOURCE_SUFFIX   ".source.journal"
@@ -19,23 +21,12 @@
 
 int cases_make_dir(const char *dir, struct xcx_err *err)
 {
-    char path[PATH_MAX];
+    struct xcx_err why = XCX_ERR_INIT;
 
-    if (strlen(dir) >= sizeof(path))
-        return xcx_err_set(err, XCX_ERR_RESOURCE, ENAMETOOLONG,
-                           "journals' directory");
-    strcpy(path, dir);
-    for (char *slash = path; slash; *slash = '/') {
-        slash = strchr(slash + 1, '/');
-        if (slash)
-            *slash = 0;
-        if (mkdir(path, 0700) && errno != EEXIST)
-            return xcx_err_set(err, XCX_ERR_RESOURCE, errno,
-                               "cannot make the journals' directory %s", path);
-        if (!slash)
-            break;
-    }
-    return 0;
+    if (!directory_make(dir, 0700, &why))
+        return 0;
+    return xcx_err_set(err, XCX_ERR_RESOURCE, 0,
+                       "cannot make the journals' directory: %s", why.msg);
 }
 
 /* Whether name is a case's journal. */

@@ -16,7 +16,7 @@ struct case_name {
     enum journal_side side;
 };
 
-/* Makes the folder and those above it, 0700. RESOURCE. */
+/* Makes the folder and those above it, as directory_make(). RESOURCE. */
 int cases_make_dir(const char *dir, struct xcx_err *err);
 
 /* Called for one journal; anything but 0 ends the walk with that. */

@@ -17,6 +17,7 @@
 
 #include "deadline.h"
 #include "lines.h"
+#include "../common/safe_path.h"
 #include "spawn.h"
 
 #define MAX_HOOKS      64
@@ -62,15 +63,6 @@ const char *hooks_phase_name(enum hooks_phase phase)
 
 /* ---- which there are ---------------------------------------------------- */
 
-/* Only root, or this user, can have written it. */
-static bool is_safe(const struct stat *stat)
-{
-    bool by_group = (stat->st_mode & S_IWGRP) && stat->st_gid != 0;
-
-    return (stat->st_uid == 0 || stat->st_uid == geteuid()) && !by_group &&
-           !(stat->st_mode & S_IWOTH);
-}
-
 static bool is_name(const char *name)
 {
     for (const char *c = name; *c; c++)
@@ -79,13 +71,23 @@ static bool is_name(const char *name)
     return true;
 }
 
-static int refuse(const struct hooks *hooks, const char *name,
-                  struct xcx_err *err)
+/*
+ * A hook is run by its path, so that a script knows its name and folder. The
+ * path cannot lead elsewhere by then: only root may write to the folders on it.
+ */
+static int check_path(const struct hooks *hooks, const char *name,
+                      struct xcx_err *err)
 {
-    return xcx_err_set(err, XCX_ERR_USAGE, 0,
-                       "%s%s%s could be written by others than root: chown "
-                       "root and chmod go-w it",
-                       hooks->dir, name ? "/" : "", name ? name : "");
+    char path[PATH_MAX];
+    struct stat stat;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/%s", hooks->dir, name);
+    fd = safe_path_open(path, &stat, err);
+    if (fd < 0)
+        return -1;
+    close(fd);
+    return 0;
 }
 
 /* Whether it is to be run: 1, 0, or -1 with the error. */
@@ -106,7 +108,7 @@ static int judge(const struct hooks *hooks, int dir_fd, const char *name,
         return xcx_err_set(err, XCX_ERR_IO, errno, "%s/%s", hooks->dir, name);
     if (!S_ISREG(stat.st_mode) || !(stat.st_mode & S_IXUSR))
         return 0;
-    return is_safe(&stat) ? 1 : refuse(hooks, name, err);
+    return check_path(hooks, name, err) ? -1 : 1;
 }
 
 static int add(struct list *list, const struct hooks *hooks, const char *name,
@@ -131,12 +133,7 @@ static int read_list(struct list *list, const struct hooks *hooks, DIR *dir,
                      struct xcx_err *err)
 {
     struct dirent *entry;
-    struct stat stat;
 
-    if (fstat(dirfd(dir), &stat) < 0)
-        return xcx_err_set(err, XCX_ERR_IO, errno, "%s", hooks->dir);
-    if (!is_safe(&stat))
-        return refuse(hooks, NULL, err);
     while ((entry = readdir(dir))) {
         int runs = judge(hooks, dirfd(dir), entry->d_name, err);
 
@@ -150,13 +147,24 @@ static int read_list(struct list *list, const struct hooks *hooks, DIR *dir,
 static int find(struct list *list, const struct hooks *hooks,
                 struct xcx_err *err)
 {
-    DIR *dir = opendir(hooks->dir);
-    int rc;
+    struct xcx_err why = XCX_ERR_INIT;
+    struct stat stat;
+    int path_fd = safe_path_open(hooks->dir, &stat, &why), dir_fd, rc;
+    DIR *dir;
 
-    if (!dir && errno == ENOENT)
-        return 0;
-    if (!dir)
-        return xcx_err_set(err, XCX_ERR_IO, errno, "%s", hooks->dir);
+    if (path_fd < 0)
+        return why.os_errno == ENOENT
+                   ? 0
+                   : xcx_err_set(err, why.kind, 0, "%s", why.msg);
+    dir_fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    close(path_fd);
+    dir = dir_fd < 0 ? NULL : fdopendir(dir_fd);
+    if (!dir) {
+        xcx_err_set(err, XCX_ERR_IO, errno, "%s", hooks->dir);
+        if (dir_fd >= 0)
+            close(dir_fd);
+        return -1;
+    }
     rc = read_list(list, hooks, dir, err);
     closedir(dir);
     return rc;

@@ -17,8 +17,9 @@
  * are left out, and so is what is not executable. Each has its time limit, no
  * input, and its output goes to the log line by line, bounded.
  *
- * A folder or a file that others than root (or this user) could write is
- * refused: an error, since leaving it out could be what an attacker wants.
+ * A folder or a file that others than root (or this user) could write, or
+ * whose path leads through such a folder, is refused (safe_path.h): an error,
+ * since leaving it out could be what an attacker wants.
  *
  * Blocking: as long as the programs run. Threads: any.
  */

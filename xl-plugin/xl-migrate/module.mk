@@ -58,7 +58,7 @@ test_facts_gather_LIBS = $(COMMON_LIBS) $(QEMU_DISKS_LIBS) \
 # Asking a running send, and being asked.
 STATUS_SRC := $(call migrate_src,status.c message.c json.c) $(CONFIG_SRC)
 CONTROL_SRC := $(call migrate_src,control.c control_address.c) $(STATUS_SRC) \
-    $(call common_src,directory.c)
+    $(DIRECTORY_SRC)
 RUNNING_SRC := $(call migrate_src,control_call.c running.c running_record.c \
     channel.c lines.c)
 test_options_SRC := $(call migrate_src,options.c) $(CONFIG_SRC)
@@ -77,7 +77,8 @@ test_control_commands_SRC := $(CONTROL_SRC) $(RUNNING_SRC) \
 test_control_commands_LIBS = $(COMMON_LIBS)
 test_guest_name_SRC := $(call migrate_src,guest_name.c) \
     tests/unit/fake_xenstore.c
-test_hooks_SRC := $(call migrate_src,hooks.c lines.c spawn.c)
+test_hooks_SRC := $(call migrate_src,hooks.c lines.c spawn.c) \
+    $(call common_src,safe_path.c)
 test_xl_header_SRC := $(call migrate_src,xl_header.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
 test_xl_config_SRC := $(call migrate_src,xl_config.c) \
@@ -134,14 +135,15 @@ test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c \
     cases_incoming.c lines.c recover.c recover_tell.c rendezvous.c \
     source_domain.c guest_keys.c source_keys.c source_keys_read.c spawn.c \
     target_domain.c transport_ssh.c) \
-    $(call common_src,directory.c) tests/unit/recover_world.c
+    $(DIRECTORY_SRC) tests/unit/recover_world.c
 test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_recover_cases_SRC := $(test_recover_SRC)
 test_recover_cases_LIBS := $(test_recover_LIBS)
 test_recover_resume_SRC := $(test_recover_SRC) $(call migrate_src,\
     recover_resume.c)
 test_recover_resume_LIBS := $(test_recover_LIBS)
-test_recover_list_SRC := $(call migrate_src,cases.c handover.c journal.c \
+test_recover_list_SRC := $(DIRECTORY_SRC) $(call migrate_src,cases.c \
+    handover.c journal.c \
     journal_line.c json.c lines.c recover_list.c target_domain.c) \
     tests/unit/case_sample.c
 test_recover_options_SRC := $(call migrate_src,cmd_recover.c)
@@ -156,9 +158,9 @@ test_send_early_SRC := $(test_send_outcome_SRC)
 test_send_early_LIBS = $(test_send_outcome_LIBS)
 test_report_SRC := $(call migrate_src,report.c json.c lines.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
-test_cases_incoming_SRC := $(call migrate_src,cases.c cases_incoming.c \
+test_cases_incoming_SRC := $(DIRECTORY_SRC) $(call migrate_src,cases.c cases_incoming.c \
     handover.c journal.c journal_line.c) tests/unit/case_sample.c
-test_cases_SRC := $(call migrate_src,cases.c handover.c journal.c \
+test_cases_SRC := $(DIRECTORY_SRC) $(call migrate_src,cases.c handover.c journal.c \
     journal_line.c) tests/unit/case_sample.c
 test_cases_LIBS := -Wl,--wrap=flock
 test_settle_crash_SRC := $(SETTLE_SRC) tests/unit/case_sample.c
@@ -180,14 +182,14 @@ test_transport_ssh_SRC := $(call migrate_src,transport_ssh.c spawn.c lines.c)
 test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
     lines.c)
 test_rendezvous_SRC := $(call migrate_src,rendezvous.c) \
-    $(call common_src,directory.c)
+    $(DIRECTORY_SRC)
 test_announce_SRC := $(call migrate_src,announce.c)
 test_vif_script_SRC := $(call migrate_src,vif_script.c)
 
 # receive on domains that the test directs (fake_target.c).
 TEST_PROGS += xl-migrate-receive-fake
 xl-migrate-receive-fake_SRC := $(HANDOVER_RUN_SRC) $(CHANNEL_SRC) \
-    $(CONFIG_SRC) $(call common_src,directory.c) $(call migrate_src, \
+    $(CONFIG_SRC) $(DIRECTORY_SRC) $(call migrate_src, \
     cases.c cases_incoming.c cmd_receive.c guest_keys.c keepalive.c receive.c receive_case.c receive_copy.c \
     receive_keys.c receive_step.c rendezvous.c restore_helper.c spawn.c \
     target_domain.c xenstore.c xl_answers.c xl_receiver.c) tests/unit/fake_target.c
@@ -198,4 +200,4 @@ FAKE_SOURCE_SRC := $(CHANNEL_SRC) $(call migrate_src,spawn.c) \
 test_receive_SRC := $(FAKE_SOURCE_SRC)
 test_receive_broken_SRC := $(FAKE_SOURCE_SRC) $(call migrate_src,handover.c \
     rendezvous.c) \
-    $(call common_src,directory.c)
+    $(DIRECTORY_SRC)
