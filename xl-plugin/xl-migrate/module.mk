@@ -79,6 +79,8 @@ test_guest_name_SRC := $(call migrate_src,guest_name.c) \
     tests/unit/fake_xenstore.c
 test_hooks_SRC := $(call migrate_src,hooks.c lines.c spawn.c) \
     $(call common_src,safe_path.c)
+test_spawn_SRC := $(call migrate_src,spawn.c)
+test_spawn_LIBS := -Wl,--wrap=malloc -Wl,--wrap=putenv
 test_xl_header_SRC := $(call migrate_src,xl_header.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
 test_xl_config_SRC := $(call migrate_src,xl_config.c) \

@@ -53,20 +53,60 @@ static void reset_signals(bool ignore_terminal)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void child(const struct spawn_order *order, int told_fd)
+static bool is_same_name(const char *a, const char *b)
+{
+    size_t nr_bytes = strcspn(a, "=");
+
+    return !strncmp(a, b, nr_bytes + 1);
+}
+
+static bool is_given_anew(const char *variable, const char *const *env)
+{
+    for (; env && *env; env++) {
+        if (is_same_name(variable, *env))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Ours, with what is added. Made before the fork: in the child of a process
+ * with threads nothing may be allocated, as another thread may have held the
+ * lock. The texts are not copied; free() it.
+ */
+static char **make_environment(const char *const *env)
+{
+    size_t nr = 0, nr_made = 0;
+    char **made;
+
+    for (size_t i = 0; environ[i]; i++)
+        nr++;
+    for (size_t i = 0; env && env[i]; i++)
+        nr++;
+    made = calloc(nr + 1, sizeof(*made));
+    if (!made)
+        return NULL;
+    for (size_t i = 0; environ[i]; i++) {
+        if (!is_given_anew(environ[i], env))
+            made[nr_made++] = environ[i];
+    }
+    for (size_t i = 0; env && env[i]; i++)
+        made[nr_made++] = (char *)env[i];
+    return made;
+}
+
+static void child(const struct spawn_order *order, char **env, int told_fd)
 {
     bool ok = place_fds(order->fds);
     int os_errno;
 
-    for (size_t i = 0; ok && order->env && order->env[i]; i++)
-        ok = putenv((char *)order->env[i]) == 0;
     /* What another part of the program forgot to mark goes as well. */
     ok = ok && !close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
     reset_signals(order->ignore_terminal);
     if (order->own_session)
         setsid();
     if (ok)
-        execvp(order->argv[0], (char *const *)order->argv);
+        execvpe(order->argv[0], (char *const *)order->argv, env);
     os_errno = errno;
     if (write(told_fd, &os_errno, sizeof(os_errno)) < 0)
         _exit(126);
@@ -89,16 +129,21 @@ static int await_exec(struct spawned *spawned, int told_fd, const char *name,
 int spawn_start(struct spawned *spawned, const struct spawn_order *order,
                 struct xcx_err *err)
 {
+    char **env = make_environment(order->env);
     int told[2];
     int rc = -1;
 
     *spawned = SPAWNED_INIT;
-    if (pipe2(told, O_CLOEXEC))
-        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "cannot run %s",
-                           order->argv[0]);
+    if (!env || pipe2(told, O_CLOEXEC)) {
+        xcx_err_set(err, XCX_ERR_RESOURCE, errno, "cannot run %s",
+                    order->argv[0]);
+        free(env);
+        return -1;
+    }
     spawned->pid = fork();
     if (spawned->pid == 0)
-        child(order, told[1]);
+        child(order, env, told[1]);
+    free(env);
     close(told[1]);
     if (spawned->pid > 0)
         spawned->pid_fd = pidfd_open(spawned->pid, 0);

@@ -19,7 +19,7 @@
 
 struct spawn_order {
     const char *const *argv; /* argv[0] is looked up in PATH */
-    const char *const *env;  /* NAME=VALUE, to be added; or NULL */
+    const char *const *env;  /* NAME=VALUE, added or replaced; or NULL */
     int fds[3];              /* its 0, 1 and 2; the caller's; -1: /dev/null */
     bool ignore_terminal;    /* SIGINT, SIGQUIT, SIGHUP: Ctrl-C is ours */
     bool own_session;        /* no terminal at all */
