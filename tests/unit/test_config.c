@@ -66,6 +66,7 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(config.log_level, XCX_LOG_DEBUG);
     assert_int_equal(config.restore, CONFIG_RESTORE_OURS);
     assert_string_equal(config.stats_dir, "/var/log/xen/xl-migrate");
+    assert_int_equal(config.stats_keep, 1000);
     assert_string_equal(config.run_dir, "/run/xl-migrate");
     assert_string_equal(config.stock_helper, "");
     assert_string_equal(config.remote_command, "ssh");
@@ -363,7 +364,7 @@ static void the_installed_file_says_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(nr_keys, 28);
+    assert_int_equal(nr_keys, 29);
     write_file(*state, text, strlen(text));
     memset(&config, 0, sizeof(config));
     config_load(&config, &err);

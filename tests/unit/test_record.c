@@ -200,6 +200,82 @@ static void empty_directories_mean_no_files(void **state)
     assert_null(only_file(fixture->dir, ""));
 }
 
+static void check_mode(const char *dir, const char *name, mode_t mode)
+{
+    char path[128];
+    struct stat stat_;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    assert_int_equal(stat(path, &stat_), 0);
+    assert_int_equal(stat_.st_mode & 07777, mode);
+}
+
+/* Names, hosts and UUIDs are in them. */
+static void only_root_can_read_them(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct xcx_err well = XCX_ERR_INIT;
+    mode_t mask = umask(0);
+
+    assert_int_equal(record_running(&fixture->record, "x", 0, 0, NULL), 0);
+    check_mode(fixture->run_dir, "7.json", 0600);
+    assert_int_equal(record_end(&fixture->record, &well, NULL), 0);
+    check_mode(fixture->stats_dir, FINAL_NAME, 0600);
+    check_mode(fixture->stats_dir, "", 0700);
+    umask(mask);
+}
+
+static void put_file(const char *dir, const char *name)
+{
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+}
+
+static bool is_there(const char *dir, const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    return access(path, F_OK) == 0;
+}
+
+static void the_oldest_files_go(void **state)
+{
+    static const struct {
+        const char *name;
+        bool stays;
+    } files[] = {
+        {"20250101T000000.000Z-dom7.json", false},
+        {"20250102T000000Z-migration-dom7.json", false},
+        {"20250102T000001Z-migration-dom7.json", true},
+        /* Not ours, however old. */
+        {"20250101T000000.000Z-dom7.json.gz", true},
+        {"20250101T000000.json", true},
+        {"2025-dom7.json", true},
+        {"notes", true},
+    };
+    struct fixture *fixture = *state;
+    const struct xcx_err well = XCX_ERR_INIT;
+
+    assert_int_equal(mkdir(fixture->stats_dir, 0700), 0);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        put_file(fixture->stats_dir, files[i].name);
+    assert_int_equal(record_end(&fixture->record, &well, NULL), 0);
+    assert_true(is_there(fixture->stats_dir, files[0].name));
+    fixture->record.nr_keep = 2;
+    assert_int_equal(record_end(&fixture->record, &well, NULL), 0);
+    assert_true(is_there(fixture->stats_dir, FINAL_NAME));
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (is_there(fixture->stats_dir, files[i].name) != files[i].stays)
+            fail_msg("%s", files[i].name);
+    }
+}
+
 static void what_cannot_be_written_is_named(void **state)
 {
     struct fixture *fixture = *state;
@@ -242,6 +318,9 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(empty_directories_mean_no_files, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(only_root_can_read_them, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_oldest_files_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_named, set_up,
                                         tear_down),
     };

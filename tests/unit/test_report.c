@@ -185,7 +185,7 @@ static void a_folder_that_is_not_there_is_named(void **state)
     struct xcx_err err = XCX_ERR_INIT;
 
     (void)state;
-    assert_int_equal(report_save(&report, "/nowhere/at/all", &err), -1);
+    assert_int_equal(report_save(&report, "/nowhere/at/all", 0, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_IO);
     check_holds(err.msg, "report /nowhere/at/all/");
 }

@@ -57,6 +57,7 @@ struct config {
     unsigned pv_without_logdirty;         /* 0: refuse, 1: pause */
     unsigned restore;                     /* enum config_restore */
     char stats_dir[CONFIG_PATH_BYTES];    /* "": none are kept */
+    unsigned long stats_keep;             /* 0: all */
     char run_dir[CONFIG_PATH_BYTES];      /* "": no state while running */
     char lock_dir[CONFIG_PATH_BYTES];     /* "": the library's default */
     char stock_helper[CONFIG_PATH_BYTES]; /* "": where Xen's packages put it */

@@ -12,6 +12,7 @@
 #include <yajl/yajl_gen.h>
 
 #include "directory.h"
+#include "record_prune.h"
 
 void record_init(struct record *record, enum record_direction direction,
                  const char *stats_dir, const char *run_dir, uint32_t domid,
@@ -133,16 +134,17 @@ static int write_all(int fd, const unsigned char *bytes, size_t nr_bytes)
 static int try_create(const char *path)
 {
     return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                0644);
+                0600);
 }
 
 /* The fd of a new file; its directory is made if need be. */
-static int create(const char *dir, const char *path, struct xcx_err *err)
+static int create(const char *dir, mode_t dir_mode, const char *path,
+                  struct xcx_err *err)
 {
     int fd = try_create(path);
 
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-        if (directory_make(dir, 0755, err) < 0)
+        if (directory_make(dir, dir_mode, err) < 0)
             return -1;
         fd = try_create(path);
     } else if (fd < 0 && errno == EEXIST) {
@@ -154,7 +156,7 @@ static int create(const char *dir, const char *path, struct xcx_err *err)
     return fd;
 }
 
-static int replace(const char *dir, const char *name,
+static int replace(const char *dir, mode_t dir_mode, const char *name,
                    const unsigned char *bytes, size_t nr_bytes,
                    struct xcx_err *err)
 {
@@ -164,7 +166,7 @@ static int replace(const char *dir, const char *name,
 
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     snprintf(new_path, sizeof(new_path), "%s/.%s.%d", dir, name, (int)getpid());
-    fd = create(dir, new_path, err);
+    fd = create(dir, dir_mode, new_path, err);
     if (fd < 0)
         return -1;
     written = write_all(fd, bytes, nr_bytes) == 0;
@@ -178,15 +180,15 @@ static int replace(const char *dir, const char *name,
 }
 
 /* Takes over gen: writes what it holds, and frees it. */
-static int write_object(yajl_gen gen, const char *dir, const char *name,
-                        struct xcx_err *err)
+static int write_object(yajl_gen gen, const char *dir, mode_t dir_mode,
+                        const char *name, struct xcx_err *err)
 {
     const unsigned char *bytes;
     size_t nr_bytes;
     int rc;
 
     if (yajl_gen_get_buf(gen, &bytes, &nr_bytes) == yajl_gen_status_ok)
-        rc = replace(dir, name, bytes, nr_bytes, err);
+        rc = replace(dir, dir_mode, name, bytes, nr_bytes, err);
     else
         rc = xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "%s", name);
     yajl_gen_free(gen);
@@ -228,7 +230,7 @@ int record_running(struct record *record, const char *what, uint64_t done,
     put_count(gen, "total", total);
     put_tail(gen, record);
     running_name(record, name);
-    return write_object(gen, record->run_dir, name, err);
+    return write_object(gen, record->run_dir, 0755, name, err);
 }
 
 static void remove_running(const struct record *record)
@@ -271,5 +273,7 @@ int record_end(struct record *record, const struct xcx_err *outcome,
     }
     put_tail(gen, record);
     final_name(record, name);
-    return write_object(gen, record->stats_dir, name, err);
+    if (write_object(gen, record->stats_dir, 0700, name, err))
+        return -1;
+    return record_prune(record->stats_dir, record->nr_keep, err);
 }

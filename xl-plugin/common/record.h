@@ -6,6 +6,9 @@
  *   RUN_DIR/DOMID.json            while a save runs, renewed about every second
  *   STATS_DIR/TIME-domDOMID.json  when it has ended, however it did
  *
+ * Both are for root alone: names, hosts and UUIDs are in them. Of those in
+ * STATS_DIR the newest nr_keep stay (record_prune.h).
+ *
  * Each file is replaced by rename, so a reader sees the old or the new one.
  * A running file whose pid is gone is left over from a crash. Both are one
  * JSON object; keys are only ever added, "stats" is as in libxcext:
@@ -33,12 +36,14 @@ enum record_direction { RECORD_SAVE, RECORD_RESTORE };
 struct record {
     enum record_direction direction;
     const char *stats_dir; /* the caller's; "": no file */
+    unsigned long nr_keep; /* of the files in stats_dir; 0: all */
     const char *run_dir;   /* the caller's; "": no file */
     uint32_t domid;
     struct timespec started; /* wall clock */
     char *stats_json;        /* the newest; owned */
 };
 
+/* Keeps all files; set nr_keep to have the oldest removed. */
 void record_init(struct record *record, enum record_direction direction,
                  const char *stats_dir, const char *run_dir, uint32_t domid,
                  const struct timespec *started);

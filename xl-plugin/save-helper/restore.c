@@ -124,6 +124,7 @@ static void write_record(struct session *session,
 
     record_init(&record, RECORD_RESTORE, session->config->stats_dir, "",
                 session->arguments->domid, started);
+    record.nr_keep = session->config->stats_keep;
     if (record_restore_stats(&record, stats, &err) < 0 ||
         record_end(&record, outcome, &err) < 0) {
         xcx_err_prefix(&err, "no statistics");

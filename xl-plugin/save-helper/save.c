@@ -299,6 +299,7 @@ int save_run(const struct arguments *arguments, const struct config *config,
     clock_gettime(CLOCK_REALTIME, &started);
     record_init(&session.record, RECORD_SAVE, config->stats_dir,
                 config->run_dir, arguments->domid, &started);
+    session.record.nr_keep = config->stats_keep;
     if (save(&session, &stats, &outcome) == 0)
         summarise(&session, &stats);
     else

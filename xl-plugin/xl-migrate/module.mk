@@ -46,7 +46,8 @@ test_probe_link_SRC := $(call migrate_src,probe.c) $(ASK_SRC) \
 test_precheck_SRC := $(call migrate_src,precheck.c precheck_print.c \
     forecast.c) $(CHECK_SRC) tests/unit/check_sample.c
 test_send_check_SRC := $(call migrate_src,send_check.c precheck_print.c \
-    forecast.c report.c) $(CHECK_SRC) $(CONFIG_SRC)
+    forecast.c report.c) $(CHECK_SRC) $(CONFIG_SRC) \
+    $(call common_src,record_prune.c)
 test_send_check_LIBS = $(COMMON_LIBS)
 test_forecast_SRC := $(call migrate_src,forecast.c)
 test_facts_gather_SRC := $(call migrate_src,facts_guest.c facts_host.c \
@@ -72,7 +73,7 @@ test_control_LIBS = $(COMMON_LIBS)
 test_running_record_SRC := $(call migrate_src,running_record.c) $(STATUS_SRC)
 test_running_record_LIBS = $(COMMON_LIBS)
 test_control_commands_SRC := $(CONTROL_SRC) $(RUNNING_SRC) \
-    $(call common_src,record.c) $(call migrate_src,cmd_cancel.c \
+    $(RECORD_SRC) $(call migrate_src,cmd_cancel.c \
     cmd_status.c cmd_tune.c options.c)
 test_control_commands_LIBS = $(COMMON_LIBS)
 test_guest_name_SRC := $(call migrate_src,guest_name.c) \
@@ -124,7 +125,7 @@ test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
 test_send_session_SRC := $(CONTROL_SRC) $(HANDOVER_RUN_SRC) $(call \
     migrate_src,cases.c drain.c guest_watch.c lines.c progress.c report.c \
     send_session.c spawn.c transport_ssh.c) \
-    $(call common_src,cancel.c record.c) tests/unit/fake_xenstore.c
+    $(call common_src,cancel.c) $(RECORD_SRC) tests/unit/fake_xenstore.c
 test_send_session_LIBS = $(COMMON_LIBS)
 test_send_config_SRC := $(call migrate_src,send_config.c lines.c spawn.c)
 test_remote_shell_SRC := $(call migrate_src,lines.c remote_shell.c spawn.c \
@@ -153,12 +154,13 @@ test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
     progress.c report.c send.c send_outcome.c send_session.c source_domain.c \
     guest_keys.c source_keys.c source_keys_read.c spawn.c transport_ssh.c) \
     $(SETTLE_SRC) $(CONTROL_SRC) \
-    $(call common_src,cancel.c record.c) tests/unit/case_sample.c \
+    $(call common_src,cancel.c) $(RECORD_SRC) tests/unit/case_sample.c \
     tests/unit/send_world.c
 test_send_outcome_LIBS = $(COMMON_LIBS) -Wl,--wrap=xcx_settle
 test_send_early_SRC := $(test_send_outcome_SRC)
 test_send_early_LIBS = $(test_send_outcome_LIBS)
-test_report_SRC := $(call migrate_src,report.c json.c lines.c)
+test_report_SRC := $(call migrate_src,report.c json.c lines.c) \
+    $(call common_src,record_prune.c)
 test_stock_list_SRC := $(call migrate_src,stock_list.c)
 test_cases_incoming_SRC := $(DIRECTORY_SRC) $(call migrate_src,cases.c cases_incoming.c \
     handover.c journal.c journal_line.c) tests/unit/case_sample.c

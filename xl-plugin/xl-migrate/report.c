@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../common/record_prune.h"
 #include "json.h"
 #include "lines.h"
 
@@ -226,24 +228,30 @@ int report_print_json(const struct report *report, FILE *out,
 }
 
 int report_save(const struct report *report, const char *dir,
-                struct xcx_err *err)
+                unsigned long nr_keep, struct xcx_err *err)
 {
     char path[PATH_MAX], stamp[32];
     time_t now = time(NULL);
     struct tm tm;
     FILE *out;
-    int rc;
+    int fd, rc;
 
     gmtime_r(&now, &tm);
     strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
     if (snprintf(path, sizeof(path), "%s/%s-migration-dom%" PRIu32 ".json", dir,
                  stamp, report->domid) >= (int)sizeof(path))
         return xcx_err_set(err, XCX_ERR_RESOURCE, ENAMETOOLONG, "report");
-    out = fopen(path, "we");
-    if (!out)
-        return xcx_err_set(err, XCX_ERR_IO, errno, "report %s", path);
+    fd =
+        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    out = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!out) {
+        xcx_err_set(err, XCX_ERR_IO, errno, "report %s", path);
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
     rc = report_print_json(report, out, err);
     if (fclose(out) && !rc)
         rc = xcx_err_set(err, XCX_ERR_IO, errno, "report %s", path);
-    return rc;
+    return rc ? -1 : record_prune(dir, nr_keep, err);
 }

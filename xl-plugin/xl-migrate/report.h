@@ -58,8 +58,11 @@ void report_print_text(const struct report *report, FILE *out);
 int report_print_json(const struct report *report, FILE *out,
                       struct xcx_err *err);
 
-/* Into DIR/TIME-migration-domDOMID.json. RESOURCE, IO. */
+/*
+ * Into DIR/TIME-migration-domDOMID.json, for root alone; of such files the
+ * newest nr_keep stay (record_prune.h). RESOURCE, IO.
+ */
 int report_save(const struct report *report, const char *dir,
-                struct xcx_err *err);
+                unsigned long nr_keep, struct xcx_err *err);
 
 #endif

@@ -71,7 +71,8 @@ enum exit_status send_outcome_tell(struct send_session *session,
     if (status != EXIT_STATUS_DONE)
         snprintf(report->error, sizeof(report->error), "%s", error);
     if (report->id[0] && session->config.stats_dir[0] &&
-        report_save(report, session->config.stats_dir, &err))
+        report_save(report, session->config.stats_dir,
+                    session->config.stats_keep, &err))
         xcx_log(&session->log, XCX_LOG_WARN, "%s", err.msg);
     if (status != EXIT_STATUS_DONE)
         lines_print(stderr, "xl-migrate send: %s", error);

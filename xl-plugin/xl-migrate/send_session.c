@@ -100,6 +100,7 @@ void send_session_open_control(struct send_session *session)
     clock_gettime(CLOCK_REALTIME, &started);
     record_init(&session->record, RECORD_SAVE, session->config.stats_dir,
                 session->config.run_dir, session->domain.domid, &started);
+    session->record.nr_keep = session->config.stats_keep;
     renew_record(session, "starting", 0, 0);
     session->control_ops = (struct control_ops){
         .opaque = session, .status = on_status, .cancel = on_cancel};
