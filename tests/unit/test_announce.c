@@ -81,6 +81,27 @@ static void waits_grow_to_their_bound(void **state)
     assert_int_equal(announce_wait_ms(&announce, UINT32_MAX), 275);
 }
 
+/* 1000 rounds of 100 s would keep the process for more than a day. */
+static void rounds_end_within_a_time(void **state)
+{
+    static const struct {
+        struct announce announce;
+        uint64_t rounds;
+    } rows[] = {
+        {{5, 50, 100, 550}, 5},         {{1000, 100000, 0, 100000}, 4},
+        {{1000, 0, 100000, 100000}, 5}, {{1000, 300, 0, 300}, 1000},
+        {{1000, 0, 0, 0}, 1000},        {{0, 100000, 0, 100000}, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct announce announce = rows[i].announce;
+
+        announce_bound(&announce);
+        assert_int_equal(announce.rounds, rows[i].rounds);
+    }
+}
+
 static void the_first_ipv4_address_is_taken(void **state)
 {
     static const struct {
@@ -120,6 +141,7 @@ static void nothing_to_announce_is_no_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounds_end_within_a_time),
         cmocka_unit_test(rarp_names_the_address_twice),
         cmocka_unit_test(arp_asks_for_its_own_address),
         cmocka_unit_test(the_frame_is_in_the_vlan),

@@ -77,16 +77,6 @@ void announce_arp(const struct announce_nic *nic,
     fill_frame(nic, ETHERTYPE_ARP, ARP_REQUEST, nic->ipv4, unknown, ret);
 }
 
-uint64_t announce_wait_ms(const struct announce *announce, uint64_t round)
-{
-    uint64_t wait_ms;
-
-    if (!round)
-        return 0;
-    wait_ms = announce->initial_ms + (round - 1) * announce->step_ms;
-    return wait_ms < announce->max_ms ? wait_ms : announce->max_ms;
-}
-
 void announce_parse_ipv4(const char *text, uint8_t ret[4])
 {
     char word[INET_ADDRSTRLEN];

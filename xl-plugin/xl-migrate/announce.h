@@ -29,6 +29,7 @@
 #define ANNOUNCE_MAX_NICS     32
 #define ANNOUNCE_MAX_ROUNDS   1000
 #define ANNOUNCE_MAX_DELAY_MS 100000
+#define ANNOUNCE_MAX_TOTAL_MS 300000 /* from the first to the last round */
 
 struct announce {
     uint64_t rounds; /* 0: none */
@@ -49,6 +50,12 @@ void announce_rarp(const struct announce_nic *nic,
 void announce_arp(const struct announce_nic *nic,
                   uint8_t ret[ANNOUNCE_FRAME_BYTES]);
 uint64_t announce_wait_ms(const struct announce *announce, uint64_t round);
+
+/*
+ * Pure: leaves out the rounds that would begin later than
+ * ANNOUNCE_MAX_TOTAL_MS after the first; the source chooses these numbers.
+ */
+void announce_bound(struct announce *announce);
 
 /*
  * The first IPv4 address of a NIC's "ip" (addresses, with spaces between), all

@@ -187,14 +187,14 @@ test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
     lines.c)
 test_rendezvous_SRC := $(call migrate_src,rendezvous.c) \
     $(DIRECTORY_SRC)
-test_announce_SRC := $(call migrate_src,announce.c)
+test_announce_SRC := $(call migrate_src,announce.c announce_rounds.c)
 test_vif_script_SRC := $(call migrate_src,vif_script.c)
 
 # receive on domains that the test directs (fake_target.c).
 TEST_PROGS += xl-migrate-receive-fake
 xl-migrate-receive-fake_SRC := $(HANDOVER_RUN_SRC) $(CHANNEL_SRC) \
     $(CONFIG_SRC) $(DIRECTORY_SRC) $(call migrate_src, \
-    cases.c cases_incoming.c cmd_receive.c guest_keys.c keepalive.c receive.c receive_case.c receive_copy.c \
+    announce_rounds.c cases.c cases_incoming.c cmd_receive.c guest_keys.c keepalive.c receive.c receive_case.c receive_copy.c \
     receive_keys.c receive_step.c rendezvous.c restore_helper.c spawn.c \
     target_domain.c xenstore.c xl_answers.c xl_receiver.c) tests/unit/fake_target.c
 xl-migrate-receive-fake_LIBS = $(COMMON_LIBS) $(call pkglibs,xenstore) \

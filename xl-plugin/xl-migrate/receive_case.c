@@ -17,6 +17,21 @@
 
 /* ---- begin -------------------------------------------------------------- */
 
+static int read_announce(const struct message *part, struct announce *to,
+                         struct xcx_err *err)
+{
+    return message_count(part, "rounds", 0, ANNOUNCE_MAX_ROUNDS, &to->rounds,
+                         err) ||
+                   message_count(part, "initial_ms", 0, ANNOUNCE_MAX_DELAY_MS,
+                                 &to->initial_ms, err) ||
+                   message_count(part, "step_ms", 0, ANNOUNCE_MAX_DELAY_MS,
+                                 &to->step_ms, err) ||
+                   message_count(part, "max_ms", 0, ANNOUNCE_MAX_DELAY_MS,
+                                 &to->max_ms, err)
+               ? -1
+               : 0;
+}
+
 static int take_announce(struct receive *receive, const struct message *message,
                          struct xcx_err *err)
 {
@@ -32,17 +47,9 @@ static int take_announce(struct receive *receive, const struct message *message,
         .step_ms = receive->config->announce_step_ms,
         .max_ms = receive->config->announce_max_ms,
     };
-    if (!YAJL_IS_OBJECT(part.root))
-        return 0;
-    if (message_count(&part, "rounds", 0, ANNOUNCE_MAX_ROUNDS, &to->rounds,
-                      err) ||
-        message_count(&part, "initial_ms", 0, ANNOUNCE_MAX_DELAY_MS,
-                      &to->initial_ms, err) ||
-        message_count(&part, "step_ms", 0, ANNOUNCE_MAX_DELAY_MS, &to->step_ms,
-                      err) ||
-        message_count(&part, "max_ms", 0, ANNOUNCE_MAX_DELAY_MS, &to->max_ms,
-                      err))
+    if (YAJL_IS_OBJECT(part.root) && read_announce(&part, to, err))
         return -1;
+    announce_bound(to);
     return 0;
 }
 
