@@ -387,6 +387,27 @@ static void one_that_says_ever_more_holds_nobody(void **state)
     peer_close(&peer);
 }
 
+/* The terminal and the journal are not the target's to fill. */
+static void few_of_a_thousand_log_lines_are_heard(void **state)
+{
+    struct peer *peer = open_peer(
+        "# host2\n" HELLO "for i in $(seq 1000); do echo "
+        "'{\"type\":\"log\",\"level\":\"info\",\"text\":\"m\"}'; done; "
+        "echo '{\"type\":\"settled\"}'; exec sleep 1000");
+    struct xcx_err err = XCX_ERR_INIT;
+    struct peer_message message;
+    unsigned nr_lines = 0;
+
+    (void)state;
+    do {
+        if (peer->ops->hear(peer, deadline_in_ms(WAIT_MS), &message, &err))
+            fail_msg("%s", err.msg);
+        nr_lines += message.news == PEER_LOG;
+    } while (message.news != PEER_SETTLED);
+    assert_int_equal(nr_lines, 200);
+    peer_close(&peer);
+}
+
 /* Even if the deadline has passed, and behind what is of no interest. */
 static void what_is_there_already_is_heard(void **state)
 {
@@ -545,6 +566,7 @@ int main(void)
         cmocka_unit_test(what_it_logs_does_not_mean_that_it_has_the_case),
         cmocka_unit_test(what_it_said_before_it_went_is_heard),
         cmocka_unit_test(one_that_says_ever_more_holds_nobody),
+        cmocka_unit_test(few_of_a_thousand_log_lines_are_heard),
         cmocka_unit_test(what_is_there_already_is_heard),
         cmocka_unit_test(one_that_is_lost_is_not_written_to),
         cmocka_unit_test(one_that_cannot_be_written_to_is_lost),

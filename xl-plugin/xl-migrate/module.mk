@@ -38,7 +38,8 @@ test_check_print_SRC := $(call migrate_src,check_ids.c check_print.c json.c \
     lines.c)
 test_check_ids_SRC := $(call migrate_src,check_ids.c)
 test_facts_SRC := $(FACTS_SRC) tests/unit/check_sample.c
-ASK_SRC := $(call migrate_src,channel.c lines.c spawn.c transport_ssh.c)
+ASK_SRC := $(call migrate_src,channel.c lines.c log_limit.c spawn.c \
+    transport_ssh.c)
 test_facts_ask_SRC := $(call migrate_src,facts_ask.c) $(FACTS_SRC) $(ASK_SRC) \
     tests/unit/check_sample.c
 test_probe_link_SRC := $(call migrate_src,probe.c) $(ASK_SRC) \
@@ -82,6 +83,8 @@ test_hooks_SRC := $(call migrate_src,hooks.c lines.c spawn.c) \
     $(call common_src,safe_path.c)
 test_spawn_SRC := $(call migrate_src,spawn.c)
 test_spawn_LIBS := -Wl,--wrap=malloc -Wl,--wrap=putenv
+test_log_limit_SRC := $(call migrate_src,log_limit.c)
+test_log_limit_LIBS := -Wl,--wrap=clock_gettime
 test_xl_header_SRC := $(call migrate_src,xl_header.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c
 test_xl_config_SRC := $(call migrate_src,xl_config.c) \
@@ -121,15 +124,16 @@ test_settle_SRC := $(SETTLE_SRC) tests/unit/case_sample.c \
     tests/unit/settle_world.c
 test_settle_waits_SRC := $(test_settle_SRC)
 test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
-    remote_shell.c spawn.c stock_list.c transport_ssh.c xl_answers.c)
+    log_limit.c remote_shell.c spawn.c stock_list.c transport_ssh.c \
+    xl_answers.c)
 test_send_session_SRC := $(CONTROL_SRC) $(HANDOVER_RUN_SRC) $(call \
     migrate_src,cases.c drain.c guest_watch.c lines.c progress.c report.c \
-    send_session.c spawn.c transport_ssh.c) \
+    send_session.c spawn.c log_limit.c transport_ssh.c) \
     $(call common_src,cancel.c) $(RECORD_SRC) tests/unit/fake_xenstore.c
 test_send_session_LIBS = $(COMMON_LIBS)
 test_send_config_SRC := $(call migrate_src,send_config.c lines.c spawn.c)
 test_remote_shell_SRC := $(call migrate_src,lines.c remote_shell.c spawn.c \
-    transport_ssh.c)
+    log_limit.c transport_ssh.c)
 test_send_stream_SRC := $(call migrate_src,send_stream.c xl_answers.c)
 test_send_stream_LIBS := -Wl,--wrap=xcx_save
 test_drain_SRC := $(call migrate_src,drain.c)
@@ -137,7 +141,7 @@ test_peer_times_SRC := $(call migrate_src,peer.c)
 test_recover_SRC := $(SETTLE_SRC) $(call migrate_src,cases.c \
     cases_incoming.c lines.c recover.c recover_tell.c rendezvous.c \
     source_domain.c guest_keys.c source_keys.c source_keys_read.c spawn.c \
-    target_domain.c transport_ssh.c) \
+    target_domain.c log_limit.c transport_ssh.c) \
     $(DIRECTORY_SRC) tests/unit/recover_world.c
 test_recover_LIBS := -Wl,--wrap=xcx_settle
 test_recover_cases_SRC := $(test_recover_SRC)
@@ -152,8 +156,8 @@ test_recover_list_SRC := $(DIRECTORY_SRC) $(call migrate_src,cases.c \
 test_recover_options_SRC := $(call migrate_src,cmd_recover.c)
 test_send_outcome_SRC := $(call migrate_src,cases.c drain.c lines.c \
     progress.c report.c send.c send_outcome.c send_session.c source_domain.c \
-    guest_keys.c source_keys.c source_keys_read.c spawn.c transport_ssh.c) \
-    $(SETTLE_SRC) $(CONTROL_SRC) \
+    guest_keys.c source_keys.c source_keys_read.c spawn.c log_limit.c \
+    transport_ssh.c) $(SETTLE_SRC) $(CONTROL_SRC) \
     $(call common_src,cancel.c) $(RECORD_SRC) tests/unit/case_sample.c \
     tests/unit/send_world.c
 test_send_outcome_LIBS = $(COMMON_LIBS) -Wl,--wrap=xcx_settle
@@ -178,11 +182,13 @@ CHANNEL_SRC := $(call migrate_src,channel.c lines.c message.c json.c)
 test_channel_SRC := $(CHANNEL_SRC)
 test_keepalive_SRC := $(CHANNEL_SRC) $(call migrate_src,keepalive.c)
 test_peer_plugin_SRC := $(CHANNEL_SRC) $(HANDOVER_RUN_SRC) $(call migrate_src, \
-    keepalive.c peer.c peer_compose.c peer_plugin.c peer_stock.c \
-    remote_shell.c spawn.c stock_list.c transport_ssh.c xenstore.c xl_answers.c)
+    keepalive.c peer.c peer_compose.c peer_parse.c peer_plugin.c peer_stock.c \
+    log_limit.c remote_shell.c spawn.c stock_list.c transport_ssh.c xenstore.c \
+    xl_answers.c)
 test_peer_plugin_LIBS = $(call pkglibs,xenstore) -Wl,--wrap=clock_gettime \
     -Wl,--wrap=write -Wl,--wrap=read
-test_transport_ssh_SRC := $(call migrate_src,transport_ssh.c spawn.c lines.c)
+test_transport_ssh_SRC := $(call migrate_src,lines.c log_limit.c spawn.c \
+    transport_ssh.c)
 test_xl_receiver_SRC := $(call migrate_src,xl_receiver.c xl_answers.c spawn.c \
     lines.c)
 test_rendezvous_SRC := $(call migrate_src,rendezvous.c) \

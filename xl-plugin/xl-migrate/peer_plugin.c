@@ -14,7 +14,9 @@
 #include "channel.h"
 #include "handover_run.h"
 #include "keepalive.h"
+#include "log_limit.h"
 #include "peer_compose.h"
+#include "peer_parse.h"
 #include "transport_ssh.h"
 
 #define ANSWER_MS  30000
@@ -30,9 +32,10 @@ struct peer_plugin {
     struct transport_ssh control, data;
     struct channel channel;
     struct keepalive keepalive;
-    int gone_fd;               /* readable: silent for too long; owned */
-    int cancel_fd;             /* that ends a wait; -1: none does (any more) */
-    struct peer_message first; /* heard while reattaching */
+    struct log_limit log_limit; /* of its messages */
+    int gone_fd;                /* readable: silent for too long; owned */
+    int cancel_fd;              /* that ends a wait; -1: none does (any more) */
+    struct peer_message first;  /* heard while reattaching */
     bool has_first;
 };
 
@@ -198,102 +201,21 @@ static int ask(struct peer_plugin *plugin, struct json *json,
     return write_message(plugin, json, &gone, err);
 }
 
-static enum xcx_log_level level_of(const char *text)
+static bool admits_log(struct peer_plugin *plugin)
 {
-    if (!strcmp(text, "error"))
-        return XCX_LOG_ERROR;
-    if (!strcmp(text, "warning") || !strcmp(text, "warn"))
-        return XCX_LOG_WARN;
-    return strcmp(text, "debug") ? XCX_LOG_INFO : XCX_LOG_DEBUG;
+    return log_limit_admits(&plugin->log_limit, plugin->address->log);
 }
 
-/* An empty text is null, or not there. */
-static int take_text(const struct message *message, struct peer_message *ret,
-                     struct xcx_err *err)
-{
-    yajl_val text = message_value(message, "text");
-
-    if (!text || YAJL_IS_NULL(text))
-        return 0;
-    if (message_copy(message, "text", 0, ret->text, sizeof(ret->text), err))
-        return -1;
-    lines_make_plain(ret->text);
-    return 0;
-}
-
-/* Of a guest that is to stay paused there is no start. */
-static int take_times(struct peer_plugin *plugin, const struct message *message,
-                      enum handover_word word, struct xcx_err *err)
-{
-    struct peer_times *times = &plugin->peer.times;
-    uint64_t start_ns = 0, answer_ns = 0;
-
-    if (word == HANDOVER_SAY_READY) {
-        times->ready_ns = deadline_now_ns();
-        return message_count(message, "prepare_ns", 0, INT64_MAX,
-                             &times->prepare_ns, err);
-    }
-    if (word != HANDOVER_SAY_STARTING || !times->go_ns)
-        return 0;
-    if (message_count(message, "start_ns", 0, INT64_MAX, &start_ns, err) ||
-        message_count(message, "answer_ns", 0, INT64_MAX, &answer_ns, err))
-        return -1;
-    if (start_ns)
-        times->started_ns = peer_started_ns(times->go_ns, deadline_now_ns(),
-                                            start_ns, answer_ns);
-    return 0;
-}
-
-static int take_word(struct peer_plugin *plugin, const struct message *message,
-                     struct peer_message *ret, struct xcx_err *err)
-{
-    const char *word;
-
-    if (message_text(message, "word", 1, 16, &word, err))
-        return -1;
-    ret->news = PEER_WORD;
-    ret->word = handover_word_of_name(word);
-    if (!ret->word)
-        return xcx_err_set(err, XCX_ERR_PEER, 0, "%.60s says \"%s\"",
-                           plugin->address->host, word);
-    return take_times(plugin, message, ret->word, err) ||
-                   take_text(message, ret, err)
-               ? -1
-               : 0;
-}
-
-static int take_log(const struct message *message, struct peer_message *ret,
-                    struct xcx_err *err)
-{
-    const char *level;
-
-    if (message_text(message, "level", 1, 16, &level, err) ||
-        take_text(message, ret, err))
-        return -1;
-    ret->news = PEER_LOG;
-    ret->level = level_of(level);
-    return 0;
-}
-
-/* 0: taken; PEER_NOTHING for what is of no interest here. */
+/* A log line over the limit is of no interest. */
 static int take(struct peer_plugin *plugin, const struct message *message,
                 struct peer_message *ret, struct xcx_err *err)
 {
-    *ret = (struct peer_message){.news = PEER_NOTHING};
-    if (!strcmp(message->type, "word"))
-        return take_word(plugin, message, ret, err);
-    if (!strcmp(message->type, "log"))
-        return take_log(message, ret, err);
-    if (!strcmp(message->type, "settled")) {
-        ret->news = PEER_SETTLED;
-        return 0;
-    }
-    /* Of a begin that was cancelled, or of people's interest alone. */
-    if (!strcmp(message->type, "listening") || !strcmp(message->type, "report"))
-        return 0;
-    if (!strcmp(message->type, "error"))
-        return channel_take_error(&plugin->channel, message, NULL, err);
-    return channel_unexpected(&plugin->channel, message, err);
+    if (peer_parse(&plugin->channel, plugin->address->host, message,
+                   &plugin->peer.times, ret, err))
+        return -1;
+    if (ret->news == PEER_LOG && !admits_log(plugin))
+        ret->news = PEER_NOTHING;
+    return 0;
 }
 
 static int plugin_hear(struct peer *peer, uint64_t deadline_ns,
@@ -447,7 +369,8 @@ static int await_reattached(struct peer_plugin *plugin, struct message *ret,
         message_done(ret);
         if (rc)
             return -1;
-        xcx_log(plugin->address->log, told.level, "%s", told.text);
+        if (told.news == PEER_LOG)
+            xcx_log(plugin->address->log, told.level, "%s", told.text);
     }
 }
 

@@ -189,7 +189,8 @@ static void note(struct transport_ssh *transport, char *line,
     if (!*line)
         return;
     snprintf(transport->last, sizeof(transport->last), "%s", line);
-    xcx_log(log, XCX_LOG_INFO, "%s", line);
+    if (log_limit_admits(&transport->limit, log))
+        xcx_log(log, XCX_LOG_INFO, "%s", line);
 }
 
 void transport_ssh_hear(struct transport_ssh *transport,

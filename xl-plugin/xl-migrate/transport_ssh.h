@@ -23,6 +23,7 @@
 
 #include "deadline.h"
 #include "lines.h"
+#include "log_limit.h"
 #include "spawn.h"
 #include "xcext.h"
 
@@ -37,6 +38,7 @@ struct transport_ssh {
     int err_fd;                          /* owned */
     struct lines said;                   /* of err_fd */
     char last[TRANSPORT_SSH_LINE_BYTES]; /* the last line said; plain ASCII */
+    struct log_limit limit;              /* of what was said */
 };
 
 #define TRANSPORT_SSH_INIT                                                     \
@@ -65,7 +67,8 @@ int transport_ssh_start(struct transport_ssh *transport, const char *ssh,
 
 /*
  * What was said on standard error, after said.fd was readable: each line goes
- * to log (NULL: nowhere) and the last one into last.
+ * to log (NULL: nowhere), as many as log_limit.h lets pass, and the last one
+ * into last.
  */
 void transport_ssh_hear(struct transport_ssh *transport,
                         const struct xcx_log *log);
