@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/memory.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -17,6 +18,14 @@ _Static_assert(XCX_CHUNK_PFNS <= XCX_TYPES_MAX_BATCH, "one query a chunk");
 
 /* Asking for the type of every page: a fifth of the time at most. */
 #define RECHECK_SHARE 4
+
+/*
+ * Chunks without pages are asked for only so far: this many pfns, and as many
+ * times the guest's pages. That is any p2m but one that the guest has stretched
+ * by a page far up: of a p2m of 2^32 pfns it would take hours.
+ */
+#define HOLES_PFNS  (UINT64_C(1) << 20)
+#define HOLES_TIMES 4
 
 /* Of pages; half, so that it can be added to. */
 #define ANY_NUMBER (UINT64_MAX / 2)
@@ -50,7 +59,8 @@ int xcx_memory_init(struct xcx_memory *memory, struct xcx_guest *guest,
     uint64_t nr_pfns = guest->nr_pfns;
     struct xcx_domain_info info;
 
-    *memory = (struct xcx_memory){.guest = guest, .types = types};
+    *memory = (struct xcx_memory){
+        .guest = guest, .types = types, .cancel = XCX_CANCEL_NONE};
     if (new_bitmap(&memory->populated, nr_pfns, err) ||
         new_bitmap(&memory->todo, nr_pfns, err) ||
         new_bitmap(&memory->hot, nr_pfns, err) ||
@@ -127,7 +137,8 @@ static int ask_chunk(struct xcx_memory *memory, uint64_t chunk,
     unsigned nr_pfns = chunk_pfns(memory, chunk);
     uint8_t types[XCX_CHUNK_PFNS];
 
-    if (xcx_types_query_range(memory->types, first, nr_pfns, types, err))
+    if (xcx_cancel_check(memory->cancel, err) ||
+        xcx_types_query_range(memory->types, first, nr_pfns, types, err))
         return -1;
     for (unsigned i = 0; i < nr_pfns; i++)
         if (xcx_page_type_has_data(types[i]))
@@ -259,7 +270,8 @@ static int recheck_chunk(struct xcx_memory *memory, uint64_t chunk,
     unsigned nr_pfns = chunk_pfns(memory, chunk);
     uint8_t types[XCX_CHUNK_PFNS];
 
-    if (xcx_types_query_range(memory->types, first, nr_pfns, types, err))
+    if (xcx_cancel_check(memory->cancel, err) ||
+        xcx_types_query_range(memory->types, first, nr_pfns, types, err))
         return -1;
     for (unsigned i = 0; i < nr_pfns; i++) {
         if (xcx_page_type_has_data(types[i]) ||
@@ -286,6 +298,15 @@ static int count_pages(struct xcx_memory *memory, int64_t *ret_more,
     return 0;
 }
 
+static int give_up_holes(const struct xcx_memory *memory, struct xcx_err *err)
+{
+    return xcx_err_set(err, XCX_ERR_GUEST, 0,
+                       "pages that the guest got back lie somewhere in %" PRIu64
+                       " pfns, too many to look at: try again without "
+                       "ballooning",
+                       memory->guest->nr_pfns);
+}
+
 /*
  * The count is looked at all the while: a change must not go unnoticed. Ends
  * early once so many pages more are known.
@@ -293,7 +314,7 @@ static int count_pages(struct xcx_memory *memory, int64_t *ret_more,
 static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
                       uint64_t enough, struct xcx_err *err)
 {
-    uint64_t nr_before = memory->nr_found;
+    uint64_t nr_before = memory->nr_found, nr_holes = 0;
     struct xcx_domain_info info;
 
     for (uint64_t chunk = 0; chunk < nr_chunks(memory); chunk++) {
@@ -301,6 +322,10 @@ static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
 
         if (!is_of(memory, chunk, which))
             continue;
+        if (which == EMPTY &&
+            nr_holes > HOLES_PFNS + HOLES_TIMES * memory->nr_watched)
+            return give_up_holes(memory, err);
+        nr_holes += XCX_CHUNK_PFNS;
         memory->recheck_chunk = chunk;
         if (which == FULL)
             rc = recheck_chunk(memory, chunk, err);

@@ -30,7 +30,9 @@
  * guest is suspended, and the holes again after it. When all known pages are
  * there and the count says no more, none is missing; else the chunks without
  * pages are asked for, too, from pfn 0 on until those missing are found: they
- * come back where RAM was, not in the wide hole above it.
+ * come back where RAM was, not in the wide hole above it. How many holes are
+ * looked at is limited by the guest's pages: a guest that has put one page near
+ * pfn 2^32 and balloons is not moved, rather than suspended for hours.
  *
  * When the count rises before it is known which pages have gone, any page may
  * have been away, written unrecorded: all that cannot be ruled out is sent
@@ -53,11 +55,13 @@
 #include "base/bitmap.h"
 #include "guest/guest.h"
 #include "hv/types.h"
+#include "io/io.h"
 
 #define XCX_CHUNK_PFNS 1024 /* 4 MiB */
 
 struct xcx_memory {
     struct xcx_guest *guest;
+    struct xcx_cancel cancel; /* the caller's; looked at for each chunk */
     struct xcx_types *types;
     struct xcx_bitmap populated;
     struct xcx_bitmap todo;
@@ -84,7 +88,10 @@ struct xcx_memory {
     uint64_t next_recheck_ns;
 };
 
-/* For guest->nr_pfns pfns, nothing known. Errors: RESOURCE, HYPERCALL. */
+/*
+ * For guest->nr_pfns pfns, nothing known, and nobody cancels. Errors: RESOURCE,
+ * HYPERCALL.
+ */
 int xcx_memory_init(struct xcx_memory *memory, struct xcx_guest *guest,
                     struct xcx_types *types, struct xcx_err *err);
 void xcx_memory_done(struct xcx_memory *memory); /* idempotent */
@@ -113,7 +120,8 @@ enum xcx_follow {
 
 /*
  * Finds pages that have come since, if there was a sign of it (PV: always),
- * into populated and todo. Blocks: up to 5 us for each pfn of the p2m.
+ * into populated and todo. Blocks: up to 5 us for each pfn that it asks for.
+ * Errors: HYPERCALL, CANCELLED; GUEST, pages in too wide a p2m.
  */
 int xcx_memory_follow_balloon(struct xcx_memory *memory, enum xcx_follow when,
                               struct xcx_err *err);

@@ -191,9 +191,10 @@ static int open_stream(struct session *session, struct xcx_err *err)
         return -1;
     set_stall(session, session->params->live_stall_ns);
     xcx_writer_init(&session->writer, sink);
-    if (xcx_memory_init(&session->memory, session->guest, session->types,
-                        err) ||
-        open_sender(session, err))
+    if (xcx_memory_init(&session->memory, session->guest, session->types, err))
+        return -1;
+    session->memory.cancel = session->cancel;
+    if (open_sender(session, err))
         return -1;
     set_rounds(session);
     return 0;

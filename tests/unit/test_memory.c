@@ -11,9 +11,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <cmocka.h>
 
-#define MAX_PFNS 0x200000
+#define MAX_PFNS 0x400000
 
 /* ---- the made-up hypervisor --------------------------------------------- */
 
@@ -465,6 +467,56 @@ static void test_grow(void **state)
     xcx_memory_done(&memory);
 }
 
+/* One page far up: its 2^22 pfns would take 20 s, 2^32 of them hours. */
+static void test_balloon_in_a_stretched_p2m(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 0x400000};
+    struct xcx_err err = XCX_ERR_INIT;
+
+    (void)state;
+    set_pages(0, 0x8000, true);
+    set_pages(0x3fffff, 1, true);
+    search_all(&memory, &guest);
+    assert_found(&memory);
+    assert_true(xen.nr_asked < 0x10000);
+    xen.nr_asked = 0;
+    set_pages(0x2ffc00, 1, true);
+    assert_int_equal(
+        xcx_memory_follow_balloon(&memory, XCX_FOLLOW_SUSPENDED, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_GUEST);
+    assert_non_null(strstr(err.msg, "somewhere in 4194304 pfns"));
+    assert_true(xen.nr_asked < 0x100000 + 4 * 0x8001 + 2 * XCX_CHUNK_PFNS);
+    xcx_memory_done(&memory);
+}
+
+static void test_can_be_cancelled_between_chunks(void **state)
+{
+    struct xcx_memory memory;
+    struct xcx_guest guest = {.nr_pfns = 0x10000, .ops = &ops};
+    struct xcx_err err = XCX_ERR_INIT;
+    uint64_t pfn;
+    int fd = eventfd(1, EFD_CLOEXEC);
+
+    (void)state;
+    set_pages(0, 0x8000, true);
+    search_all(&memory, &guest);
+    memory.cancel.fd = fd;
+    xcx_memory_doubt(&memory, true);
+    assert_int_equal(xcx_memory_follow_balloon(&memory, XCX_FOLLOW_LAST, &err),
+                     -1);
+    assert_int_equal(err.kind, XCX_ERR_CANCELLED);
+    xcx_memory_done(&memory);
+
+    err = XCX_ERR_INIT;
+    assert_int_equal(xcx_memory_init(&memory, &guest, NULL, &err), 0);
+    memory.cancel.fd = fd;
+    assert_int_equal(xcx_memory_search(&memory, &pfn, &err), -1);
+    assert_int_equal(err.kind, XCX_ERR_CANCELLED);
+    xcx_memory_done(&memory);
+    close(fd);
+}
+
 static void test_query_fails(void **state)
 {
     struct xcx_memory memory;
@@ -528,6 +580,10 @@ int main(void)
         cmocka_unit_test_setup(test_balloon_in_balance, reset),
         cmocka_unit_test_setup(test_found_in_the_search_but_new, reset),
         cmocka_unit_test_setup(test_grow, reset),
+        cmocka_unit_test_setup(test_balloon_in_a_stretched_p2m, reset),
+        cmocka_unit_test_setup(test_take_dirty, reset),
+        cmocka_unit_test_setup(test_can_be_cancelled_between_chunks, reset),
+        cmocka_unit_test_setup(test_take_dirty, reset),
         cmocka_unit_test_setup(test_query_fails, reset),
         cmocka_unit_test_setup(test_take_dirty, reset),
     };
