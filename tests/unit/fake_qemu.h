@@ -26,12 +26,14 @@ struct qemu {
     const char *greeting;
     struct step steps[NR_STEPS];
     bool saves_nothing;
-    bool stays; /* at the script's end, without a word */
+    bool saves_for_ever; /* a byte every few ms, far behind the end */
+    bool stays;          /* at the script's end, without a word */
     /* What it saw. */
     unsigned nr_commands;
     bool unexpected;
-    int got_flags; /* of the fd that came; -1: none */
-    bool saw_lock; /* the lock's file was there during the last command */
+    bool was_stopped; /* while it did that */
+    int got_flags;    /* of the fd that came; -1: none */
+    bool saw_lock;    /* the lock's file was there during the last command */
 };
 
 /* Where its socket is and libxl's lock for it. For cmocka's groups. */

@@ -64,6 +64,34 @@ static void test_a_state_comes_back_in_memory(void **state)
     close(fd);
 }
 
+/* It may be the guest's by now; the memory that it fills is this host's. */
+static void test_a_state_without_end_is_cut_off(void **state)
+{
+    struct qemu qemu = {
+        .saves_for_ever = true,
+        .steps = {
+            {"qmp_capabilities", OK},
+            {"\"stop\"", OK},
+            {"add-fd", "{\"return\": {\"fdset-id\": 7, "
+                       "\"fd\": 12}, \"id\": ID}\r\n"},
+            {"/dev/fdset/7", "{\"error\": {\"class\": \"GenericError\", "
+                             "\"desc\": \"EPERM\"}, \"id\": ID}\r\n"},
+        }};
+    struct device_model five = model();
+    struct xcx_err err = XCX_ERR_INIT;
+    pthread_t thread = fake_qemu_start(&qemu);
+    uint64_t nr_bytes = 0;
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(device_model_save(&five, true, &fd, &nr_bytes, &err), -1);
+    fake_qemu_end(thread, &qemu);
+    assert_true(qemu.was_stopped);
+    assert_int_equal(err.kind, XCX_ERR_PEER);
+    assert_non_null(
+        strstr(err.msg, "its state has 209715201 bytes, not 1 to 134217728"));
+}
+
 static int do_cont(const struct device_model *five, struct xcx_err *err)
 {
     return device_model_cont(five, err);
@@ -310,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_state_comes_back_in_memory),
+        cmocka_unit_test(test_a_state_without_end_is_cut_off),
         cmocka_unit_test(test_commands_say_what_they_should),
         cmocka_unit_test(test_what_a_device_model_may_do_wrong),
         cmocka_unit_test(test_a_message_without_end),

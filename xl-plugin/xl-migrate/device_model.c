@@ -9,8 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +23,7 @@
 #define RUN_DIR    "/var/run/xen"
 #define LOCK_DIR   "/var/lib/xen"
 #define PATH_BYTES 256
+#define LOOK_MS    20 /* at the size of a state that is being written */
 
 struct device_model device_model_of(const struct domain *domain)
 {
@@ -166,7 +170,7 @@ static int stop_and_save(struct qmp *qmp, bool live, int fd,
 /* -1, or memory to read from; *ret_write_fd only writes to it. */
 static int make_memory(int *ret_write_fd, struct xcx_err *err)
 {
-    int fd = memfd_create("device-model", MFD_CLOEXEC);
+    int fd = memfd_create("device-model", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     char path[32];
 
     if (fd < 0)
@@ -179,6 +183,59 @@ static int make_memory(int *ret_write_fd, struct xcx_err *err)
     xcx_err_set(err, XCX_ERR_RESOURCE, errno, "%s", path);
     close(fd);
     return -1;
+}
+
+/*
+ * A hostile QEMU could fill this host's memory as long as it is waited for: a
+ * thread looks at the state's size, and closes it to writing once it is beyond
+ * all bounds. Not from the start: QEMU truncates the file when it opens it.
+ */
+struct guard {
+    int fd, end_fd;
+    pthread_t thread;
+};
+
+static bool is_too_large(int fd)
+{
+    struct stat status;
+
+    return !fstat(fd, &status) &&
+           (uint64_t)status.st_size > DEVICE_MODEL_MAX_STATE_BYTES;
+}
+
+static void *watch_size(void *opaque)
+{
+    const struct guard *guard = opaque;
+    struct pollfd end = {.fd = guard->end_fd, .events = POLLIN};
+
+    while (poll(&end, 1, LOOK_MS) <= 0) {
+        if (is_too_large(guard->fd)) {
+            fcntl(guard->fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_WRITE);
+            break;
+        }
+    }
+    return NULL;
+}
+
+static int guard_start(struct guard *guard, int fd, struct xcx_err *err)
+{
+    int rc;
+
+    *guard = (struct guard){.fd = fd, .end_fd = eventfd(0, EFD_CLOEXEC)};
+    if (guard->end_fd < 0)
+        return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "eventfd");
+    rc = pthread_create(&guard->thread, NULL, watch_size, guard);
+    if (!rc)
+        return 0;
+    close(guard->end_fd);
+    return xcx_err_set(err, XCX_ERR_RESOURCE, rc, "thread");
+}
+
+static void guard_end(struct guard *guard)
+{
+    eventfd_write(guard->end_fd, 1);
+    pthread_join(guard->thread, NULL);
+    close(guard->end_fd);
 }
 
 static int check_size(int fd, uint64_t *ret_bytes, struct xcx_err *err)
@@ -197,21 +254,37 @@ static int check_size(int fd, uint64_t *ret_bytes, struct xcx_err *err)
     return 0;
 }
 
+/* The state's size counts for more than the error that its limit brings. */
+static int save_into(const struct device_model *model, bool live, int fd,
+                     int write_fd, uint64_t *ret_bytes, struct xcx_err *err)
+{
+    struct qmp qmp = QMP_INIT;
+    struct xcx_err why = XCX_ERR_INIT;
+    struct guard guard;
+    int rc;
+
+    if (guard_start(&guard, fd, err))
+        return -1;
+    rc = talk(model, DEVICE_MODEL_SAVE_TIMEOUT_MS, &qmp, &why);
+    if (!rc)
+        rc = stop_and_save(&qmp, live, write_fd, &why);
+    qmp_close(&qmp);
+    guard_end(&guard);
+    if (!rc || is_too_large(fd))
+        return check_size(fd, ret_bytes, err);
+    return xcx_err_set(err, why.kind, 0, "%s", why.msg);
+}
+
 int device_model_save(const struct device_model *model, bool live, int *ret_fd,
                       uint64_t *ret_bytes, struct xcx_err *err)
 {
-    struct qmp qmp = QMP_INIT;
-    int write_fd = -1, rc = -1;
+    int write_fd = -1, rc;
     int fd = make_memory(&write_fd, err);
 
     if (fd < 0)
         return failed(model, err);
-    if (talk(model, DEVICE_MODEL_SAVE_TIMEOUT_MS, &qmp, err) == 0)
-        rc = stop_and_save(&qmp, live, write_fd, err);
-    qmp_close(&qmp);
+    rc = save_into(model, live, fd, write_fd, ret_bytes, err);
     close(write_fd);
-    if (rc == 0)
-        rc = check_size(fd, ret_bytes, err);
     if (rc < 0) {
         close(fd);
         return failed(model, err);
