@@ -213,6 +213,48 @@ int libxl_domain_core_dump(libxl_ctx *ctx, uint32_t domid, const char *file,
     return 0;
 }
 
+const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx)
+{
+    static libxl_version_info info;
+
+    (void)ctx;
+    info.commandline =
+        (char *)(fake_xenlight.xen_command_line ? fake_xenlight.xen_command_line
+                                                : "dom0_mem=1024M");
+    return &info;
+}
+
+int libxl_domain_need_memory(libxl_ctx *ctx, libxl_domain_config *config,
+                             uint32_t domid, uint64_t *need_kib)
+{
+    (void)ctx, (void)config, (void)domid;
+    *need_kib = fake_xenlight.need_kib;
+    return fake_xenlight.rc;
+}
+
+int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *free_kib)
+{
+    (void)ctx;
+    *free_kib = fake_xenlight.free_kib;
+    return 0;
+}
+
+int libxl_set_memory_target(libxl_ctx *ctx, uint32_t domid, int64_t target_kib,
+                            int relative, int enforce)
+{
+    (void)ctx, (void)relative, (void)enforce;
+    called("target:%u:%lld", domid, (long long)target_kib);
+    if (!fake_xenlight.dom0_keeps_all)
+        fake_xenlight.free_kib -= (uint64_t)target_kib;
+    return 0;
+}
+
+int libxl_wait_for_memory_target(libxl_ctx *ctx, uint32_t domid, int wait_s)
+{
+    (void)ctx, (void)domid, (void)wait_s;
+    return fake_xenlight.dom0_keeps_all ? ERROR_FAIL : 0;
+}
+
 int libxl_domain_create_new(libxl_ctx *ctx, libxl_domain_config *config,
                             uint32_t *domid, const libxl_asyncop_how *how,
                             const libxl_asyncprogress_how *console)

@@ -40,6 +40,9 @@ struct fake_xenlight {
     uint32_t next_domid;   /* of a domain that is created */
     unsigned resume_fails; /* so often first */
     unsigned create_fails;
+    const char *xen_command_line; /* NULL: Dom0's memory is fixed by it */
+    uint64_t free_kib, need_kib;
+    bool dom0_keeps_all; /* whatever its target is */
     int rc;              /* set: acts fail so */
     int config_fails;    /* set: no configuration */
     unsigned nr_watched; /* 0 at the end */

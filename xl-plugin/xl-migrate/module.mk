@@ -105,8 +105,11 @@ test_device_model_SRC := $(call migrate_src,device_model.c) \
     $(call common_src,qmp.c) tests/unit/fake_qemu.c
 test_libxl_write_SRC := $(call migrate_src,libxl_write.c libxl_stream.c \
     xl_header.c)
-test_monitor_SRC := $(call migrate_src,monitor.c monitor_start.c) \
+test_monitor_SRC := $(call migrate_src,facts_xl.c monitor.c monitor_start.c \
+    xl_memory.c) tests/unit/fake_xenlight.c
+test_xl_memory_SRC := $(call migrate_src,facts_xl.c xl_memory.c) \
     tests/unit/fake_xenlight.c
+test_xl_memory_LIBS = $(call pkglibs,xenlight)
 test_monitor_LIBS = $(call pkglibs,xenlight)
 test_libxl_stream_SRC := $(call migrate_src,libxl_stream.c) \
     tests/unit/saved_sample.c tests/unit/stream_sample.c

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <libxl.h>
 #include <libxl_event.h>
 #include <libxl_utils.h>
+
+#include "xl_memory.h"
 
 #define DUMP_DIR       "/var/lib/xen/dump"
 #define PATH_BYTES     (DOMAIN_NAME_BYTES + sizeof(DUMP_DIR) + 1)
@@ -200,7 +203,7 @@ static int set_aside(struct monitor *monitor, struct xcx_err *err)
 }
 
 /* Devices of the one before may take a moment to go. */
-static int create(struct monitor *monitor, struct xcx_err *err)
+static int try_to_create(struct monitor *monitor, struct xcx_err *err)
 {
     libxl_ctx *ctx = monitor->host->ctx;
     struct timespec pause = {.tv_sec = CREATE_PAUSE_S};
@@ -220,6 +223,18 @@ static int create(struct monitor *monitor, struct xcx_err *err)
         nanosleep(&pause, NULL);
     }
     return failed(monitor, "create it anew", rc, err);
+}
+
+/* One that was set aside has kept its memory. */
+static int create(struct monitor *monitor, struct xcx_err *err)
+{
+    int lock_fd = xl_memory_make_room(monitor->host->ctx, &monitor->config,
+                                      &XL_MEMORY_PATHS, monitor->log);
+    int rc = try_to_create(monitor, err);
+
+    if (lock_fd >= 0)
+        close(lock_fd);
+    return rc;
 }
 
 static int make_anew(struct monitor *monitor, enum what what,
