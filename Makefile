@@ -26,8 +26,13 @@ WERROR  ?= $(if $(CI),-Werror)
 WARN    := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes $(WERROR)
 OPT     ?= -O2 -g
 SANFLAGS ?=
+# Checks of glibc's that need an optimising compiler, and not the sanitizers'
+# own; a distribution's level, in CFLAGS, counts.
+FORTIFY = $(if $(SANFLAGS)$(filter -O0,$(OPT)),,$(if \
+    $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(OPT)),, \
+    -D_FORTIFY_SOURCE=2))
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(OPT) $(WARN) \
-             -fvisibility=hidden -fstack-protector-strong \
+             -fvisibility=hidden -fstack-protector-strong $(FORTIFY) \
              $(SANFLAGS) -MMD -MP $(CFLAGS)
 LDFLAGS_ALL = $(SANFLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
