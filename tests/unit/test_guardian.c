@@ -37,6 +37,7 @@ static struct shared {
     unsigned reason;  /* for which the guest has shut down */
     char cmdline[64]; /* of the guardian */
     long nr_args_bytes;
+    int oom_points;
 } * shared;
 
 int __wrap_xcx_lift_cap(uint32_t domid, const char *lock_dir, pid_t holder,
@@ -47,6 +48,26 @@ int __wrap_xcx_run_state(uint32_t domid, enum xcx_run_state *ret_state,
                          unsigned *ret_reason, struct xcx_err *err);
 int __wrap_saver_refuse(const char *proc_dir, uint32_t domid,
                         struct xcx_err *err);
+
+static void set_oom_points(const char *points)
+{
+    FILE *file = fopen("/proc/self/oom_score_adj", "we");
+
+    if (file)
+        fputs(points, file);
+    if (file)
+        fclose(file);
+}
+
+static void note_oom_points(void)
+{
+    FILE *file = fopen("/proc/self/oom_score_adj", "re");
+
+    if (!file || fscanf(file, "%d", &shared->oom_points) != 1)
+        shared->oom_points = -1;
+    if (file)
+        fclose(file);
+}
 
 static void note_cmdline(void)
 {
@@ -72,6 +93,7 @@ int __wrap_xcx_lift_cap(uint32_t domid, const char *lock_dir, pid_t holder,
     shared->parent = holder;
     shared->guardian = getpid();
     note_cmdline();
+    note_oom_points();
     shared->nr_lifted++;
     return 0;
 }
@@ -135,7 +157,10 @@ static pid_t start_saver(int held_fd)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        int rc = guardian_start(&guardian, DOMID, "/a/dir", NULL);
+        int rc;
+
+        set_oom_points("500"); /* as a helper has */
+        rc = guardian_start(&guardian, DOMID, "/a/dir", NULL);
 
         (void)!write(ready[1], rc ? "n" : "y", 1);
         (void)held_fd;
@@ -176,6 +201,7 @@ static void a_killed_save_is_undone_within_a_second(void **state)
     assert_int_equal(shared->nr_lifted, 1);
     assert_int_equal(shared->parent, pid);
     assert_int_equal(shared->nr_args_bytes, 0);
+    assert_int_equal(shared->oom_points, 0);
     assert_string_equal(shared->cmdline, "xl-guardian");
 }
 

@@ -100,6 +100,17 @@ static void ignore_signals(void)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* The parent is offered to the OOM killer; then the guardian is needed. */
+static void be_no_oom_victim(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    (void)!write(fd, "0", 1);
+    close(fd);
+}
+
 /* An fd that stayed open here would keep xl or the other host waiting. */
 static int keep_only(int pipe_fd, int parent_fd)
 {
@@ -229,6 +240,7 @@ static void run(struct charge *charge, int pipe_fd, int parent_fd)
     setsid();
     ignore_signals();
     change_name();
+    be_no_oom_victim();
     if (keep_only(pipe_fd, parent_fd) < 0)
         _exit(1);
     openlog(NAME, LOG_PID, LOG_DAEMON);
