@@ -5,6 +5,8 @@
  */
 #include "../../xl-plugin/xl-migrate/send_stream.h"
 
+#include "../../xl-plugin/common/guardian.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -172,6 +174,23 @@ int __wrap_xcx_save(const struct xcx_save_params *params,
     return ops->suspend(ops->opaque, err);
 }
 
+/* A send that is killed while it copies must not leave the guest throttled. */
+int guardian_start(struct guardian *guardian, uint32_t domid,
+                   const char *lock_dir, struct xcx_err *err)
+{
+    (void)domid;
+    (void)lock_dir;
+    guardian->fd = 1000;
+    return call("guard", err);
+}
+
+void guardian_end(struct guardian *guardian)
+{
+    assert_int_equal(guardian->fd, 1000);
+    guardian->fd = -1;
+    call("clean", NULL);
+}
+
 static int before_suspend(void *opaque, struct xcx_err *err)
 {
     assert_ptr_equal(opaque, &calls);
@@ -188,24 +207,30 @@ static const struct {
     bool times_qemu; /* model_ns is set */
 } cases[] = {
     {DOMAIN_PVH, 1, NULL,
-     "check prepare start flush-live note suspend settle end", true},
+     "check prepare start guard flush-live note suspend settle clean end",
+     true},
     {DOMAIN_PV, 1, NULL,
-     "check prepare start flush-live note suspend settle end", true},
+     "check prepare start guard flush-live note suspend settle clean end",
+     true},
     {DOMAIN_PV, 0, NULL,
-     "check prepare start flush-live note suspend settle end", false},
+     "check prepare start guard flush-live note suspend settle clean end",
+     false},
     {DOMAIN_HVM, 0, NULL,
-     "check prepare start flush-live note suspend drain model end", true},
+     "check prepare start guard flush-live note suspend drain model clean end",
+     true},
     /* Before the first byte. */
     {DOMAIN_PVH, 1, "check", "check", false},
     /* The guest still runs. */
-    {DOMAIN_PVH, 1, "flush-live", "check prepare start flush-live", false},
+    {DOMAIN_PVH, 1, "flush-live", "check prepare start guard flush-live clean",
+     false},
     /* Not asked before that is on disk. */
-    {DOMAIN_PVH, 1, "note", "check prepare start flush-live note", false},
+    {DOMAIN_PVH, 1, "note", "check prepare start guard flush-live note clean",
+     false},
     /* Without an end the target never starts its QEMU. */
     {DOMAIN_PVH, 1, "settle",
-     "check prepare start flush-live note suspend settle", false},
+     "check prepare start guard flush-live note suspend settle clean", false},
     {DOMAIN_HVM, 1, "drain",
-     "check prepare start flush-live note suspend drain", false},
+     "check prepare start guard flush-live note suspend drain clean", false},
 };
 
 static void test_the_order(void **state)

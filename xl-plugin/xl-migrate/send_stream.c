@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/guardian.h"
 #include "deadline.h"
 #include "device_model.h"
 #include "xenstore.h"
@@ -95,8 +96,21 @@ static void on_drain(void *opaque)
     stream->ops->drain(stream->ops->opaque);
 }
 
+/* Without one a send that is killed leaves more to recover: worth a warning. */
+static void start_guardian(struct send_stream *stream,
+                           struct guardian *guardian)
+{
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (guardian_start(guardian, stream->domain->domid,
+                       stream->params->lock_dir, &why))
+        on_log(stream, XCX_LOG_WARN, why.msg);
+}
+
 static int save(struct send_stream *stream, struct xcx_err *err)
 {
+    struct guardian guardian = GUARDIAN_INIT;
+    int rc;
     struct xcx_save_ops ops = {
         .opaque = stream,
         .suspend = on_suspend,
@@ -109,7 +123,10 @@ static int save(struct send_stream *stream, struct xcx_err *err)
 
     if (stream->domain->kind == DOMAIN_HVM)
         ops.switch_qemu_logdirty = on_switch_qemu_logdirty;
-    if (xcx_save(stream->params, &ops, &stream->stats, err))
+    start_guardian(stream, &guardian);
+    rc = xcx_save(stream->params, &ops, &stream->stats, err);
+    guardian_end(&guardian);
+    if (rc)
         return -1;
     stream->times.memory_ns = deadline_now_ns();
     return 0;
