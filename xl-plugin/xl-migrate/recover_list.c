@@ -256,7 +256,7 @@ static void print_text(const struct listed *listed)
     else
         printf("    here: domain %" PRIu32 " %s\n", listed->domid,
                here_words[listed->here].text);
-    printf("    next: %s\n", listed->next);
+    lines_print(stdout, "    next: %s", listed->next);
 }
 
 static void print_json(struct json *json, const struct listed *listed)

@@ -11,6 +11,7 @@
 #include "command.h"
 #include "domain.h"
 #include "host.h"
+#include "lines.h"
 #include "source_domain.h"
 
 #define RESUME_MS 2000
@@ -168,13 +169,15 @@ int recover_resume(const char *what, const struct config *config)
 
     if (host_open(&resuming.host, &to_stderr, &err) ||
         find_and_resume(&resuming, what, &err)) {
-        fprintf(stderr, "xl-migrate recover: %.60s is not resumed: %s\n", what,
-                err.msg);
+        lines_print(stderr, "xl-migrate recover: %.60s is not resumed: %s",
+                    what, err.msg);
         status = status_of(&err);
     } else {
-        printf("%s (domain %" PRIu32 ") goes on here; if it was started "
-               "elsewhere since it was suspended, destroy one of the two now\n",
-               resuming.domain.name, resuming.domain.domid);
+        lines_print(
+            stdout,
+            "%s (domain %" PRIu32 ") goes on here; if it was started "
+            "elsewhere since it was suspended, destroy one of the two now",
+            resuming.domain.name, resuming.domain.domid);
     }
     host_close(&resuming.host);
     return (int)status;
