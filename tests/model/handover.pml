@@ -31,6 +31,18 @@
  * Not modelled: several cases at once (each has its own journal), and the
  * guest's own shutdown.
  *
+ * The source's journal has four more entries (handover.h), which neighbour.pml
+ * has: they tell the source's own acts on the domain from another program's,
+ * and here nobody else acts on it.
+ *   SUSPENDING  is OFFERED here: both may go to GO, RESUMED and LOST, and
+ *               between them only the domain changes, which each step looks at
+ *   RAN         is RESUMED here, once the domain runs: a second resume would
+ *               do nothing to a domain that nobody else suspends
+ *   FENCED_RAN  is RAN of FENCED, which is RESUMED with the bool fenced here
+ *   YIELDED     needs a copy that another program has ended or taken
+ * None of the four lets the target do what the entry that stands for it here
+ * does not: the words said at them are the same.
+ *
  * The environment's MUTANT, a number below, breaks one rule or denies that
  * one end can be reached: spin must then find an error, or the model shows
  * nothing. test-model takes the numbers and what they mean from here.
