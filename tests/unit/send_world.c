@@ -118,6 +118,8 @@ int domain_look_target(struct host *host, const char *uuid, const char *name,
 int domain_destroy(struct host *host, uint32_t domid, struct xcx_err *err)
 {
     (void)host, (void)domid;
+    /* libxl takes the lock by its name. */
+    assert_int_equal(fake.held, fake.unnamed);
     if (fake.destroy_fails)
         return xcx_err_set(err, XCX_ERR_RESOURCE, 0, "cannot be destroyed");
     fake.copy = HANDOVER_ABSENT;
@@ -128,6 +130,7 @@ int domain_resume(struct host *host, uint32_t domid, unsigned timeout_ms,
                   struct xcx_err *err)
 {
     (void)host, (void)domid, (void)timeout_ms, (void)err;
+    assert_false(fake.held);
     fake.copy = HANDOVER_RUNNING;
     return 0;
 }
@@ -205,6 +208,8 @@ int send_same_note(struct send_same *same, struct host *host,
 
 static int check_same(unsigned look, struct xcx_err *err)
 {
+    /* The last look, at GO, is made once nobody can change the guest. */
+    assert_int_equal(fake.held, look == SEND_WORLD_GLANCE);
     fake.nr_same_checks = look;
     if (fake.changes != look)
         return 0;
@@ -235,15 +240,48 @@ int send_config_json(struct host *host, const struct domain *domain,
                      char **ret_json, struct xcx_err *err)
 {
     fake.hooks[fake.nr_hooks++] = '=';
-    (void)host, (void)domain, (void)file, (void)xl_ms, (void)keep_domid;
+    (void)host, (void)domain, (void)xl_ms, (void)keep_domid;
     (void)err;
-    *ret_json = strdup("{}");
+    assert_false(fake.held);
+    *ret_json = strdup(file ? file : "{}");
     return 0;
+}
+
+int send_hold_take(struct send_hold *hold, const char *libxl_dir,
+                   const struct domain *domain, unsigned timeout_ms,
+                   struct xcx_err *err)
+{
+    (void)hold, (void)timeout_ms;
+    assert_string_equal(libxl_dir, SEND_SAME_LIBXL_DIR);
+    assert_int_equal(domain->domid, 7);
+    if (fake.hold_fails)
+        return xcx_err_set(err, XCX_ERR_GUEST, 0, "g1: another changes it");
+    fake.held = true;
+    return 0;
+}
+
+void send_hold_unname(struct send_hold *hold)
+{
+    (void)hold;
+    fake.unnamed = fake.held;
+}
+
+void send_hold_release(struct send_hold *hold)
+{
+    (void)hold;
+    fake.held = fake.unnamed = false;
+}
+
+void send_hold_expire(struct send_hold *hold)
+{
+    (void)hold;
 }
 
 int send_check(struct send_session *session, struct xcx_err *ret_refusal,
                struct xcx_err *err)
 {
+    snprintf(fake.checked_config, sizeof(fake.checked_config), "%s",
+             session->config_json);
     if (fake.unchecked)
         return xcx_err_set(err, XCX_ERR_HYPERCALL, 0, "not checked: x");
     if (session->options->dry_run)
@@ -297,6 +335,9 @@ const char *guest_end_text(enum guest_end end)
 int send_stream_run(struct send_stream *stream, struct xcx_err *err)
 {
     bool asks = !fake.stream_fails || fake.copy_then == HANDOVER_PAUSED;
+
+    snprintf(fake.sent_config, sizeof(fake.sent_config), "%s",
+             stream->config_json);
 
     if (fake.stops_unasked)
         fake.copy = HANDOVER_PAUSED;
@@ -416,6 +457,7 @@ int send_world_run(char said[SEND_WORLD_BYTES])
 {
     const struct send_options options = {.domain = "g1",
                                          .host = "host2",
+                                         .config_file = fake.config_file,
                                          .json = true,
                                          .quiet = fake.quiet,
                                          .dry_run = fake.dry_run};

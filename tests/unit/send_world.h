@@ -53,6 +53,9 @@ extern struct send_world {
     /* c, s, F: pre-check, pre-send, failed; u: undone, =: configuration read */
     char hooks[16];
     unsigned nr_hooks;
+    const char *config_file;
+    bool held, unnamed, hold_fails; /* libxl's lock of the configuration */
+    char checked_config[32], sent_config[32];
     unsigned changes,
         nr_same_checks; /* the check that finds a change; 0: none */
     char told[128];     /* what the target was, in order: keys and words */

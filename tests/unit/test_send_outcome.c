@@ -22,7 +22,7 @@ struct situation {
     const char *stream_fails;
     enum handover_copy anew;
     enum guest_end end;
-    bool destroy_fails, refused, stock, left_out;
+    bool destroy_fails, refused, stock, left_out, hold_fails;
     bool stops_unasked, by_another, ends_at_ready; /* see send_world.h */
     bool saver_at_ready;
     const char *renamed_at_ready;
@@ -84,6 +84,10 @@ static const struct situation situations[] = {
      .result = "failed-guest-at-source",
      .said = "xl-migrate send: g1 was changed (disks)\n",
      .told = "(drop) ABORT ABORT"},
+    {"it is being changed at GO", HANDOVER_PAUSED, .hold_fails = true,
+     .deeds = {READY, ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source", .said = "g1: another changes it",
+     .told = "data/key ABORT ABORT"},
     {"it was changed while it was written", HANDOVER_PAUSED, .changes = 2,
      .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
      .result = "failed-guest-at-source",
@@ -221,6 +225,7 @@ static void each_end_has_its_status(void **state)
         fake.refused = at->refused;
         fake.stock = at->stock;
         fake.left_out = at->left_out;
+        fake.hold_fails = at->hold_fails;
         fake.stream_fails = at->stream_fails;
         fake.copy_then = at->copy_then;
         fake.failing_read = at->failing_read;

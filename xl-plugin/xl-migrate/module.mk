@@ -93,6 +93,7 @@ test_domain_SRC := $(call migrate_src,domain.c) tests/unit/fake_xenlight.c \
     tests/unit/fake_xenstore.c
 test_domain_LIBS = $(call pkglibs,xenlight)
 test_suspend_SRC := $(call migrate_src,suspend.c) tests/unit/fake_xenstore.c
+test_send_hold_SRC := $(call migrate_src,send_hold.c)
 test_send_same_SRC := $(call migrate_src,lines.c send_same.c) \
     tests/unit/fake_xenstore.c
 test_guest_watch_SRC := $(call migrate_src,guest_watch.c) \
@@ -131,7 +132,7 @@ test_peer_stock_SRC := $(call migrate_src,handover.c lines.c peer_stock.c \
     xl_answers.c)
 test_send_session_SRC := $(CONTROL_SRC) $(HANDOVER_RUN_SRC) $(call \
     migrate_src,cases.c drain.c guest_watch.c lines.c progress.c report.c \
-    send_session.c spawn.c log_limit.c transport_ssh.c) \
+    send_hold.c send_session.c spawn.c log_limit.c transport_ssh.c) \
     $(call common_src,cancel.c) $(RECORD_SRC) tests/unit/fake_xenstore.c
 test_send_session_LIBS = $(COMMON_LIBS)
 test_send_config_SRC := $(call migrate_src,send_config.c lines.c spawn.c)

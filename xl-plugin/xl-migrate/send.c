@@ -22,6 +22,8 @@
  * A target that does not say that it is alive, and no word from it: its device
  * model and hotplug scripts.
  */
+/* For a change that libxl is at just then. */
+#define HOLD_MS   1000
 #define ANSWER_NS (120 * NS_PER_S)
 /* One that says so: hooks take as long as its administrator lets them. */
 #define WATCHED_NS (1800 * NS_PER_S)
@@ -343,10 +345,17 @@ static void note_start(struct send_session *session)
 static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
 {
     struct send_session *session = opaque;
+    int rc;
 
-    if (act == HANDOVER_DO_DESTROY)
+    if (act == HANDOVER_DO_DESTROY) {
         note_start(session);
-    if (source_domain_act(&session->source, act, err))
+        send_hold_unname(&session->hold);
+    } else {
+        send_hold_release(&session->hold);
+    }
+    rc = source_domain_act(&session->source, act, err);
+    send_hold_release(&session->hold);
+    if (rc)
         return -1;
     session->stream.suspend.may_stop_late = false;
     return 0;
@@ -383,11 +392,14 @@ static int on_may_go(void *opaque, struct xcx_err *err)
 {
     struct send_session *session = opaque;
 
-    return source_domain_may_go(&session->source, err) ||
-                   send_same_glance(&session->same, &session->host,
-                                    &session->domain, err)
-               ? -1
-               : 0;
+    if (!source_domain_may_go(&session->source, err) &&
+        !send_hold_take(&session->hold, session->same.libxl_dir,
+                        &session->domain, HOLD_MS, err) &&
+        !send_same_glance(&session->same, &session->host, &session->domain,
+                          err))
+        return 0;
+    send_hold_release(&session->hold);
+    return -1;
 }
 
 static const char *on_seen(void *opaque)
@@ -417,6 +429,7 @@ static bool on_cancelled(void *opaque)
     struct send_session *session = opaque;
 
     control_serve(&session->control);
+    send_hold_expire(&session->hold);
     return cancel_reason(&session->cancel) != NULL;
 }
 

@@ -318,6 +318,7 @@ int send_session_init(struct send_session *session,
     session->control = CONTROL_INIT;
     session->watch = GUEST_WATCH_INIT;
     session->same = SEND_SAME_INIT;
+    session->hold = SEND_HOLD_INIT;
     session->start_ns = now_ns;
     session->source = (struct source_domain){
         .host = &session->host,
@@ -364,6 +365,7 @@ void send_session_done(struct send_session *session)
     journal_close(&session->journal);
     cases_unlock_domain(session->config.journal_dir, session->domain.uuid,
                         &session->lock_fd);
+    send_hold_release(&session->hold);
     send_same_done(&session->same);
     free(session->config_json);
     session->config_json = NULL;

@@ -26,6 +26,7 @@
 #include "progress.h"
 #include "report.h"
 #include "send.h"
+#include "send_hold.h"
 #include "send_same.h"
 #include "send_stream.h"
 #include "source_domain.h"
@@ -42,6 +43,7 @@ struct send_session {
     bool hooked;           /* hooks have run, and want to hear of a failure */
     char *config_json;     /* owned */
     struct send_same same; /* as the guest was then */
+    struct send_hold hold; /* nobody changes it, from the last look on */
     int lock_fd;           /* the domain's */
     struct journal journal;
     struct source_domain source;
