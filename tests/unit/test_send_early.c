@@ -145,12 +145,34 @@ static void who_was_asked_first_hears_of_a_failure(void **state)
     }
 }
 
+/* Another bridge, another disk's path: what is checked is what is sent. */
+static void the_configuration_that_is_checked_is_sent(void **state)
+{
+    static const enum deed deeds[] = {READY, STARTING, SETTLES};
+    static const char *const files[] = {NULL, "other.cfg"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        char said[SEND_WORLD_BYTES];
+
+        send_world_reset();
+        fake.copy = HANDOVER_RUNNING;
+        fake.copy_then = HANDOVER_PAUSED;
+        fake.deeds = deeds;
+        fake.config_file = files[i];
+        assert_int_equal(send_world_run(said), EXIT_STATUS_DONE);
+        assert_string_equal(fake.checked_config, files[i] ? files[i] : "{}");
+        assert_string_equal(fake.sent_config, fake.checked_config);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_guest_that_does_not_run_is_not_said_to),
         cmocka_unit_test(a_dry_run_prints_one_object),
         cmocka_unit_test(who_was_asked_first_hears_of_a_failure),
+        cmocka_unit_test(the_configuration_that_is_checked_is_sent),
     };
 
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
