@@ -300,6 +300,8 @@ int hooks_run(const struct hooks *hooks, enum hooks_phase phase,
               const struct hooks_case *about, struct xcx_err *err)
 {
     (void)hooks, (void)about;
+    /* A hook may ask xl for a configuration. */
+    assert_false(fake.held);
     fake.hooks[fake.nr_hooks++] = "csStF"[phase];
     return phase == HOOKS_PRE_CHECK && fake.hook_fails
                ? xcx_err_set(err, fake.hook_fails, 0, "hook no")

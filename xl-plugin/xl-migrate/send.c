@@ -471,10 +471,14 @@ static int hand_over(struct send_session *session, bool failed,
         .withdrawn_ns = WITHDRAWN_NS,
         .hurry_ns = HURRY_NS,
     };
+    int rc;
 
     session->source.is_another_s = session->stream.suspend.by_another;
     send_session_look_after(session);
-    return settle(&params, ret, err);
+    rc = settle(&params, ret, err);
+    /* Decided or not: hooks and whoever looks next may ask libxl. */
+    send_hold_release(&session->hold);
+    return rc;
 }
 
 /* ---- the end ------------------------------------------------------------- */

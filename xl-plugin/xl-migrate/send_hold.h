@@ -21,8 +21,9 @@
  *
  * What is left: a change that begins while libxl destroys the domain, as beside
  * any `xl destroy`; one that begins when the target has not answered for
- * SEND_HOLD_MS after GO; and vcpu-set and rename, which take no lock: a rename
- * is seen at GO (source_domain_may_go()), the number of vCPUs is not.
+ * SEND_HOLD_MS after GO, or when send has died after it; and vcpu-set and
+ * rename, which take no lock: a rename is seen at GO (source_domain_may_go()),
+ * the number of vCPUs is not.
  *
  * No call of libxl's that takes the lock may be made while it is held: it would
  * wait for itself. From take to release those are domain_config_json(),
