@@ -37,7 +37,7 @@ def disk_spec(spec):
 def xl_config(name, spec):
     """The xl configuration of a guest. Of a spec's own: settings, a dict of
     lines that come last and so count, and words, which its kernel gets."""
-    extra = (f"console=hvc0 quiet panic=5 lab.workload={spec['workload']} "
+    extra = (f"console=hvc0 quiet mitigations=off panic=5 lab.workload={spec['workload']} "
              + spec.get("words", "")).rstrip()
     lines = [
         f'name = "{name}"', f'type = "{spec["type"]}"',

@@ -58,9 +58,9 @@ class Host:
         state, number = self.lab.state, self.number
         xen_line = (f"dom0_mem={state['dom0_mib']}M,max:{state['dom0_mib']}M "
                     "com1=115200,8n1 console=com1 noreboot "
-                    "loglvl=info guest_loglvl=info sched=credit2 "
+                    "loglvl=info guest_loglvl=info sched=credit2 spec-ctrl=no "
                     + state.get("xen_args", ""))
-        linux_line = f"console=hvc0 quiet panic=1 lab.host={number}"
+        linux_line = f"console=hvc0 quiet mitigations=off panic=1 lab.host={number}"
         control = ADDRESS + "128/25"
         argv = [
             "qemu-system-x86_64", "-name", f"{self.lab.name}-{self.name}",
