@@ -25,12 +25,11 @@ demo: deps-lab
 QUICK_TESTS += tests/lab/test-relay
 
 # The standard suite. Each script brings up a lab of its own and ends it.
-LAB_TESTS += tests/lab/test-lab tests/lab/test-stock-migrate \
-             tests/lab/test-helper-migrate
+LAB_TESTS += tests/lab/test-lab tests/lab/test-helper-migrate
 
 # All workloads on all kinds of guests take long.
-SLOW_TESTS += tests/lab/test-helper-workloads tests/lab/test-helper-repeat \
-              tests/lab/test-send tests/lab/test-handover tests/lab/test-check \
+SLOW_TESTS += tests/lab/test-stock-migrate tests/lab/test-helper-workloads \
+              tests/lab/test-helper-repeat tests/lab/test-send tests/lab/test-handover tests/lab/test-check \
               tests/lab/test-control tests/lab/test-send-matrix \
               tests/lab/test-forecast tests/lab/test-qdisk \
               tests/lab/test-three-hosts tests/lab/test-beside \
