@@ -11,6 +11,7 @@ by the status that send answers, and by the guest's own key in xenstore.
 
 import json
 import os
+import re
 import shlex
 import tempfile
 import time
@@ -246,8 +247,8 @@ class Move:
     @staticmethod
     def last_words(said):
         """What send has said on standard error, without its report."""
-        lines = [line for line in said.replace("\r", "\n").splitlines()
-                 if line and not line.startswith("{")]
+        words = re.sub(r"^\{$.*?^\}$", "", said, flags=re.M | re.S)
+        lines = [line for line in words.replace("\r", "\n").splitlines() if line]
         return " | ".join(lines[-3:])[-400:]
 
 
