@@ -222,12 +222,12 @@ class Move:
             wanted = EARLY_PERCENT if point == "early" else LATE_PERCENT
             self._await(point, lambda: self.percent() >= wanted)
         elif point == "suspend":
-            then = f"asked {self.domid} && {{ {then}; }}"
+            then = f"asked {self.domid} && {{ {then}\n}}"
         elif point == "ready" and not self.stock:
             self.await_hold("pre-start")
         elif point in ("ready", "started"):
             entry = "GO" if point == "ready" else "DONE"
-            then = f"meet source {entry} && {{ {then}; }}"
+            then = f"meet source {entry} && {{ {then}\n}}"
         return self.source.sh(then, capture_output=True, text=True,
                               errors="replace", timeout=LIMIT_S)
 
