@@ -109,7 +109,9 @@ int domain_look_target(struct host *host, const char *uuid, const char *name,
     (void)host, (void)err;
     assert_string_equal(uuid, UUID);
     assert_string_equal(name, "g1");
-    *ret_copy = fake.anew_after ? HANDOVER_ABSENT : fake.anew;
+    *ret_copy = fake.anew_after > 1    ? HANDOVER_ABSENT
+                : fake.anew_after == 1 ? HANDOVER_BUILDING
+                                       : fake.anew;
     *ret_domid = *ret_copy ? 9 : 0;
     fake.anew_after -= fake.anew_after > 0;
     return 0;

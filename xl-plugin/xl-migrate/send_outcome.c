@@ -140,6 +140,12 @@ static enum handover_copy look_for_new(struct send_session *session,
     return copy;
 }
 
+/* A new domain that is neither absent nor still being built. */
+static bool is_there(enum handover_copy copy)
+{
+    return copy == HANDOVER_PAUSED || copy == HANDOVER_RUNNING;
+}
+
 /*
  * The domain that was to move is nowhere, but the guest may have rebooted
  * while it was copied: then xl has made a new domain of it, which runs here.
@@ -154,11 +160,10 @@ void send_outcome_look_for_reboot(struct send_session *session,
     if (send_outcome_status(result) != EXIT_STATUS_LOST &&
         send_outcome_status(result) != EXIT_STATUS_TAKEN)
         return;
-    while ((copy = look_for_new(session, &domid)) == HANDOVER_ABSENT &&
+    while (!is_there(copy = look_for_new(session, &domid)) &&
            may_come_back(session) && deadline_left_ms(deadline_ns))
         poll(NULL, 0, LOOK_AGAIN_MS);
-    if ((copy != HANDOVER_PAUSED && copy != HANDOVER_RUNNING) ||
-        domid == session->domain.domid) {
+    if (!is_there(copy) || domid == session->domain.domid) {
         /* It was seen to end by itself: no other program has it. */
         if (result->place == HANDOVER_NOT_OURS &&
             (may_come_back(session) || session->guest_end == GUEST_POWERED_OFF))
