@@ -43,11 +43,14 @@ pkglibs = $(shell pkg-config --libs $(1))
 
 # ---- collected from the rooms ------------------------------------------
 # LIB_SRC         sources of libxcext
-# PROGS           programs to install: each NAME has NAME_SRC, NAME_LIBS and
-#                 NAME_DIR (where it is installed, below PREFIX)
+# ARCHIVES        names of variables that name static archives of the programs'
+#                 modules, for their tests: each NAME has NAME_SRC
+# PROGS           programs to install: each NAME has NAME_SRC, NAME_ARCHIVES,
+#                 NAME_LIBS and NAME_DIR (where it is installed, below PREFIX)
 # TEST_PROGS      further programs that only the tests need
-# UNIT_TESTS      unit test binaries (tests/unit/test_*.c, found by wildcard)
+# UNIT_TESTS      unit test binaries, ROOM/test_NAME (found by wildcard)
 LIB_SRC    :=
+ARCHIVES   :=
 PROGS      :=
 TEST_PROGS :=
 QUICK_TESTS :=
@@ -92,20 +95,23 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -Ilibxc-ext/include $(if $(filter \
 	    libxc-ext/% tests/%,$<),-Ilibxc-ext) $(if $(filter \
-	    xl-plugin/% tests/%,$<),-Ixl-plugin) $(EXTRA_CFLAGS) \
-	    -c -o $@ $<
+	    xl-plugin/% tests/%,$<),-Ixl-plugin) $(if $(filter \
+	    tests/%,$<),-Itests) $(EXTRA_CFLAGS) -c -o $@ $<
 
 $(LIB): $(call objs,$(LIB_SRC))
+$(foreach a,$(ARCHIVES),$(eval $($(a)): $(call objs,$($(a)_SRC))))
+$(LIB) $(foreach a,$(ARCHIVES),$($(a))):
 	$(call say,AR,$@)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 define prog_rule
-$(BUILD)/bin/$(1): $$(call objs,$$($(1)_SRC)) $$(LIB)
+$(BUILD)/bin/$(1): $$(call objs,$$($(1)_SRC)) $$($(1)_ARCHIVES) $$(LIB)
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$(call objs,$$($(1)_SRC)) $$(LIB) \
-	    $$($(1)_LIBS) $$(call pkglibs,$$(XCEXT_PKGS)) -lpthread
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$(call objs,$$($(1)_SRC)) \
+	    $$($(1)_ARCHIVES) $$(LIB) $$($(1)_LIBS) \
+	    $$(call pkglibs,$$(XCEXT_PKGS)) -lpthread
 endef
 $(foreach p,$(PROGS) $(TEST_PROGS),$(eval $(call prog_rule,$(p))))
 

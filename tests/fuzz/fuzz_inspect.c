@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../xl-plugin/xl-migrate/inspect.h"
-#include "../../xl-plugin/xl-migrate/inspect_print.h"
+#include "xl-migrate/inspect/inspect.h"
+#include "xl-migrate/inspect/inspect_print.h"
 #include "../unit/saved_sample.h"
 
 static void must(bool holds, const char *what)

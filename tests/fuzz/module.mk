@@ -16,9 +16,12 @@ $(BUILD)/fuzz/obj/%.o: %.c
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(FUZZ_FLAGS) -Ilibxc-ext/include -Ilibxc-ext \
+	    -Ixl-plugin -Itests \
 	    -c -o $@ $<
 
-fuzz_inspect_SRC := $(INSPECT_SRC) tests/unit/saved_sample.c
+fuzz_inspect_SRC := $(wildcard xl-plugin/xl-migrate/inspect/*.c \
+    xl-plugin/xl-migrate/format/*.c) xl-plugin/common/json.c \
+    tests/unit/saved_sample.c
 fuzz_inspect_LIBS = $(call pkglibs,yajl)
 
 # With the engine on a made-up hypervisor; the libraries fill in what a save

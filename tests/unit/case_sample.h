@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_CASE_SAMPLE_H
 #define TESTS_UNIT_CASE_SAMPLE_H
 
-#include "../../xl-plugin/xl-migrate/journal.h"
+#include "xl-migrate/handover/journal.h"
 
 #define CASE_SAMPLE_ID   "0a1b"
 #define CASE_SAMPLE_UUID "6b1f0e6e-3f3e-4b57-9d39-3a4a6cf0a001"

@@ -6,7 +6,7 @@
 #ifndef CHECK_SAMPLE_H
 #define CHECK_SAMPLE_H
 
-#include "../../xl-plugin/xl-migrate/check.h"
+#include "xl-migrate/check/check.h"
 
 #define CHECK_SAMPLE_UUID "11111111-2222-3333-4444-555555555555"
 

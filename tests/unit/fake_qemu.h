@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "../../xl-plugin/common/qmp.h"
+#include "common/qmp.h"
 
 #define UUID       "01234567-89ab-cdef-0123-456789abcdef"
 #define GREETING   "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"

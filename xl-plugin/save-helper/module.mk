@@ -16,6 +16,11 @@ xl-save-helper_LIBS = -Wl,-Bstatic $(COMMON_LIBS) -Wl,-Bdynamic \
     -Wl,--defsym=libxl_defbool_set=0 $(QEMU_DISKS_LIBS)
 xl-save-helper_DIR := libexec/xl-migrate
 
+# Everything but main(), for the tests.
+SAVE_HELPER_LIB := $(BUILD)/lib/save-helper.a
+SAVE_HELPER_LIB_SRC := $(filter-out %/main.c,$(SAVE_HELPER_SRC))
+ARCHIVES += SAVE_HELPER_LIB
+
 # Where Xen's packages put the stock helper. Debian's xenlight.pc does not
 # say; there it is a directory named for Xen's release.
 XEN_LIBEXEC_BIN = $(or $(shell pkg-config --variable=libexec_bin xenlight), \
@@ -26,13 +31,6 @@ $(BUILD)/obj/$(SAVE_HELPER_DIR)/stock.o: EXTRA_CFLAGS = \
 
 # The program with an engine that the test directs.
 TEST_PROGS += xl-save-helper-fake
-xl-save-helper-fake_SRC := $(SAVE_HELPER_SRC) tests/unit/fake_engine.c \
+xl-save-helper-fake_SRC := $(SAVE_HELPER_SRC) tests/unit/save-helper/fake_engine.c \
     tests/unit/fake_xenstore.c
 xl-save-helper-fake_LIBS = $(xl-save-helper_LIBS)
-
-helper_src = $(addprefix $(SAVE_HELPER_DIR)/,$(1))
-test_helper_arguments_SRC := $(call helper_src,arguments.c)
-test_helper_message_SRC := $(call helper_src,message.c)
-test_helper_parent_SRC := $(call helper_src,message.c parent.c)
-test_helper_program_SRC := tests/unit/fake_libxl.c
-test_helper_restore_SRC := tests/unit/fake_libxl.c

@@ -15,7 +15,8 @@ $(BUILD)/bin/witness: $(call objs,$(WITNESS_SRC))
 tests-built: $(BUILD)/bin/witness
 
 # The unit tests of the witness link all of it but main.
-$(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_witness*.c)),\
+$(foreach t,$(patsubst %.c,%,$(notdir \
+    $(wildcard tests/unit/lab/test_witness*.c))),\
     $(eval $(t)_SRC := $(filter-out libxc-ext/%,$(WITNESS_PARTS)))\
     $(eval $(t)_LIBS := -lm))
 
