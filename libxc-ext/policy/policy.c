@@ -107,8 +107,6 @@ static void note_slope(struct xcx_policy *policy,
     if (sample->round_ns < policy->previous_round_ns) {
         policy->previous_round_ns = 0;
         policy->previous_dirty = 0;
-        policy->dirtied_pfns = 0;
-        policy->dirtied_ns = 0;
     }
     ns = sample->round_ns - policy->previous_round_ns;
     if (ns < SLOPE_MIN_NS && (!sample->round_end || policy->dirtied_ns != 0))

@@ -26,7 +26,9 @@
  * for holes, which later rounds need not: what it says is forgotten as soon
  * as there is another. The dirtying rate is the slope between the last two
  * samples of the round: the same bitmap goes on growing until the guest has
- * stopped, and it grows slower the more of the working set it holds.
+ * stopped, and it grows slower the more of the working set it holds. A round of
+ * less than 5 ms has no slope worth having, as its few hot pages are written
+ * first: the slope of the round before stays in force.
  *
  * The decision at a round's end, first match:
  *

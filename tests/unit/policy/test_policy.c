@@ -364,6 +364,27 @@ static void slopes_do_not_cross_rounds(void **state)
                      100 * MS + 1210 * MS);
 }
 
+/*
+ * A few hot pages written in the first millisecond after a CLEAN are no rate:
+ * what a longer round has shown stays in force.
+ */
+static void a_short_round_does_not_set_the_dirtying_rate(void **state)
+{
+    struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_THROTTLE);
+    struct xcx_policy_sample sample = round_of(1, 100);
+    struct xcx_policy policy;
+
+    (void)state;
+    xcx_policy_init(&policy, &limits);
+    step(&policy, sample); /* 100 pages in a second */
+    sample = round_of(2, 100);
+    sample.round_ns = MS;
+    sample.costs.suspend_ns = 100 * MS;
+    /* 100 pages and the 10 of 100 ms; not the 10,000 of 100 a millisecond. */
+    assert_int_equal(step(&policy, sample).predicted_blackout_ns,
+                     100 * MS + 1100 * MS / 1000);
+}
+
 static void extreme_numbers_saturate(void **state)
 {
     struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_THROTTLE);
@@ -403,6 +424,7 @@ int main(void)
         cmocka_unit_test(suspending_dirties_pages),
         cmocka_unit_test(the_last_slope_is_the_dirtying_rate),
         cmocka_unit_test(slopes_do_not_cross_rounds),
+        cmocka_unit_test(a_short_round_does_not_set_the_dirtying_rate),
         cmocka_unit_test(extreme_numbers_saturate),
     };
 
