@@ -158,6 +158,10 @@ static void step_policy(struct xcx_rounds *rounds, bool round_end,
     };
 
     sample.costs.settle_ns = xcx_sender_settle_ns(rounds->sender);
+    /* The canary's pages are in the record, but the guest did not write them.
+     */
+    if (nr_dirty >= rounds->canary.nr_pages)
+        rounds->nr_written = nr_dirty - rounds->canary.nr_pages;
     rounds->nr_unsent = nr_dirty + nr_left;
     follow_limits(rounds);
     xcx_policy_step(&rounds->policy, &sample, &rounds->decision);
@@ -301,6 +305,7 @@ static void begin_round(struct xcx_rounds *rounds, uint64_t nr_total)
     rounds->nr_total = nr_total;
     rounds->nr_handled = 0;
     rounds->nr_skipped = 0;
+    rounds->nr_written = 0;
     rounds->other_ns = 0;
     rounds->cut = false;
     rounds->peeked = false;
@@ -326,6 +331,7 @@ static void add_round_stats(struct xcx_rounds *rounds)
         .nr_pfns_sent = sender->nr_sent,
         .nr_pfns_deferred = sender->nr_deferred + rounds->nr_skipped,
         .nr_pfns_no_data = sender->nr_no_data,
+        .nr_pfns_written = rounds->nr_written,
         .bytes = rounds->writer->bytes - rounds->round_bytes,
         .predicted_blackout_ns = rounds->decision.predicted_blackout_ns,
     };

@@ -60,6 +60,7 @@ struct xcx_rounds {
     uint64_t nr_handled;
     uint64_t other_ns;   /* of its time, for what a blackout has not */
     uint64_t nr_skipped; /* written again: left to the next round */
+    uint64_t nr_written; /* by the guest since the round's CLEAN, as counted */
     bool cut;            /* the policy ended the live phase within it */
     bool peeked;         /* the log's bitmap shows what was written since */
     uint64_t next_peek_ns;

@@ -64,6 +64,7 @@ struct xcx_round_stats {
     uint64_t nr_pfns_sent;          /* with data */
     uint64_t nr_pfns_deferred;      /* left for a later round */
     uint64_t nr_pfns_no_data;       /* holes and page types without contents */
+    uint64_t nr_pfns_written;       /* by the guest during it; final: 0 */
     uint64_t bytes;                 /* written to the stream */
     uint64_t predicted_blackout_ns; /* policy's forecast at the round's end */
 };

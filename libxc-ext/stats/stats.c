@@ -25,6 +25,7 @@ void xcx_stats_add_round(struct xcx_save_stats *stats,
     last->nr_pfns_sent += round->nr_pfns_sent;
     last->nr_pfns_deferred += round->nr_pfns_deferred;
     last->nr_pfns_no_data += round->nr_pfns_no_data;
+    last->nr_pfns_written += round->nr_pfns_written;
     last->bytes += round->bytes;
     last->predicted_blackout_ns = round->predicted_blackout_ns;
 }
@@ -89,6 +90,7 @@ static void put_round(struct writer *writer,
     put_count(writer, "nr_pfns_sent", round->nr_pfns_sent);
     put_count(writer, "nr_pfns_deferred", round->nr_pfns_deferred);
     put_count(writer, "nr_pfns_no_data", round->nr_pfns_no_data);
+    put_count(writer, "nr_pfns_written", round->nr_pfns_written);
     put_count(writer, "bytes", round->bytes);
     put_forecast(writer, "predicted_blackout_ns", round->predicted_blackout_ns);
     check(writer, yajl_gen_map_close(writer->gen));

@@ -227,17 +227,57 @@ static void a_round_s_end_tells_dirty_rate_and_downtime(void **state)
 
     stats.nr_rounds = 1;
     stats.round[0].duration_ns = 2000 * MS;
+    stats.round[0].nr_pfns_written = 10 * PAGES_A_MIB;
     stats.round[0].predicted_blackout_ns = UINT64_MAX;
     progress_stats(&screen.progress, &stats);
     assert_true(status->downtime_ms == STATUS_UNKNOWN);
-    assert_true(status->dirty_bytes_per_s == STATUS_UNKNOWN);
+    assert_int_equal(status->dirty_bytes_per_s, 5 << 20);
 
     stats.nr_rounds = 2;
+    stats.round[1].duration_ns = 1000 * MS;
     stats.round[1].nr_pfns_dirty = 10 * PAGES_A_MIB;
+    stats.round[1].nr_pfns_written = PAGES_A_MIB;
     stats.round[1].predicted_blackout_ns = 120 * MS;
     progress_stats(&screen.progress, &stats);
     assert_int_equal(status->downtime_ms, 120);
-    assert_int_equal(status->dirty_bytes_per_s, 5 << 20);
+    assert_int_equal(status->dirty_bytes_per_s, 1 << 20);
+    end(&screen);
+}
+
+/*
+ * As seen on real Xen: 0.5 MiB/s was shown as 14 to 159 MiB/s, since what
+ * suspending wrote was divided by the duration of a live round of few pages.
+ */
+static void
+neither_short_rounds_nor_the_final_one_change_the_dirty_rate(void **state)
+{
+    struct xcx_save_stats stats = {
+        .nr_rounds = 4,
+        .round = {{.duration_ns = 4000 * MS,
+                   .nr_pfns_written = 2 * PAGES_A_MIB},
+                  {.round = 1,
+                   .duration_ns = 5 * MS,
+                   .nr_pfns_dirty = 2 * PAGES_A_MIB,
+                   .nr_pfns_written = 40},
+                  {.round = 2,
+                   .duration_ns = 5 * MS,
+                   .nr_pfns_dirty = 40,
+                   .nr_pfns_written = 40},
+                  {.round = 3,
+                   .final = true,
+                   .duration_ns = 20 * MS,
+                   .nr_pfns_dirty = 300}},
+    };
+    struct screen screen;
+
+    (void)state;
+    begin(&screen, false, true);
+    for (unsigned i = 2; i <= 4; i++) {
+        stats.nr_rounds = i;
+        progress_stats(&screen.progress, &stats);
+        assert_in_range(screen.progress.status.dirty_bytes_per_s, 1 << 19,
+                        (1 << 20) * 6 / 10);
+    }
     end(&screen);
 }
 
@@ -253,6 +293,8 @@ int main(void)
         cmocka_unit_test(each_round_is_measured_anew),
         cmocka_unit_test(nothing_sent_has_no_end),
         cmocka_unit_test(a_round_s_end_tells_dirty_rate_and_downtime),
+        cmocka_unit_test(
+            neither_short_rounds_nor_the_final_one_change_the_dirty_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

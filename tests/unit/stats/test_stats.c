@@ -120,11 +120,13 @@ static void a_round_has_all_its_counters(void **state)
         .nr_pfns_no_data = 7,
         .bytes = 8,
         .predicted_blackout_ns = 9,
+        .nr_pfns_written = 10,
     };
     static const char *const keys[] = {
         "round",           "start_ns",     "duration_ns",
         "nr_pfns_dirty",   "nr_pfns_sent", "nr_pfns_deferred",
         "nr_pfns_no_data", "bytes",        "predicted_blackout_ns",
+        "nr_pfns_written",
     };
     struct xcx_save_stats stats = {.nr_rounds = 0};
     yajl_val tree, rounds;
@@ -158,6 +160,7 @@ static void rounds_without_room_are_added_to_the_last(void **state)
             .nr_pfns_sent = 100,
             .nr_pfns_deferred = 1000,
             .nr_pfns_no_data = 10000,
+            .nr_pfns_written = 20000,
             .bytes = 100000,
             .predicted_blackout_ns = i,
         };
@@ -174,6 +177,7 @@ static void rounds_without_room_are_added_to_the_last(void **state)
     assert_int_equal(last->nr_pfns_sent, 300);
     assert_int_equal(last->nr_pfns_deferred, 3000);
     assert_int_equal(last->nr_pfns_no_data, 30000);
+    assert_int_equal(last->nr_pfns_written, 60000);
     assert_int_equal(last->bytes, 300000);
     assert_int_equal(last->predicted_blackout_ns, XCX_STATS_MAX_ROUNDS + 1);
 }

@@ -10,6 +10,7 @@
 #define TERMINAL_NS    (200 * NS_PER_MS)
 #define PLAIN_NS       (5 * NS_PER_S)
 #define RATE_NS        NS_PER_S
+#define DIRTY_RATE_NS  NS_PER_S
 #define CLEAR_TO_END   "\033[K"
 #define TERMINAL_WIDTH 79
 
@@ -97,6 +98,26 @@ void progress_pages(struct progress *progress, const char *what, uint64_t done,
         show(progress, now_ns);
 }
 
+/*
+ * The newest live rounds that together took a second or more, or all of them:
+ * a round of a few milliseconds says nothing, and the final one counts what
+ * suspending itself writes.
+ */
+static uint64_t dirty_rate(const struct xcx_save_stats *stats)
+{
+    uint64_t nr_pfns = 0, ns = 0;
+
+    for (unsigned i = stats->nr_rounds; i-- > 0 && ns < DIRTY_RATE_NS;) {
+        if (stats->round[i].final)
+            continue;
+        nr_pfns += stats->round[i].nr_pfns_written;
+        ns += stats->round[i].duration_ns;
+    }
+    if (ns == 0)
+        return STATUS_UNKNOWN;
+    return (uint64_t)((double)nr_pfns * PAGE_BYTES * NS_PER_S / (double)ns);
+}
+
 void progress_stats(struct progress *progress,
                     const struct xcx_save_stats *stats)
 {
@@ -111,11 +132,7 @@ void progress_stats(struct progress *progress,
     if (last->predicted_blackout_ns &&
         last->predicted_blackout_ns != UINT64_MAX)
         status->downtime_ms = last->predicted_blackout_ns / NS_PER_MS;
-    /* What a later round sets out to send was written in the one before. */
-    if (stats->nr_rounds > 1 && last[-1].duration_ns)
-        status->dirty_bytes_per_s =
-            (uint64_t)((double)last->nr_pfns_dirty * PAGE_BYTES * NS_PER_S /
-                       (double)last[-1].duration_ns);
+    status->dirty_bytes_per_s = dirty_rate(stats);
 }
 
 void progress_end(struct progress *progress)
