@@ -13,6 +13,9 @@
 /* Each one wakes the caller's process, and somebody has to read it. */
 #define PROGRESS_INTERVAL_NS (200 * XCX_NS_PER_MS)
 
+/* The guest writes so much in this time that another live round is due. */
+#define LONG_PREPARATION_NS (20 * XCX_NS_PER_MS)
+
 /* Rounds at most because ballooning made all that was sent doubtful. */
 #define MAX_AGAIN      8
 
@@ -497,6 +500,28 @@ static int refuse_ballooning(const struct xcx_rounds *rounds,
 }
 
 /*
+ * *ret_again: the caller took so long that another live round is due. Asked
+ * only once: a caller that is always slow must not keep the guest from moving.
+ */
+static int prepare_caller(struct xcx_rounds *rounds, bool *ret_again,
+                          struct xcx_err *err)
+{
+    const struct xcx_save_ops *ops = rounds->ops;
+    uint64_t start_ns = xcx_clock_ns();
+
+    *ret_again = false;
+    if (!ops->prepare_suspend)
+        return 0;
+    if (ops->prepare_suspend(ops->opaque, err))
+        return -1;
+    if (xcx_clock_ns() - start_ns < LONG_PREPARATION_NS ||
+        rounds->has_prepared || rounds->cut)
+        return 0;
+    rounds->has_prepared = *ret_again = true;
+    return 0;
+}
+
+/*
  * What takes long is better done before the guest stands. *ret_again: another
  * live round is due, since memory is to be sent again. A guest that balloons
  * all the time is suspended after some of them, if its limits allow that: then
@@ -515,6 +540,8 @@ static int prepare_stop(struct xcx_rounds *rounds, bool *ret_again,
             return refuse_ballooning(rounds, err);
         *ret_again = false;
     }
+    if (!*ret_again && prepare_caller(rounds, ret_again, err))
+        return -1;
     rounds->stats->stop_reason = rounds->decision.reason;
     rounds->stats->predicted_blackout_ns =
         rounds->decision.predicted_blackout_ns;

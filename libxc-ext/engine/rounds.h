@@ -53,6 +53,7 @@ struct xcx_rounds {
     /* The round. */
     unsigned nr_rounds; /* begun so far */
     unsigned nr_again;  /* stops put off, since memory was to be sent again */
+    bool has_prepared;  /* the caller, and it took long */
     bool final;
     uint64_t round_start_ns; /* of its CLEAN */
     uint64_t round_bytes;    /* of the stream when it began */
@@ -77,7 +78,10 @@ struct xcx_rounds {
     uint64_t asked[XCX_PAGE_BATCH_MAX];
 };
 
-/* Until the policy says suspend. Errors: GUEST if it says give up. */
+/*
+ * Until the policy says suspend, and the caller has prepared for that. Errors:
+ * GUEST if the policy says give up; the caller's.
+ */
 int xcx_rounds_live(struct xcx_rounds *rounds, struct xcx_err *err);
 
 /*

@@ -260,6 +260,14 @@ static int suspend(struct session *session, struct xcx_err *err)
     return refuse_paged(session, err);
 }
 
+/* Of a save without live rounds, which else do that. */
+static int prepare_suspend(const struct session *session, struct xcx_err *err)
+{
+    const struct xcx_save_ops *ops = session->ops;
+
+    return ops->prepare_suspend ? ops->prepare_suspend(ops->opaque, err) : 0;
+}
+
 /* From suspending the guest to the stream's end. */
 static int blackout(struct session *session, struct xcx_err *err)
 {
@@ -287,7 +295,8 @@ static int save(struct session *session, struct xcx_err *err)
     if (probe(session, err) || log_dirty_on(session, err) ||
         open_stream(session, err) || put_start(session, err))
         return -1;
-    if (session->live && xcx_rounds_live(&session->rounds, err))
+    if (session->live ? xcx_rounds_live(&session->rounds, err)
+                      : prepare_suspend(session, err))
         return -1;
     /* Old workers would be waited for while the guest stands still. */
     if (xcx_sender_settle(&session->sender, session->rounds.nr_unsent, err))

@@ -235,6 +235,12 @@ struct xcx_save_ops {
     void *opaque;
     /* Suspends the guest; 0 once it has stopped. Called once. Required. */
     int (*suspend)(void *opaque, struct xcx_err *err);
+    /*
+     * Optional: does what takes time and is to be done shortly before the
+     * guest is suspended, while it still runs. If that took long, another live
+     * round sends what the guest wrote meanwhile, and it is called once more.
+     */
+    int (*prepare_suspend)(void *opaque, struct xcx_err *err);
     /* Device model's log-dirty on or off. NULL: there is none. */
     int (*switch_qemu_logdirty)(void *opaque, bool on, struct xcx_err *err);
     /* Optional. One line without a newline. */

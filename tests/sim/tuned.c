@@ -2,15 +2,19 @@
 /*
  * Linked into the save helper in front of xcx_save(): changes the limits while
  * the save runs, from the third time it is asked on. TUNE in the environment
- * says which: "bandwidth" (no limit any more), "on_slow" (stop). Fails a save
- * that has not been asked to drain once a live round.
+ * says which: "bandwidth" (no limit any more), "on_slow" (stop). With
+ * "slow_flush" the limits stay, and preparing to suspend takes 300 ms at first.
+ * Fails a save that has not been asked to drain once a live round, or whose
+ * last live round came before that preparation.
  */
 #include "xcext.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define ASKED_BEFORE 2
+#define ASKED_BEFORE  2
+#define SLOW_FLUSH_NS 300000000
 
 int __real_xcx_save(const struct xcx_save_params *params,
                     const struct xcx_save_ops *ops,
@@ -25,7 +29,7 @@ static void tune(void *opaque, struct xcx_policy_limits *limits)
     const char *what = getenv("TUNE");
 
     (void)opaque;
-    if (!what || nr_asked++ < ASKED_BEFORE)
+    if (!what || strcmp(what, "slow_flush") == 0 || nr_asked++ < ASKED_BEFORE)
         return;
     if (strcmp(what, "bandwidth") == 0)
         limits->bandwidth_bytes_per_s = 0;
@@ -34,11 +38,37 @@ static void tune(void *opaque, struct xcx_policy_limits *limits)
 }
 
 static unsigned nr_drained;
+static unsigned nr_prepared;
+static unsigned nr_drained_when_prepared; /* at first */
 
 static void drain(void *opaque)
 {
     (void)opaque;
     nr_drained++;
+}
+
+static int prepare_suspend(void *opaque, struct xcx_err *err)
+{
+    static const struct timespec slow = {.tv_nsec = SLOW_FLUSH_NS};
+    const char *what = getenv("TUNE");
+
+    (void)opaque;
+    (void)err;
+    if (nr_prepared++ == 0) {
+        nr_drained_when_prepared = nr_drained;
+        if (what && strcmp(what, "slow_flush") == 0)
+            nanosleep(&slow, NULL);
+    }
+    return 0;
+}
+
+static bool prepared_as_promised(void)
+{
+    const char *what = getenv("TUNE");
+
+    if (what && strcmp(what, "slow_flush") == 0)
+        return nr_prepared == 2 && nr_drained > nr_drained_when_prepared;
+    return nr_prepared == 1;
 }
 
 static unsigned count_live_rounds(const struct xcx_save_stats *stats)
@@ -59,10 +89,15 @@ int __wrap_xcx_save(const struct xcx_save_params *params,
 
     tuned.limits = tune;
     tuned.drain = drain;
+    tuned.prepare_suspend = prepare_suspend;
     if (__real_xcx_save(params, &tuned, &stats, err))
         return -1;
     if (ret_stats)
         *ret_stats = stats;
+    if (!prepared_as_promised())
+        return xcx_err_set(err, XCX_ERR_BUG, 0,
+                           "prepared %u times, at first after %u of %u rounds",
+                           nr_prepared, nr_drained_when_prepared, nr_drained);
     if (nr_drained == count_live_rounds(&stats))
         return 0;
     return xcx_err_set(err, XCX_ERR_BUG, 0, "drained %u times in %u rounds",

@@ -39,6 +39,7 @@ struct session {
     uint64_t recorded_ns; /* monotonic, when the running file was renewed */
     bool record_failed;   /* warned already */
     struct qemu_disks disks;
+    uint64_t flush_ns; /* that flushing them took while the guest ran */
     struct guardian guardian;
 };
 
@@ -120,8 +121,7 @@ static void on_stats(void *opaque, const struct xcx_save_stats *stats)
 }
 
 /* libxl does not stop the QEMU of a PV or PVH guest: see qemu_disks.h. */
-static int settle_disks(struct session *session, uint64_t live_ns,
-                        struct xcx_err *err)
+static int settle_disks(struct session *session, struct xcx_err *err)
 {
     uint64_t start_ns = now_ns();
 
@@ -131,25 +131,31 @@ static int settle_disks(struct session *session, uint64_t live_ns,
         tell(session, XCX_LOG_INFO,
              "flushed %u disks that QEMU serves in %" PRIu64 " ms while the "
              "guest ran, and %" PRIu64 " ms while it stood",
-             session->disks.nr, live_ns / NS_PER_MS,
+             session->disks.nr, session->flush_ns / NS_PER_MS,
              (now_ns() - start_ns) / NS_PER_MS);
+    return 0;
+}
+
+static int on_prepare_suspend(void *opaque, struct xcx_err *err)
+{
+    struct session *session = opaque;
+    uint64_t start_ns = now_ns();
+
+    if (qemu_disks_flush_live(&session->disks, err) < 0)
+        return -1;
+    session->flush_ns += now_ns() - start_ns;
     return 0;
 }
 
 static int on_suspend(void *opaque, struct xcx_err *err)
 {
     struct session *session = opaque;
-    uint64_t start_ns = now_ns(), live_ns;
 
     /* One that has begun since may have the guest suspended for itself. */
-    if (saver_refuse(SAVER_PROC, session->arguments->domid, err))
+    if (saver_refuse(SAVER_PROC, session->arguments->domid, err) ||
+        parent_suspend(session->parent, err) < 0)
         return -1;
-    if (qemu_disks_flush_live(&session->disks, err) < 0)
-        return -1;
-    live_ns = now_ns() - start_ns;
-    if (parent_suspend(session->parent, err) < 0)
-        return -1;
-    return settle_disks(session, live_ns, err);
+    return settle_disks(session, err);
 }
 
 static int on_switch_qemu_logdirty(void *opaque, bool on, struct xcx_err *err)
@@ -176,6 +182,7 @@ static int engine(struct session *session, const struct cancel *cancel,
     struct xcx_save_ops ops = {
         .opaque = session,
         .suspend = on_suspend,
+        .prepare_suspend = on_prepare_suspend,
         .log = on_log,
         .progress = on_progress,
         .stats = on_stats,

@@ -74,7 +74,8 @@ static int succeed(const struct xcx_save_params *params,
     if (ops->switch_qemu_logdirty &&
         ops->switch_qemu_logdirty(ops->opaque, true, err) < 0)
         return -1;
-    if (ops->suspend(ops->opaque, err) < 0)
+    if (ops->prepare_suspend(ops->opaque, err) < 0 ||
+        ops->suspend(ops->opaque, err) < 0)
         return -1;
     if (write(params->out_fd, "memory", 6) != 6)
         return xcx_err_set(err, XCX_ERR_IO, errno, "stream");

@@ -171,7 +171,9 @@ int __wrap_xcx_save(const struct xcx_save_params *params,
 {
     (void)params;
     (void)ret_stats;
-    return ops->suspend(ops->opaque, err);
+    return ops->prepare_suspend(ops->opaque, err)
+               ? -1
+               : ops->suspend(ops->opaque, err);
 }
 
 /* A send that is killed while it copies must not leave the guest throttled. */

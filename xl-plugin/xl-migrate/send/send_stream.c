@@ -37,12 +37,18 @@ static int settle_qemu(struct send_stream *stream, struct xcx_err *err)
     return 0;
 }
 
+static int on_prepare_suspend(void *opaque, struct xcx_err *err)
+{
+    struct send_stream *stream = opaque;
+
+    return qemu_disks_flush_live(&stream->disks, err);
+}
+
 static int on_suspend(void *opaque, struct xcx_err *err)
 {
     struct send_stream *stream = opaque;
 
-    if (qemu_disks_flush_live(&stream->disks, err) ||
-        (stream->before_suspend && stream->before_suspend(stream->opaque, err)))
+    if (stream->before_suspend && stream->before_suspend(stream->opaque, err))
         return -1;
     stream->times.asked_ns = deadline_now_ns();
     if (suspend_guest(&stream->suspend, err))
@@ -114,6 +120,7 @@ static int save(struct send_stream *stream, struct xcx_err *err)
     struct xcx_save_ops ops = {
         .opaque = stream,
         .suspend = on_suspend,
+        .prepare_suspend = on_prepare_suspend,
         .log = on_log,
         .progress = on_progress,
         .stats = on_stats,
