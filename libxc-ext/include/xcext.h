@@ -207,8 +207,9 @@ struct xcx_forecast_params {
     struct xcx_probe probe;
     struct xcx_policy_limits limits;
     uint64_t bytes_per_s;  /* that get through, end to end; not 0 */
-    uint64_t suspend_ns;   /* asking until it has stopped; 0: guessed */
-    uint64_t cpu_state_ns; /* vCPU and platform state, END; 0: guessed */
+    /* Of earlier saves, for blackout_ns alone; 0: guessed. */
+    uint64_t suspend_ns;   /* asking until it has stopped */
+    uint64_t cpu_state_ns; /* vCPU and platform state, END */
 };
 
 struct xcx_forecast {

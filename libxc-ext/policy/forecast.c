@@ -199,13 +199,31 @@ static void begin(struct play *play, const struct xcx_forecast_params *params)
         PAGE_WIRE_BYTES * (double)XCX_NS_PER_S / (double)bytes_per_s;
     xcx_policy_init(&play->policy, &params->limits);
     xcx_policy_costs_default(&play->costs);
-    play->costs.suspend_ns =
-        params->suspend_ns ? params->suspend_ns
-                           : xcx_policy_suspend_guess(params->probe.count_ns);
-    if (params->cpu_state_ns)
-        play->costs.cpu_state_ns = params->cpu_state_ns;
+    play->costs.suspend_ns = xcx_policy_suspend_guess(params->probe.count_ns);
     if (params->probe.clean_ns)
         play->costs.final_scan_ns = params->probe.clean_ns;
+}
+
+/*
+ * The blackout of a guest that was suspended after those rounds. What was
+ * learnt counts here, and only here: a save decides by its own guess.
+ */
+static void play_blackout(struct play *play, struct xcx_forecast *forecast)
+{
+    const struct xcx_forecast_params *params = play->params;
+    uint64_t nr_rest;
+
+    if (params->suspend_ns)
+        play->costs.suspend_ns = params->suspend_ns;
+    if (params->cpu_state_ns)
+        play->costs.cpu_state_ns = params->cpu_state_ns;
+    /* The same set goes on growing until the guest has stopped. */
+    nr_rest = dirtied(play, (double)(play->round_ns + play->costs.suspend_ns)) +
+              play->costs.suspend_nr_pfns;
+    forecast->blackout_ns = play->costs.suspend_ns + play->costs.final_scan_ns +
+                            play->costs.cpu_state_ns +
+                            (uint64_t)((double)nr_rest * play->page_ns);
+    forecast->bytes = (play->nr_sent + nr_rest) * PAGE_WIRE_BYTES;
 }
 
 int xcx_forecast(const struct xcx_forecast_params *params,
@@ -213,7 +231,6 @@ int xcx_forecast(const struct xcx_forecast_params *params,
 {
     struct xcx_forecast forecast = {.throttle_percent_min = 100};
     struct play play;
-    uint64_t nr_rest;
 
     if (params->bytes_per_s == 0)
         return xcx_err_set(err, XCX_ERR_USAGE, 0,
@@ -225,15 +242,9 @@ int xcx_forecast(const struct xcx_forecast_params *params,
                            "a forecast without a probe of the guest");
     begin(&play, params);
     play_live(&play, &forecast);
-    /* The same set goes on growing until the guest has stopped. */
-    nr_rest = dirtied(&play, (double)(play.round_ns + play.costs.suspend_ns)) +
-              play.costs.suspend_nr_pfns;
+    play_blackout(&play, &forecast);
     forecast.nr_rounds = play.nr_rounds;
     forecast.live_ns = play.elapsed_ns;
-    forecast.blackout_ns = play.costs.suspend_ns + play.costs.final_scan_ns +
-                           play.costs.cpu_state_ns +
-                           (uint64_t)((double)nr_rest * play.page_ns);
-    forecast.bytes = (play.nr_sent + nr_rest) * PAGE_WIRE_BYTES;
     *ret_forecast = forecast;
     return 0;
 }

@@ -145,6 +145,25 @@ static void test_does_not_converge(void **state)
     }
 }
 
+/*
+ * A save decides by its own guess of how long suspending takes, so what was
+ * learnt of that changes the downtime that is told, not whether the guest goes.
+ */
+static void learnt_costs_do_not_decide(void **state)
+{
+    struct xcx_forecast_params params = guest(100, 256);
+    struct xcx_forecast guessed = play(&params), got;
+
+    (void)state;
+    params.suspend_ns = 900 * MS; /* QEMU's state, say */
+    params.cpu_state_ns = 400 * MS;
+    got = play(&params);
+    assert_false(got.aborts);
+    assert_int_equal(got.nr_rounds, guessed.nr_rounds);
+    assert_string_equal(got.stop_reason, guessed.stop_reason);
+    assert_in_range(got.blackout_ns, 1300 * MS, 1400 * MS);
+}
+
 /* Whatever the numbers: it ends, and no more is dirty than there is. */
 static void test_extremes(void **state)
 {
@@ -196,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_small_hot_set),
         cmocka_unit_test(test_converges),
         cmocka_unit_test(test_does_not_converge),
+        cmocka_unit_test(learnt_costs_do_not_decide),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_refused),
     };
