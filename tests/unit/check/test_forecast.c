@@ -15,6 +15,16 @@
 #define MS UINT64_C(1000000)
 #define S  (1000 * MS)
 
+static const struct forecast_move pvh = {.kind = DOMAIN_PVH};
+static const struct forecast_move hvm = {.kind = DOMAIN_HVM};
+static const struct forecast_move pv_all = {
+    .kind = DOMAIN_PV,
+    .has_disks = true,
+    .has_qemu_disks = true,
+    .has_nics = true,
+    .is_stock = true,
+};
+
 static struct forecast_params idle_guest(void)
 {
     struct forecast_params params = {
@@ -110,7 +120,7 @@ static void test_learning(void **state)
     struct forecast_costs costs;
 
     (void)state;
-    forecast_costs_default(DOMAIN_HVM, &costs);
+    forecast_costs_default(&hvm, &costs);
     assert_int_equal(costs.nr_seen, 0);
     forecast_learn(&costs, &seen);
     assert_int_equal(costs.nr_seen, 1);
@@ -137,11 +147,6 @@ static void test_learning(void **state)
 }
 
 /* ---- kept --------------------------------------------------------------- */
-
-static const struct forecast_move pvh = {.kind = DOMAIN_PVH};
-static const struct forecast_move hvm = {.kind = DOMAIN_HVM};
-static const struct forecast_move pv_all = {
-    .kind = DOMAIN_PV, .has_disks = true, .has_nics = true, .is_stock = true};
 
 static char dir[] = "/tmp/xl-migrate-costs-XXXXXX";
 
@@ -192,7 +197,23 @@ static void test_kept(void **state)
     assert_int_equal(
         forecast_costs_save("/nowhere", "x", &pv_all, &costs, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_IO);
-    assert_non_null(strstr(err.msg, "/nowhere/costs.pv-disks-nics-stock.x"));
+    assert_non_null(strstr(err.msg, "/nowhere/costs.pv-qdisks-nics-stock.x"));
+}
+
+/* Before anything was learnt: devices at the target are not free. */
+static void test_guessed(void **state)
+{
+    const struct forecast_move bare = {.kind = DOMAIN_PV};
+    const struct forecast_move disks = {.kind = DOMAIN_PV, .has_disks = true};
+    struct forecast_costs with_disks, without, all;
+
+    (void)state;
+    forecast_costs_default(&bare, &without);
+    forecast_costs_default(&disks, &with_disks);
+    forecast_costs_default(&pv_all, &all);
+    assert_true(with_disks.resume_ns > without.resume_ns);
+    assert_true(all.resume_ns > with_disks.resume_ns);
+    assert_int_equal(without.nr_seen, 0);
 }
 
 static void test_broken_files(void **state)
@@ -215,7 +236,7 @@ static void test_broken_files(void **state)
         assert_non_null(file);
         fputs(cases[i], file);
         fclose(file);
-        forecast_costs_default(DOMAIN_PVH, &wanted);
+        forecast_costs_default(&pvh, &wanted);
         forecast_costs_load(dir, "host2", &pvh, &got);
         assert_memory_equal(&got, &wanted, sizeof(got));
     }
@@ -232,9 +253,9 @@ static void test_broken_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sum),          cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_learning),     cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_broken_files),
+        cmocka_unit_test(test_sum),      cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_learning), cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_guessed),  cmocka_unit_test(test_broken_files),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -190,7 +190,7 @@ static void test_what_was_learnt(void **state)
     (void)state;
     params.costs_dir = scratch_dir;
     sample.guest.nr_nics = 1;
-    forecast_costs_default(DOMAIN_HVM, &costs);
+    forecast_costs_default(&move, &costs);
     costs.nr_seen = 4;
     assert_int_equal(
         forecast_costs_save(scratch_dir, "host2", &move, &costs, &err), 0);
@@ -369,7 +369,8 @@ static void test_writes_too_fast(void **state)
     params.limits.on_slow = XCX_ON_SLOW_ABORT;
     run();
     assert_true(precheck.forecast.aborts);
-    assert_int_equal(level_of("forecast", "web writes too fast"),
+    assert_int_equal(level_of("forecast", "web is likely to stay here: the "
+                                          "dirty set no longer shrinks"),
                      CHECK_WARNING);
 }
 

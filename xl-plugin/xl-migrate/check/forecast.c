@@ -24,13 +24,22 @@
 
 #define NR(array)       (sizeof(array) / sizeof((array)[0]))
 
-void forecast_costs_default(enum domain_kind kind,
+void forecast_costs_default(const struct forecast_move *move,
                             struct forecast_costs *ret_costs)
 {
+    /* An HVM guest's device model starts after its memory is there. */
+    uint64_t resume_ms = move->kind == DOMAIN_HVM ? 1000 : 400;
+
+    /* The target's xl runs a script for each, and QEMU opens images. */
+    if (move->has_disks)
+        resume_ms += 500;
+    if (move->has_qemu_disks)
+        resume_ms += 200;
+    if (move->has_nics)
+        resume_ms += 300;
     *ret_costs = (struct forecast_costs){
         .setup_ns = 1500 * NS_PER_MS,
-        /* An HVM guest's device model starts after its memory is there. */
-        .resume_ns = (kind == DOMAIN_HVM ? 1000 : 400) * NS_PER_MS,
+        .resume_ns = resume_ms * NS_PER_MS,
         .finish_ns = 1000 * NS_PER_MS,
     };
 }
@@ -162,6 +171,9 @@ static bool make_path(char path[PATH_MAX], const char *dir, const char *host,
                       const struct forecast_move *move)
 {
     static const char *const kinds[] = {"pv", "pvh", "hvm"};
+    const char *disks = move->has_qemu_disks ? "-qdisks"
+                        : move->has_disks    ? "-disks"
+                                             : "";
     char clean[HOST_BYTES + 1];
     size_t n;
     int used;
@@ -175,10 +187,9 @@ static bool make_path(char path[PATH_MAX], const char *dir, const char *host,
                     *c))
             *c = '_';
     }
-    used =
-        snprintf(path, PATH_MAX, "%s/costs.%s%s%s%s.%s", dir, kinds[move->kind],
-                 move->has_disks ? "-disks" : "", move->has_nics ? "-nics" : "",
-                 move->is_stock ? "-stock" : "", clean);
+    used = snprintf(path, PATH_MAX, "%s/costs.%s%s%s%s.%s", dir,
+                    kinds[move->kind], disks, move->has_nics ? "-nics" : "",
+                    move->is_stock ? "-stock" : "", clean);
     return used > 0 && used < PATH_MAX;
 }
 
@@ -228,7 +239,7 @@ void forecast_costs_load(const char *dir, const char *host,
     struct forecast_costs costs;
     char path[PATH_MAX], text[FILE_BYTES];
 
-    forecast_costs_default(move->kind, ret_costs);
+    forecast_costs_default(move, ret_costs);
     costs = *ret_costs;
     if (!make_path(path, dir, host, move) || !read_file(path, text))
         return;

@@ -31,7 +31,8 @@
 struct forecast_move {
     enum domain_kind kind;
     bool has_disks, has_nics;
-    bool is_stock; /* the target */
+    bool has_qemu_disks; /* that QEMU flushes while the guest stands still */
+    bool is_stock;       /* the target */
 };
 
 struct forecast_costs {
@@ -46,7 +47,7 @@ struct forecast_costs {
 };
 
 /* What to begin with, where nothing was learnt. */
-void forecast_costs_default(enum domain_kind kind,
+void forecast_costs_default(const struct forecast_move *move,
                             struct forecast_costs *ret_costs);
 
 struct forecast_params {
@@ -85,7 +86,7 @@ void forecast_learn(struct forecast_costs *costs,
 
 /*
  * In DIR/costs.MOVE.HOST, the host's name cleaned of all that a file name
- * should not have; MOVE is like "pv" or "hvm-disks-nics-stock". A file that is
+ * should not have; MOVE is like "pv" or "pvh-qdisks-nics-stock". A file that is
  * absent, broken or not root's own gives the defaults. Saving is atomic;
  * errors: IO.
  */

@@ -154,6 +154,7 @@ static void find_costs(const struct precheck_params *params,
     precheck->move = (struct forecast_move){
         .kind = params->domain->kind,
         .has_disks = precheck->guest.nr_disks > 0,
+        .has_qemu_disks = precheck->guest.nr_qemu_disks > 0,
         .has_nics = precheck->guest.nr_nics > 0,
         .is_stock = !precheck->there.version[0],
     };
@@ -161,7 +162,7 @@ static void find_costs(const struct precheck_params *params,
         forecast_costs_load(params->costs_dir, params->ask.host,
                             &precheck->move, &precheck->costs);
     else
-        forecast_costs_default(params->domain->kind, &precheck->costs);
+        forecast_costs_default(&precheck->move, &precheck->costs);
 }
 
 static void make_forecast(const struct precheck_params *params,
@@ -181,9 +182,8 @@ static void make_forecast(const struct precheck_params *params,
         check_add(&precheck->check, "forecast", CHECK_WARNING,
                   "--downtime with more, --on-slow stop, or a time when the "
                   "guest writes less",
-                  "%s writes too fast for its downtime target: it is likely "
-                  "to stay here",
-                  precheck->guest.name);
+                  "%s is likely to stay here: %s", precheck->guest.name,
+                  precheck->forecast.reason);
 }
 
 static int run_probes(const struct precheck_params *params,
