@@ -175,7 +175,7 @@ unsigned xcx_cpu_policy_missing(const struct xcx_cpu_policy *guest,
 struct xcx_probe {
     bool unsupported; /* Xen has no log-dirty mode for it; the rest is 0 */
     uint64_t nr_pfns_p2m, nr_pages;
-    uint64_t clean_ns; /* a CLEAN of the whole bitmap, with few pages in it */
+    uint64_t clean_ns; /* the shorter of two CLEANs of the whole bitmap */
     uint64_t count_ns; /* the shortest that counting them took */
     unsigned nr_samples;
     struct {
@@ -206,7 +206,7 @@ int xcx_probe(const struct xcx_probe_params *params,
 struct xcx_forecast_params {
     struct xcx_probe probe;
     struct xcx_policy_limits limits;
-    uint64_t bytes_per_s;  /* that get through, end to end; not 0 */
+    uint64_t bytes_per_s; /* that get through, end to end; not 0 */
     /* Of earlier saves, for blackout_ns alone; 0: guessed. */
     uint64_t suspend_ns;   /* asking until it has stopped */
     uint64_t cpu_state_ns; /* vCPU and platform state, END */

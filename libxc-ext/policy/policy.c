@@ -319,9 +319,13 @@ static bool fits(const struct xcx_policy *policy, uint64_t fixed_ns,
  * The pages are not what makes it too long. One that is to be stopped anyway
  * is stopped when further rounds could at best halve the blackout.
  */
-static bool hopeless(const struct xcx_policy *policy, uint64_t fixed_ns,
-                     uint64_t copy_ns)
+static bool hopeless(const struct xcx_policy *policy,
+                     const struct xcx_policy_sample *sample, uint64_t copy_ns)
 {
+    uint64_t fixed_ns = fixed_cost(&sample->costs);
+
+    if (sample->scan_is_doubtful)
+        fixed_ns = add(sample->costs.suspend_ns, sample->costs.cpu_state_ns);
     if (policy->limits.downtime_target_ns == 0 ||
         fixed_ns <= policy->limits.downtime_target_ns)
         return false;
@@ -389,7 +393,7 @@ static void decide_at_round_end(struct xcx_policy *policy,
                 : "more rounds would not shorten the downtime much";
     } else if (is_used_up) {
         last_word(policy, reason, decision);
-    } else if (hopeless(policy, fixed_ns, copy_ns)) {
+    } else if (hopeless(policy, sample, copy_ns)) {
         last_word(policy, "suspending alone takes longer than the target",
                   decision);
     } else if (no_longer_shrinks(policy, sample)) {

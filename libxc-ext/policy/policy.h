@@ -35,8 +35,8 @@
  *   the forecast fits, and another round does not pay   STOP_AND_COPY
  *   target 0, and more rounds could at best halve it    STOP_AND_COPY
  *   rounds or time are used up                          last word
- *   the costs alone exceed the target                   last word (to stop:
- *                                                       not before it helps)
+ *   the costs alone exceed the target, without a        last word (to stop:
+ *   final scan that was measured too seldom             not before it helps)
  *   dirty set no longer shrinks (below)                 slow
  *   otherwise                                           CONTINUE
  *
@@ -137,6 +137,7 @@ struct xcx_policy_sample {
     uint64_t send_ns;       /* time that sending them took, pauses included,
                                peeks not */
     struct xcx_policy_costs costs;
+    bool scan_is_doubtful; /* its cost is the shortest of less than 3 CLEANs */
 };
 
 enum xcx_policy_action {

@@ -295,6 +295,32 @@ static void costs_above_the_target_are_hopeless(void **state)
     }
 }
 
+/* A CLEAN may have been held up by another domain's work. */
+static void one_slow_scan_is_not_hopeless(void **state)
+{
+    struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_ABORT);
+    struct xcx_policy_sample sample = round_of(1, 0);
+    struct xcx_policy policy;
+
+    (void)state;
+    sample.costs.suspend_ns = 150 * MS;
+    sample.costs.final_scan_ns = 200 * MS;
+    sample.scan_is_doubtful = true;
+    xcx_policy_init(&policy, &limits);
+    assert_int_equal(step(&policy, sample).action, XCX_POLICY_CONTINUE);
+
+    /* The shortest of three: that is what it takes. */
+    sample.nr_rounds = 2;
+    sample.scan_is_doubtful = false;
+    assert_int_equal(step(&policy, sample).action, XCX_POLICY_ABORT);
+
+    /* Hopeless without it. */
+    sample.costs.suspend_ns = 301 * MS;
+    sample.scan_is_doubtful = true;
+    xcx_policy_init(&policy, &limits);
+    assert_int_equal(step(&policy, sample).action, XCX_POLICY_ABORT);
+}
+
 static void target_0_stops_when_rounds_stop_paying(void **state)
 {
     struct xcx_policy_limits limits = limits_of(XCX_ON_SLOW_THROTTLE);
@@ -378,6 +404,7 @@ int main(void)
         cmocka_unit_test(with_half_used_one_stalled_round_is_enough),
         cmocka_unit_test(a_peek_only_ends_it_when_time_is_up),
         cmocka_unit_test(costs_above_the_target_are_hopeless),
+        cmocka_unit_test(one_slow_scan_is_not_hopeless),
         cmocka_unit_test(other_limits_count_from_then_on),
         cmocka_unit_test(target_0_stops_when_rounds_stop_paying),
         cmocka_unit_test(without_caps_the_last_word_comes_at_once),
