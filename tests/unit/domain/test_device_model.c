@@ -64,6 +64,36 @@ static void test_a_state_comes_back_in_memory(void **state)
     close(fd);
 }
 
+/* As QEMU 2.10 answers: the argument "live" came with 2.11. */
+static void test_an_old_qemu_saves_without_live(void **state)
+{
+    struct qemu qemu = {
+        .steps = {
+            {"qmp_capabilities", OK},
+            {"\"stop\"", OK},
+            {"add-fd", "{\"return\": {\"fdset-id\": 7, "
+                       "\"fd\": 12}, \"id\": ID}\r\n"},
+            {"\"live\"", "{\"error\": {\"class\": \"GenericError\", "
+                         "\"desc\": \"Parameter 'live' is unexpected\"}, "
+                         "\"id\": ID}\r\n"},
+            {"\"arguments\": {\"filename\": \"/dev/fdset/7\"}", OK},
+        }};
+    struct device_model five = model();
+    struct xcx_err err = XCX_ERR_INIT;
+    pthread_t thread = fake_qemu_start(&qemu);
+    uint64_t nr_bytes = 0;
+    int fd = -1, rc;
+
+    (void)state;
+    rc = device_model_save(&five, true, &fd, &nr_bytes, &err);
+    if (rc)
+        print_message("%s\n", err.msg);
+    fake_qemu_end(thread, &qemu);
+    assert_int_equal(rc, 0);
+    assert_true(nr_bytes > 0);
+    close(fd);
+}
+
 /* It may be the guest's by now; the memory that it fills is this host's. */
 static void test_a_state_without_end_is_cut_off(void **state)
 {
@@ -338,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_state_comes_back_in_memory),
+        cmocka_unit_test(test_an_old_qemu_saves_without_live),
         cmocka_unit_test(test_a_state_without_end_is_cut_off),
         cmocka_unit_test(test_commands_say_what_they_should),
         cmocka_unit_test(test_what_a_device_model_may_do_wrong),

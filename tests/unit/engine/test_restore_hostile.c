@@ -182,6 +182,25 @@ static void ring_is_nowhere(struct restore_sample *sample)
     pv_with_vcpu(sample, SAMPLE_L4, 0, 30);
 }
 
+/*
+ * Stock asks only for a page that is there. But xenstored maps the ring to
+ * write to it, which Xen allows of no page table: such a guest cannot run.
+ */
+static void ring_is_a_table(struct restore_sample *sample)
+{
+    start_info_t start = {.store_mfn = SAMPLE_L1,
+                          .console.domU.mfn = SAMPLE_CONSOLE};
+    const uint64_t pfn = SAMPLE_START;
+
+    pv_start(sample);
+    sample_pv_memory(sample);
+    sample_pages(sample, &pfn, NULL, 1);
+    memcpy(sample->bytes + sample->contents_to - XCX_PAGE_BYTES, &start,
+           sizeof(start));
+    sample_vcpu(sample, SAMPLE_L4, 0, SAMPLE_START);
+    end(sample);
+}
+
 static void vcpu_too_short(struct restore_sample *sample)
 {
     const uint8_t body[8 + 100] = {0};
@@ -269,6 +288,8 @@ static const struct {
     {false, start_info_is_a_table, XCX_ERR_STREAM,
      "vCPU 0: start info is at pfn 0x14, which has type 0xc"},
     {false, ring_is_nowhere, XCX_ERR_STREAM, "xenstore's ring is at pfn 0x"},
+    {false, ring_is_a_table, XCX_ERR_STREAM,
+     "xenstore's ring is at pfn 0x17, which has type 0x1"},
     {false, vcpu_too_short, XCX_ERR_STREAM, "100 bytes of vCPU state, must be"},
     {false, extended_too_long, XCX_ERR_STREAM,
      "129 bytes of extended state, at most 128"},

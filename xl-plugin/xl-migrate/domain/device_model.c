@@ -118,6 +118,7 @@ int device_model_announce_self(const struct device_model *model,
 
 struct save_arguments {
     long long fdset_id;
+    bool has_live; /* it knows the argument */
     bool live;
 };
 
@@ -128,7 +129,8 @@ static void save_arguments(yajl_gen gen, const void *opaque)
 
     snprintf(path, sizeof(path), "/dev/fdset/%lld", save->fdset_id);
     qmp_argument_text(gen, "filename", path);
-    qmp_argument_bool(gen, "live", save->live);
+    if (save->has_live)
+        qmp_argument_bool(gen, "live", save->live);
 }
 
 static int add_fd(struct qmp *qmp, int fd, long long *ret_fdset_id,
@@ -151,20 +153,41 @@ static int add_fd(struct qmp *qmp, int fd, long long *ret_fdset_id,
     return rc;
 }
 
+/*
+ * QEMU has the argument "live" since 2.11. An older one refuses it before it
+ * does anything, and is then asked as libxl asks it.
+ */
+static int save_state(struct qmp *qmp, bool live, long long fdset_id,
+                      struct xcx_err *err)
+{
+    struct save_arguments arguments = {
+        .fdset_id = fdset_id, .has_live = true, .live = live};
+    const struct qmp_command save = {.name = "xen-save-devices-state",
+                                     .arguments = save_arguments,
+                                     .opaque = &arguments,
+                                     .send_fd = -1};
+    struct xcx_err why = XCX_ERR_INIT;
+
+    if (qmp_run(qmp, &save, NULL, &why) == 0)
+        return 0;
+    if (!strstr(why.msg, "'live'")) {
+        *err = why;
+        return -1;
+    }
+    arguments.has_live = false;
+    return qmp_run(qmp, &save, NULL, err);
+}
+
 static int stop_and_save(struct qmp *qmp, bool live, int fd,
                          struct xcx_err *err)
 {
     static const struct qmp_command stop = {.name = "stop", .send_fd = -1};
-    struct save_arguments arguments = {.live = live};
-    struct qmp_command save = {.name = "xen-save-devices-state",
-                               .arguments = save_arguments,
-                               .opaque = &arguments,
-                               .send_fd = -1};
+    long long fdset_id = -1;
 
     if (qmp_run(qmp, &stop, NULL, err) < 0 ||
-        add_fd(qmp, fd, &arguments.fdset_id, err) < 0)
+        add_fd(qmp, fd, &fdset_id, err) < 0)
         return -1;
-    return qmp_run(qmp, &save, NULL, err);
+    return save_state(qmp, live, fdset_id, err);
 }
 
 /* -1, or memory to read from; *ret_write_fd only writes to it. */
