@@ -16,6 +16,7 @@
 #include "xl-migrate/handover/cases.h"
 #include "xl-migrate/handover/handover_run.h"
 #include "xl-migrate/control/hooks.h"
+#include "xl-migrate/domain/guest_log.h"
 #include "xl-migrate/domain/monitor.h"
 #include "xl-migrate/send/send.h"
 #include "xl-migrate/send/send_check.h"
@@ -331,9 +332,21 @@ enum guest_end guest_watch_stop(struct guest_watch *watch)
     return fake.guest_end;
 }
 
+enum guest_end guest_log_end(const char *log_dir, const char *name,
+                             uint32_t domid)
+{
+    assert_string_equal(log_dir, "/var/log/xen");
+    assert_string_equal(name, "g1");
+    assert_int_equal(domid, 7);
+    return fake.logged_end ? fake.logged_end : GUEST_DESTROYED;
+}
+
 const char *guest_end_text(enum guest_end end)
 {
-    return end == GUEST_REBOOTED ? "rebooted" : "powered off";
+    return end == GUEST_REBOOTED    ? "rebooted"
+           : end == GUEST_DESTROYED ? "was destroyed"
+           : end == GUEST_CRASHED   ? "crashed"
+                                    : "powered off";
 }
 
 int send_stream_run(struct send_stream *stream, struct xcx_err *err)
@@ -348,6 +361,7 @@ int send_stream_run(struct send_stream *stream, struct xcx_err *err)
     if (asks && stream->before_suspend(stream->opaque, err))
         return -1;
     fake.copy = fake.copy_then;
+    stream->times.start_ns = 1;
     stream->suspend.by_another = fake.by_another;
     return fake.stream_fails
                ? xcx_err_set(err, XCX_ERR_GUEST, 0, "%s", fake.stream_fails)
@@ -364,6 +378,10 @@ static int on_begin(struct peer *peer, const struct peer_begin *begin,
     peer->refused = fake.answer == SAYS_NO;
     if (peer->refused)
         return xcx_err_set(err, XCX_ERR_PEER, 0, "host2: no memory");
+    if (fake.answer == GUEST_ENDS) {
+        fake.copy = fake.copy_then;
+        return xcx_err_set(err, XCX_ERR_CANCELLED, 0, "cancelled");
+    }
     if (fake.answer == FALLS_SILENT)
         return xcx_err_set(err, XCX_ERR_IO, 0, "host2: no answer");
     return 0;

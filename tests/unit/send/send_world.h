@@ -23,15 +23,15 @@
 enum deed { ENDS, LOST, SETTLES, READY, STARTING, ABORTED };
 
 /* How the target answers when it is to receive. */
-enum answer { ACCEPTS, SAYS_NO, FALLS_SILENT };
+enum answer { ACCEPTS, SAYS_NO, FALLS_SILENT, GUEST_ENDS };
 
 /* Zeroed: the guest runs and nothing fails; deeds are to be set. */
 extern struct send_world {
     enum domain_state state;
-    enum handover_copy copy;  /* of the domain that is to move, 7 */
-    enum handover_copy anew;  /* of one that it has become meanwhile, 9 */
-    unsigned anew_after;      /* so many looks */
-    enum guest_end guest_end; /* while it is copied */
+    enum handover_copy copy; /* of the domain that is to move, 7 */
+    enum handover_copy anew; /* of one that it has become meanwhile, 9 */
+    unsigned anew_after;     /* so many looks */
+    enum guest_end guest_end, logged_end; /* while it is copied */
     bool destroy_fails, refused, stock, quiet, dry_run, unchecked;
     const char *find_fails;       /* why; NULL: it does not */
     const char *stream_fails;     /* the same */

@@ -21,7 +21,7 @@ struct situation {
     enum handover_copy copy_then; /* once the stream has ended */
     const char *stream_fails;
     enum handover_copy anew;
-    enum guest_end end;
+    enum guest_end end, logged; /* as looked, and by xl's log */
     bool destroy_fails, refused, stock, left_out, hold_fails;
     bool stops_unasked, by_another, ends_at_ready; /* see send_world.h */
     bool saver_at_ready;
@@ -136,6 +136,26 @@ static const struct situation situations[] = {
      .said = "g1 is here as domain 9: it was started anew meanwhile\n"
              "xl-migrate send: g1 rebooted while its memory was copied\n",
      .told = "(drop) ABORT ABORT"},
+    {"it reboots while the target gets ready", HANDOVER_ABSENT,
+     .anew = HANDOVER_RUNNING, .end = GUEST_REBOOTED, .answer = GUEST_ENDS,
+     .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
+     .result = "failed-guest-at-source",
+     .said = "g1 is here as domain 9: it was started anew meanwhile\n"
+             "xl-migrate send: g1 rebooted before its memory was copied\n",
+     .told = "(drop) ABORT"},
+    {"its old domain is seen to be destroyed, and xl takes a moment",
+     HANDOVER_ABSENT, .anew = HANDOVER_RUNNING, .end = GUEST_DESTROYED,
+     .stream_fails = "cancelled", .deeds = {ABORTED, SETTLES},
+     .status = EXIT_STATUS_AT_SOURCE, .result = "failed-guest-at-source",
+     .said = "g1 is here as domain 9: it was started anew meanwhile\n"
+             "xl-migrate send: g1 was destroyed while its memory was copied\n",
+     .told = "(drop) ABORT ABORT"},
+    {"it crashed, and xl destroyed it before that was seen", HANDOVER_ABSENT,
+     .end = GUEST_DESTROYED, .logged = GUEST_CRASHED,
+     .stream_fails = "cancelled", .deeds = {ABORTED, SETTLES},
+     .status = EXIT_STATUS_LOST, .result = "lost",
+     .said = "xl-migrate send: g1 crashed while its memory was copied\n",
+     .told = "(drop) ABORT ABORT"},
     {"it was seen to power off, and xl keeps the domain", HANDOVER_RUNNING,
      .stream_fails = "cancelled", .end = GUEST_POWERED_OFF,
      .deeds = {ABORTED, SETTLES}, .status = EXIT_STATUS_AT_SOURCE,
@@ -220,7 +240,9 @@ static void each_end_has_its_status(void **state)
         fake.copy = HANDOVER_RUNNING;
         fake.anew = at->anew;
         fake.guest_end = at->end;
-        fake.anew_after = at->end == GUEST_REBOOTED ? 2 : 0;
+        fake.logged_end = at->logged;
+        fake.anew_after =
+            at->end == GUEST_REBOOTED || at->end == GUEST_DESTROYED ? 2 : 0;
         fake.destroy_fails = at->destroy_fails;
         fake.refused = at->refused;
         fake.stock = at->stock;

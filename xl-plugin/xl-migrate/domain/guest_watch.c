@@ -10,11 +10,10 @@
 
 #include <xenstore.h>
 
+#include "guest_log.h"
+
 /* Should xenstored not tell us. */
 #define LOOK_MS 1000
-
-/* Xen's SHUTDOWN_*. */
-enum { REASON_POWEROFF, REASON_REBOOT, REASON_SUSPEND };
 
 const char *guest_end_text(enum guest_end end)
 {
@@ -34,18 +33,8 @@ static enum guest_end end_of(enum xcx_run_state state, unsigned reason)
 {
     if (state == XCX_RUNS || state == XCX_SUSPENDED)
         return GUEST_GOES_ON;
-    switch (reason) {
-    case XCX_NO_REASON:
-        return GUEST_DESTROYED;
-    case REASON_POWEROFF:
-        return GUEST_POWERED_OFF;
-    case REASON_REBOOT:
-        return GUEST_REBOOTED;
-    case REASON_SUSPEND:
-        return GUEST_TAKEN;
-    default:
-        return GUEST_CRASHED;
-    }
+    return reason == XCX_NO_REASON ? GUEST_DESTROYED
+                                   : guest_end_of_reason(reason);
 }
 
 /* What cannot be asked now is asked again. */

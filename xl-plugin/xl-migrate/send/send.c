@@ -286,7 +286,6 @@ static int stream(struct send_session *session, struct xcx_err *err)
     };
     progress_phase(&session->progress, "copying memory", deadline_now_ns());
     send_session_set_copying(session, true);
-    send_session_watch_guest(session);
     rc = send_stream_run(&session->stream, err);
     send_session_end_watch(session);
     send_session_set_copying(session, false);
@@ -303,13 +302,18 @@ static int stream(struct send_session *session, struct xcx_err *err)
 
 static int move(struct send_session *session, struct xcx_err *err)
 {
-    int rc = run_hooks(session, HOOKS_PRE_SEND, NULL, err);
-    bool recorded = !rc;
+    bool recorded;
+    int rc;
 
+    /* A guest that reboots while the target gets ready has its reason, too. */
+    send_session_watch_guest(session);
+    rc = run_hooks(session, HOOKS_PRE_SEND, NULL, err);
+    recorded = !rc;
     if (!rc)
         rc = begin(session, err);
     if (!rc)
         rc = stream(session, err);
+    send_session_end_watch(session);
     if (rc) {
         send_session_explain(session, err);
         /* Else the target would wait for the rest, and we for the target. */

@@ -121,10 +121,17 @@ void send_outcome_advise(const struct send_session *session,
 }
 
 /* xl needs a moment to make a new domain of a guest that has ended. */
-static bool may_come_back(const struct send_session *session)
+static bool has_ended_by_itself(const struct send_session *session)
 {
     return session->guest_end == GUEST_REBOOTED ||
            session->guest_end == GUEST_CRASHED;
+}
+
+/* xl destroys the old domain first, and that alone may have been seen. */
+static bool may_come_back(const struct send_session *session)
+{
+    return has_ended_by_itself(session) ||
+           session->guest_end == GUEST_DESTROYED;
 }
 
 static enum handover_copy look_for_new(struct send_session *session,
@@ -166,7 +173,8 @@ void send_outcome_look_for_reboot(struct send_session *session,
     if (!is_there(copy) || domid == session->domain.domid) {
         /* It was seen to end by itself: no other program has it. */
         if (result->place == HANDOVER_NOT_OURS &&
-            (may_come_back(session) || session->guest_end == GUEST_POWERED_OFF))
+            (has_ended_by_itself(session) ||
+             session->guest_end == GUEST_POWERED_OFF))
             result->place = HANDOVER_LAST_HERE;
         return;
     }

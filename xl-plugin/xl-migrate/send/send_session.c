@@ -12,6 +12,7 @@
 #include "xl-migrate/handover/cases.h"
 #include "common/deadline.h"
 #include "drain.h"
+#include "xl-migrate/domain/guest_log.h"
 #include "xl-migrate/handover/handover_run.h"
 #include "xl-migrate/wire/transport_ssh.h"
 
@@ -192,6 +193,10 @@ void send_session_end_watch(struct send_session *session)
 {
     enum guest_end end = guest_watch_stop(&session->watch);
 
+    /* xl may have been faster: then its log says why it has destroyed it. */
+    if (end == GUEST_DESTROYED)
+        end = guest_log_end(GUEST_LOG_DIR, session->domain.name,
+                            session->domain.domid);
     if (!session->guest_end)
         session->guest_end = end;
 }
@@ -217,8 +222,9 @@ void send_session_explain(struct send_session *session, struct xcx_err *why)
         hear(session);
     if (session->guest_end) {
         *why = XCX_ERR_INIT;
-        xcx_err_set(why, XCX_ERR_GUEST, 0, "%s %s while its memory was copied",
-                    session->domain.name, guest_end_text(session->guest_end));
+        xcx_err_set(why, XCX_ERR_GUEST, 0, "%s %s %s its memory was copied",
+                    session->domain.name, guest_end_text(session->guest_end),
+                    session->stream.times.start_ns ? "while" : "before");
     } else if (xcx_err_is_set(&session->told))
         *why = session->told;
     else if (why->kind == XCX_ERR_CANCELLED && reason)

@@ -59,7 +59,7 @@ struct send_session {
     struct send_stream stream;
     bool stop_asked;          /* through the control socket */
     bool copying;             /* atomic: data is being written */
-    struct guest_watch watch; /* while it is copied */
+    struct guest_watch watch; /* until it stands still */
     enum guest_end guest_end; /* as seen by then */
     struct record record;
     uint64_t recorded_ns;
@@ -95,7 +95,7 @@ void send_session_look_after(struct send_session *session);
 
 /*
  * From here on the guest's own end, and its destruction by others, cancel the
- * save; end_watch: not any more, and how it has ended is in guest_end.
+ * move; end_watch: not any more, and how it has ended is in guest_end.
  */
 void send_session_watch_guest(struct send_session *session);
 void send_session_end_watch(struct send_session *session);
