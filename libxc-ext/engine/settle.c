@@ -5,24 +5,33 @@
 #include "engine/unwind.h"
 #include "hv/sched.h"
 
-int xcx_settle(uint32_t domid, const char *lock_dir, const struct xcx_log *log,
-               struct xcx_err *err)
+int xcx_settle_with(uint32_t domid, const char *lock_dir,
+                    const struct xcx_save_ops *ops, struct xcx_err *err)
 {
-    struct xcx_save_ops ops = {.log = log ? log->emit : NULL,
-                               .opaque = log ? log->opaque : NULL};
     struct xcx_unwind unwind;
     struct xcx_hv hv;
     int rc;
 
     if (xcx_hv_open(&hv, domid, NULL, NULL, err))
         return -1;
-    xcx_unwind_init(&unwind, &hv, &ops);
+    xcx_unwind_init(&unwind, &hv, ops);
     rc = xcx_unwind_do_lock(&unwind, lock_dir, err);
+    /* It may have been on before the lock's file said anything. */
+    unwind.qemu_log_dirty = rc == 0 && ops->switch_qemu_logdirty;
     if (rc == 0)
         rc = xcx_unwind_do_leftover(&unwind, err);
     xcx_unwind_all(&unwind, err);
     xcx_hv_close(&hv);
     return rc;
+}
+
+int xcx_settle(uint32_t domid, const char *lock_dir, const struct xcx_log *log,
+               struct xcx_err *err)
+{
+    const struct xcx_save_ops ops = {.log = log ? log->emit : NULL,
+                                     .opaque = log ? log->opaque : NULL};
+
+    return xcx_settle_with(domid, lock_dir, &ops, err);
 }
 
 int xcx_lift_cap(uint32_t domid, const char *lock_dir, pid_t holder,

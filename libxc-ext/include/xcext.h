@@ -313,6 +313,13 @@ int xcx_settle(uint32_t domid, const char *lock_dir, const struct xcx_log *log,
                struct xcx_err *err);
 
 /*
+ * The same, and under the same lock the device model's log-dirty mode off by
+ * ops->switch_qemu_logdirty(), if there is one. Of ops only that and log count.
+ */
+int xcx_settle_with(uint32_t domid, const char *lock_dir,
+                    const struct xcx_save_ops *ops, struct xcx_err *err);
+
+/*
  * Of that, the scheduler cap alone, at once and without the lock: if the save
  * that has written it down is that of the process holder, whether that lives
  * or not, and the guest has the very cap that it had set. The same lock_dir.

@@ -18,8 +18,11 @@ test_check_sched_SRC := $(call unit,check_sample check/check_trial)
 test_facts_ask_SRC := $(call unit,check_sample)
 test_precheck_SRC := $(call unit,check_sample)
 test_guardian_SRC := $(call unit,fake_xenstore)
-test_guardian_LIBS := -Wl,--wrap=xcx_lift_cap -Wl,--wrap=xcx_settle \
-    -Wl,--wrap=xcx_run_state -Wl,--wrap=saver_refuse
+test_guardian_LIBS := -Wl,--wrap=xcx_lift_cap \
+    -Wl,--wrap=xcx_settle_with -Wl,--wrap=xcx_run_state \
+    -Wl,--wrap=saver_refuse -Wl,--wrap=qemu_log_dirty_end
+test_qemu_log_dirty_SRC := $(call unit,fake_qemu fake_xenstore)
+test_qemu_log_dirty_LIBS := -Wl,--wrap=saver_find
 test_qemu_disks_SRC := $(call unit,fake_qemu fake_xenstore)
 test_spawn_LIBS := -Wl,--wrap=malloc -Wl,--wrap=putenv
 test_device_model_SRC := $(call unit,fake_qemu)

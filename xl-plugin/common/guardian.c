@@ -16,6 +16,7 @@
 
 #include <xenstore.h>
 
+#include "qemu_log_dirty.h"
 #include "saver.h"
 
 #define NAME          "xl-guardian"
@@ -169,18 +170,35 @@ static void take_release(const struct charge *charge)
         lift_cap(charge);
 }
 
-static int try_settle(const struct charge *charge, struct xcx_err *err)
+/* Of an HVM guest: it would go on marking pages, to no use, for good. */
+static int end_qemu_log_dirty(void *opaque, bool on, struct xcx_err *err)
 {
+    const struct charge *charge = opaque;
+    const struct qemu_socket socket = {.xs = charge->xs,
+                                       .domid = charge->domid};
+
+    (void)on;
+    return charge->xs ? qemu_log_dirty_end(&socket, err) : 0;
+}
+
+static int try_settle(struct charge *charge, struct xcx_err *err)
+{
+    const struct xcx_save_ops ops = {
+        .opaque = charge,
+        .log = log_to_syslog,
+        .switch_qemu_logdirty = end_qemu_log_dirty,
+    };
+
     if (saver_refuse(SAVER_PROC, charge->domid, err) < 0)
         return -1;
-    return xcx_settle(charge->domid, charge->lock_dir, &to_syslog, err);
+    return xcx_settle_with(charge->domid, charge->lock_dir, &ops, err);
 }
 
 /*
  * Workers of the parent's die a little later than the parent, hold its lock,
  * and look like another helper. Whoever else holds the lock has put all back.
  */
-static void settle(const struct charge *charge)
+static void settle(struct charge *charge)
 {
     uint64_t until_ns = now_ns() + PATIENCE_NS;
     struct xcx_err err;

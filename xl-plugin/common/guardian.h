@@ -7,8 +7,9 @@
  *   helper ── fork ──▶ guardian: waits for
  *                        the helper's word "clean"     ─▶ ends
  *                        the helper's end without it   ─▶ cap back at once;
- *                            log-dirty off once no other helper of the guest
- *                            is there and the lock is free; ends
+ *                            log-dirty off, Xen's and QEMU's, once no other
+ *                            helper of the guest is there and the lock is
+ *                            free; ends
  *                        @releaseDomain of xenstore    ─▶ cap back, if the
  *                            guest has shut down, and not to be suspended
  *

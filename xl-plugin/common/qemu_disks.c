@@ -12,16 +12,13 @@
 #include <xengnttab.h>
 #include <xenstore.h>
 
-#include "qmp.h"
+#include "qemu_socket.h"
 #include "ring.h"
 
-#define RUN_DIR    "/var/run/xen"
-#define LOCK_DIR   "/var/lib/xen"
 #define OWN_DOMID  0
 #define MAX_DISKS  64 /* that QEMU serves and the guest may write */
 #define PATH_BYTES 256
 #define VDEV_BYTES 32
-#define UUID_BYTES 37
 #define CONNECTED  "4" /* XenbusStateConnected */
 
 struct disk {
@@ -33,8 +30,7 @@ struct disk {
 struct found {
     unsigned nr;
     struct disk disks[MAX_DISKS];
-    char uuid[UUID_BYTES];
-    bool hvm;
+    struct qemu_identity identity;
 };
 
 static unsigned limit_ms(const struct qemu_disks *disks, unsigned usual_ms)
@@ -42,23 +38,15 @@ static unsigned limit_ms(const struct qemu_disks *disks, unsigned usual_ms)
     return disks->limit_ms ? disks->limit_ms : usual_ms;
 }
 
-/* ---- xenstore ------------------------------------------------------------ */
-
-/* "" for a node that is not there, or does not fit. */
-static void read_node(struct xs_handle *xs, const char *dir, const char *node,
-                      char *ret, size_t room_bytes)
+static struct qemu_socket socket_of(const struct qemu_disks *disks)
 {
-    char path[3 * PATH_BYTES];
-    unsigned nr_bytes = 0;
-    char *value;
-
-    ret[0] = 0;
-    snprintf(path, sizeof(path), "%s/%s", dir, node);
-    value = xs_read(xs, XBT_NULL, path, &nr_bytes);
-    if (value && strlen(value) < room_bytes)
-        memcpy(ret, value, strlen(value) + 1);
-    free(value);
+    return (struct qemu_socket){.xs = disks->xs,
+                                .domid = disks->domid,
+                                .run_dir = disks->run_dir,
+                                .lock_dir = disks->lock_dir};
 }
+
+/* ---- xenstore ------------------------------------------------------------ */
 
 /* 1: QEMU serves it, and the guest may write; 0: not so. */
 static int describe(const struct qemu_disks *disks, const char *dir,
@@ -67,14 +55,17 @@ static int describe(const struct qemu_disks *disks, const char *dir,
     char kind[16] = "", mode[8];
     unsigned domid = OWN_DOMID;
 
-    read_node(disks->xs, dir, "backend", ret->backend, sizeof(ret->backend));
-    read_node(disks->xs, dir, "frontend", ret->frontend, sizeof(ret->frontend));
+    qemu_socket_read_node(disks->xs, dir, "backend", ret->backend,
+                          sizeof(ret->backend));
+    qemu_socket_read_node(disks->xs, dir, "frontend", ret->frontend,
+                          sizeof(ret->frontend));
     if (sscanf(ret->backend, "/local/domain/%u/backend/%15[^/]/", &domid,
                kind) != 2 ||
         strcmp(kind, "qdisk") != 0)
         return 0;
-    read_node(disks->xs, ret->backend, "mode", mode, sizeof(mode));
-    read_node(disks->xs, ret->backend, "dev", ret->vdev, sizeof(ret->vdev));
+    qemu_socket_read_node(disks->xs, ret->backend, "mode", mode, sizeof(mode));
+    qemu_socket_read_node(disks->xs, ret->backend, "dev", ret->vdev,
+                          sizeof(ret->vdev));
     if (!ret->vdev[0])
         snprintf(ret->vdev, sizeof(ret->vdev), "%.16s", devid);
     if (mode[0] && !strchr(mode, 'w'))
@@ -109,22 +100,10 @@ static int add_disks(const struct qemu_disks *disks, const char *root,
     return 0;
 }
 
-static void read_identity(const struct qemu_disks *disks, struct found *ret)
-{
-    char dir[PATH_BYTES], text[PATH_BYTES];
-
-    snprintf(dir, sizeof(dir), "/libxl/%" PRIu32, disks->domid);
-    read_node(disks->xs, dir, "type", text, sizeof(text));
-    ret->hvm = strcmp(text, "hvm") == 0;
-    snprintf(dir, sizeof(dir), "/local/domain/%" PRIu32, disks->domid);
-    read_node(disks->xs, dir, "vm", text, sizeof(text));
-    snprintf(ret->uuid, sizeof(ret->uuid), "%.36s",
-             strncmp(text, "/vm/", 4) == 0 ? text + 4 : "");
-}
-
 static int find(struct qemu_disks *disks, struct found *ret,
                 struct xcx_err *err)
 {
+    const struct qemu_socket socket = socket_of(disks);
     char root[PATH_BYTES];
     unsigned nr_names = 0;
     char **names;
@@ -139,7 +118,7 @@ static int find(struct qemu_disks *disks, struct found *ret,
     free(names);
     disks->nr = ret->nr;
     if (rc == 0 && ret->nr)
-        read_identity(disks, ret);
+        qemu_socket_identify(&socket, &ret->identity);
     return rc;
 }
 
@@ -153,12 +132,15 @@ static int look_at_ring(const struct qemu_disks *disks,
     char state[16], ref[16];
 
     *ret_empty = true;
-    read_node(disks->xs, disk->backend, "state", state, sizeof(state));
+    qemu_socket_read_node(disks->xs, disk->backend, "state", state,
+                          sizeof(state));
     if (strcmp(state, CONNECTED) != 0)
         return 0;
-    read_node(disks->xs, disk->frontend, "ring-ref", ref, sizeof(ref));
+    qemu_socket_read_node(disks->xs, disk->frontend, "ring-ref", ref,
+                          sizeof(ref));
     if (!ref[0])
-        read_node(disks->xs, disk->frontend, "ring-ref0", ref, sizeof(ref));
+        qemu_socket_read_node(disks->xs, disk->frontend, "ring-ref0", ref,
+                              sizeof(ref));
     if (ring_is_empty(gnttab, disks->domid, (uint32_t)strtoul(ref, NULL, 10),
                       ret_empty, err) == 0)
         return 0;
@@ -231,16 +213,10 @@ static int await_rings(const struct qemu_disks *disks,
 static int talk(const struct qemu_disks *disks, const struct found *found,
                 unsigned usual_ms, struct qmp *qmp, struct xcx_err *err)
 {
-    char socket_path[PATH_BYTES], lock_path[PATH_BYTES];
+    const struct qemu_socket socket = socket_of(disks);
 
-    snprintf(socket_path, sizeof(socket_path), "%s/qmp-libxl-%" PRIu32,
-             disks->run_dir ? disks->run_dir : RUN_DIR, disks->domid);
-    snprintf(lock_path, sizeof(lock_path),
-             "%s/userdata-l.%" PRIu32 ".%s.qmp-socket-lock",
-             disks->lock_dir ? disks->lock_dir : LOCK_DIR, disks->domid,
-             found->uuid);
-    return qmp_open(qmp, socket_path, lock_path, limit_ms(disks, usual_ms),
-                    err);
+    return qemu_socket_open(&socket, &found->identity,
+                            limit_ms(disks, usual_ms), qmp, err);
 }
 
 static int failed(const struct found *found, struct xcx_err *err)
@@ -351,7 +327,7 @@ int qemu_disks_check(struct qemu_disks *disks, struct xcx_err *err)
     /* The guest runs: that it can be looked at is what matters. */
     if (look_at_rings(disks, &found, &busy, err) < 0)
         return -1;
-    return found.hvm ? 0 : look_at_qemu(disks, &found, err);
+    return found.identity.hvm ? 0 : look_at_qemu(disks, &found, err);
 }
 
 int qemu_disks_flush_live(struct qemu_disks *disks, struct xcx_err *err)
@@ -360,7 +336,7 @@ int qemu_disks_flush_live(struct qemu_disks *disks, struct xcx_err *err)
 
     if (find(disks, &found, err) < 0)
         return -1;
-    if (found.nr == 0 || found.hvm)
+    if (found.nr == 0 || found.identity.hvm)
         return 0;
     return flush(disks, &found, QEMU_DISKS_LIVE_MS, err);
 }
@@ -380,7 +356,7 @@ int qemu_disks_settle(struct qemu_disks *disks, struct xcx_err *err)
 
     if (find(disks, &found, err) < 0)
         return -1;
-    if (found.nr == 0 || found.hvm)
+    if (found.nr == 0 || found.identity.hvm)
         return 0;
     if (await_rings(disks, &found, err) < 0)
         return -1;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "common/qemu_log_dirty.h"
 #include "common/saver.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
@@ -29,7 +30,7 @@
 #define LONG_MS   20000 /* no test may hang */
 
 static struct shared {
-    int nr_lifted, nr_settled;
+    int nr_lifted, nr_settled, nr_qemu_off;
     pid_t parent;     /* that xcx_lift_cap() was told of */
     pid_t guardian;   /* who called it */
     int nr_refusals;  /* of the look for other helpers, to come */
@@ -42,10 +43,12 @@ static struct shared {
 
 int __wrap_xcx_lift_cap(uint32_t domid, const char *lock_dir, pid_t holder,
                         const struct xcx_log *log, struct xcx_err *err);
-int __wrap_xcx_settle(uint32_t domid, const char *lock_dir,
-                      const struct xcx_log *log, struct xcx_err *err);
+int __wrap_xcx_settle_with(uint32_t domid, const char *lock_dir,
+                           const struct xcx_save_ops *ops, struct xcx_err *err);
 int __wrap_xcx_run_state(uint32_t domid, enum xcx_run_state *ret_state,
                          unsigned *ret_reason, struct xcx_err *err);
+int __wrap_qemu_log_dirty_end(const struct qemu_socket *socket,
+                              struct xcx_err *err);
 int __wrap_saver_refuse(const char *proc_dir, uint32_t domid,
                         struct xcx_err *err);
 
@@ -98,17 +101,26 @@ int __wrap_xcx_lift_cap(uint32_t domid, const char *lock_dir, pid_t holder,
     return 0;
 }
 
-int __wrap_xcx_settle(uint32_t domid, const char *lock_dir,
-                      const struct xcx_log *log, struct xcx_err *err)
+int __wrap_xcx_settle_with(uint32_t domid, const char *lock_dir,
+                           const struct xcx_save_ops *ops, struct xcx_err *err)
 {
     (void)domid;
     (void)lock_dir;
-    (void)log;
     if (shared->nr_held > 0) {
         shared->nr_held--;
         return xcx_err_set(err, XCX_ERR_GUEST, EBUSY, "locked");
     }
+    if (ops->switch_qemu_logdirty(ops->opaque, false, err) < 0)
+        return -1;
     shared->nr_settled++;
+    return 0;
+}
+
+int __wrap_qemu_log_dirty_end(const struct qemu_socket *socket,
+                              struct xcx_err *err)
+{
+    (void)err;
+    shared->nr_qemu_off += socket->domid == DOMID && socket->xs;
     return 0;
 }
 
@@ -199,6 +211,7 @@ static void a_killed_save_is_undone_within_a_second(void **state)
     kill_saver(pid);
     assert_true(wait_until(&shared->nr_settled, 1, LONG_MS) < WITHIN_MS);
     assert_int_equal(shared->nr_lifted, 1);
+    assert_int_equal(shared->nr_qemu_off, 1);
     assert_int_equal(shared->parent, pid);
     assert_int_equal(shared->nr_args_bytes, 0);
     assert_int_equal(shared->oom_points, 0);
@@ -232,7 +245,8 @@ static void a_clean_end_is_left_alone(void **state)
     assert_int_equal(guardian.fd, -1);
     assert_true(wait(&status) > 0);
     assert_int_equal(status, 0);
-    assert_int_equal(shared->nr_lifted + shared->nr_settled, 0);
+    assert_int_equal(
+        shared->nr_lifted + shared->nr_settled + shared->nr_qemu_off, 0);
 }
 
 /* Service managers send SIGTERM to all of a group; terminals, SIGHUP. */
