@@ -23,6 +23,7 @@ test_guardian_LIBS := -Wl,--wrap=xcx_lift_cap \
     -Wl,--wrap=saver_refuse -Wl,--wrap=qemu_log_dirty_end
 test_qemu_log_dirty_SRC := $(call unit,fake_qemu fake_xenstore)
 test_qemu_log_dirty_LIBS := -Wl,--wrap=saver_find
+test_pv_save_LIBS := -Wl,--wrap=xcx_domain_guest_width
 test_qemu_disks_SRC := $(call unit,fake_qemu fake_xenstore)
 test_spawn_LIBS := -Wl,--wrap=malloc -Wl,--wrap=putenv
 test_device_model_SRC := $(call unit,fake_qemu)
