@@ -261,11 +261,15 @@ static int suspend(struct session *session, struct xcx_err *err)
 }
 
 /* Of a save without live rounds, which else do that. */
-static int prepare_suspend(const struct session *session, struct xcx_err *err)
+static int prepare_suspend(struct session *session, struct xcx_err *err)
 {
     const struct xcx_save_ops *ops = session->ops;
+    uint64_t start_ns = xcx_clock_ns();
 
-    return ops->prepare_suspend ? ops->prepare_suspend(ops->opaque, err) : 0;
+    if (ops->prepare_suspend && ops->prepare_suspend(ops->opaque, err))
+        return -1;
+    session->stats.prepare_ns = xcx_clock_ns() - start_ns;
+    return 0;
 }
 
 /* From suspending the guest to the stream's end. */

@@ -55,15 +55,16 @@ static int prepare_caller(struct xcx_rounds *rounds, bool *ret_again,
                           struct xcx_err *err)
 {
     const struct xcx_save_ops *ops = rounds->ops;
-    uint64_t start_ns = xcx_clock_ns();
+    uint64_t start_ns = xcx_clock_ns(), took_ns;
 
     *ret_again = false;
     if (!ops->prepare_suspend)
         return 0;
     if (ops->prepare_suspend(ops->opaque, err))
         return -1;
-    if (xcx_clock_ns() - start_ns < LONG_PREPARATION_NS ||
-        rounds->has_prepared || rounds->cut)
+    took_ns = xcx_clock_ns() - start_ns;
+    rounds->stats->prepare_ns += took_ns;
+    if (took_ns < LONG_PREPARATION_NS || rounds->has_prepared || rounds->cut)
         return 0;
     rounds->has_prepared = *ret_again = true;
     return 0;

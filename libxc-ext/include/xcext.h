@@ -78,6 +78,7 @@ struct xcx_save_stats {
     struct xcx_round_stats round[XCX_STATS_MAX_ROUNDS];
     uint64_t total_ns;
     uint64_t total_bytes;
+    uint64_t prepare_ns; /* of it, in prepare_suspend(), the guest running */
     /* The blackout as the engine sees it, in its parts. */
     uint64_t suspend_ns;    /* asking for suspend until the guest has stopped */
     uint64_t final_scan_ns; /* the last CLEAN */

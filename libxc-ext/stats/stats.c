@@ -120,6 +120,7 @@ static void put_stats(struct writer *writer, const struct xcx_save_stats *stats)
     put_count(writer, "nr_pfns_guest", stats->nr_pfns_guest);
     put_count(writer, "total_ns", stats->total_ns);
     put_count(writer, "total_bytes", stats->total_bytes);
+    put_count(writer, "prepare_ns", stats->prepare_ns);
     put_blackout(writer, stats);
     put_count(writer, "throttle_percent_min", stats->throttle_percent_min);
     put_text(writer, "stop_reason", stats->stop_reason);

@@ -8,7 +8,7 @@
  *
  *   { "version": 1, "domid": 7, "kind": "hvm",
  *     "nr_pfns_p2m": ..., "nr_pfns_guest": ...,
- *     "total_ns": ..., "total_bytes": ...,
+ *     "total_ns": ..., "total_bytes": ..., "prepare_ns": ...,
  *     "blackout": { "suspend_ns": ..., "final_scan_ns": ...,
  *                   "final_copy_ns": ..., "cpu_state_ns": ...,
  *                   "total_ns": ..., "predicted_ns": ... or null },

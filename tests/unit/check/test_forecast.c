@@ -66,6 +66,12 @@ static void test_sum(void **state)
     assert_in_range(got.bytes >> 20, 128, 130);
     assert_non_null(got.reason);
 
+    /* QEMU's disks are flushed while the guest still runs. */
+    params.costs.prepare_ns = 2400 * MS;
+    assert_int_equal(forecast(&params, &got, &err), 0);
+    assert_in_range(got.downtime_ns, 326 * MS, 360 * MS);
+    assert_in_range(got.total_ns, 8100 * MS, 8500 * MS);
+
     params.link.bytes_per_s = 0;
     assert_int_equal(forecast(&params, &got, &err), -1);
     assert_int_equal(err.kind, XCX_ERR_USAGE);
@@ -107,6 +113,7 @@ static struct forecast_outcome outcome(void)
                   .round = {{.bytes = 300, .duration_ns = 2 * S},
                             {.bytes = 100, .duration_ns = 2 * S},
                             {.final = true, .bytes = 9, .duration_ns = 1}},
+                  .prepare_ns = 700 * MS,
                   .suspend_ns = 40 * MS,
                   .cpu_state_ns = 15 * MS},
         .link_bytes_per_s = 200,
@@ -125,6 +132,7 @@ static void test_learning(void **state)
     forecast_learn(&costs, &seen);
     assert_int_equal(costs.nr_seen, 1);
     assert_int_equal(costs.setup_ns, 4 * S);
+    assert_int_equal(costs.prepare_ns, 700 * MS);
     assert_int_equal(costs.resume_ns, 500 * MS);
     assert_int_equal(costs.finish_ns, 3 * S);
     assert_int_equal(costs.suspend_ns, 40 * MS);

@@ -83,8 +83,8 @@ int forecast(const struct forecast_params *params,
         return -1;
     *ret_forecast = (struct forecast){
         .aborts = memory.aborts,
-        .total_ns = costs->setup_ns + memory.live_ns + memory.blackout_ns +
-                    costs->resume_ns + costs->finish_ns,
+        .total_ns = costs->setup_ns + memory.live_ns + costs->prepare_ns +
+                    memory.blackout_ns + costs->resume_ns + costs->finish_ns,
         .downtime_ns = memory.blackout_ns + costs->resume_ns,
         .bytes = memory.bytes,
         .nr_rounds = memory.nr_rounds,
@@ -138,6 +138,7 @@ void forecast_learn(struct forecast_costs *costs,
     bool is_first = costs->nr_seen == 0;
 
     learn_cost(&costs->setup_ns, outcome->setup_ns, is_first);
+    learn_cost(&costs->prepare_ns, outcome->stats.prepare_ns, is_first);
     learn_cost(&costs->resume_ns, outcome->resume_ns, is_first);
     learn_cost(&costs->finish_ns, outcome->finish_ns, is_first);
     learn_cost(&costs->suspend_ns, outcome->stats.suspend_ns, is_first);
@@ -155,6 +156,7 @@ static const struct key {
     uint64_t min, max;
 } keys[] = {
     {"setup_ns", offsetof(struct forecast_costs, setup_ns), 0, MAX_COST_NS},
+    {"prepare_ns", offsetof(struct forecast_costs, prepare_ns), 0, MAX_COST_NS},
     {"resume_ns", offsetof(struct forecast_costs, resume_ns), 0, MAX_COST_NS},
     {"finish_ns", offsetof(struct forecast_costs, finish_ns), 0, MAX_COST_NS},
     {"suspend_ns", offsetof(struct forecast_costs, suspend_ns), 0, MAX_COST_NS},

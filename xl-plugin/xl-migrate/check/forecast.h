@@ -38,6 +38,7 @@ struct forecast_move {
 struct forecast_costs {
     unsigned nr_seen;    /* migrations it was learnt from; 0: guesses */
     uint64_t setup_ns;   /* connecting, until the stream's first byte */
+    uint64_t prepare_ns; /* before suspending: QEMU's disks are flushed */
     uint64_t resume_ns;  /* from the engine's END until the guest runs there */
     uint64_t finish_ns;  /* from then until all is settled */
     uint64_t suspend_ns; /* of the blackout as the engine sees it */
