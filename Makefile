@@ -13,7 +13,8 @@ Q          := $(if $(filter 0,$(V)),@)
 say         = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' $(1) $(2))
 
 # ---- what Debian must provide ------------------------------------------
-# Lists by purpose; `make deps` installs what is missing of all of them.
+# Lists by purpose; `make deps` installs what is missing of all of them, tests
+# what they need, and `make all` nothing.
 DEB_BUILD := gcc libc6-dev make pkg-config libxen-dev libyajl-dev
 DEB_CHECK := libcmocka-dev python3 spin
 DEB_LINT  := clang-format cppcheck shellcheck pyflakes3 universal-ctags
@@ -64,7 +65,7 @@ PLACES := $(BUILD)/obj/places
 objs  = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 XCEXT_PKGS := xencontrol xenguest xenforeignmemory xencall xendevicemodel \
-              xenevtchn xentoollog yajl
+              xenevtchn xentoollog
 
 .DEFAULT_GOAL := all
 
@@ -75,7 +76,7 @@ include $(sort $(wildcard tests/*/module.mk))
 
 # ---- building ----------------------------------------------------------
 .PHONY: all
-all: deps-build
+all: deps-named
 	$(Q)$(MAKE) --no-print-directory all-built
 
 .PHONY: all-built
@@ -119,10 +120,12 @@ $(foreach p,$(PROGS) $(TEST_PROGS),$(eval $(call prog_rule,$(p))))
 install: all
 	$(foreach p,$(PROGS),install -D -m 755 $(BUILD)/bin/$(p) \
 	    $(DESTDIR)$(PREFIX)/$($(p)_DIR)/$(p) &&) true
+	$(LIB_INSTALL)
 	$(CONFIGS_INSTALL)
 
 uninstall:
 	rm -f $(foreach p,$(PROGS),$(DESTDIR)$(PREFIX)/$($(p)_DIR)/$(p))
+	$(LIB_UNINSTALL)
 	$(CONFIGS_UNINSTALL)
 
 # ---- testing ------------------------------------------------------------
@@ -171,11 +174,14 @@ coverage: deps-check
 	    $(BUILD)/coverage/obj
 
 # ---- what must be there first ------------------------------------------
-.PHONY: deps deps-build deps-check deps-lint deps-lab
+# Only tests install packages by themselves: `make all` names what is missing,
+# unless this is no Debian, or DEPS_NAMED is empty (a packager's build).
+DEPS_NAMED ?= $(shell command -v dpkg-query)
+.PHONY: deps deps-named deps-check deps-lint deps-lab
 deps:
 	$(Q)tests/harness/deps $(DEB_BUILD) $(DEB_CHECK) $(DEB_LINT) $(DEB_LAB)
-deps-build:
-	$(Q)tests/harness/deps $(DEB_BUILD)
+deps-named:
+	$(if $(DEPS_NAMED),$(Q)tests/harness/deps --name-only $(DEB_BUILD))
 deps-check:
 	$(Q)tests/harness/deps $(DEB_BUILD) $(DEB_CHECK)
 deps-lint:
@@ -208,6 +214,7 @@ help:
 ## make check-all    every test there is
 ## make check-asan   check-quick under the address sanitizer
 ## make all          the library and the programs
+## make deps         install what all of this needs (Debian)
 ## make install      install them; make uninstall removes them
 ## make lint         style, arrows between the rooms, static analysis
 ## make format       run clang-format over the tree

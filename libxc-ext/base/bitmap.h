@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 struct xcx_bitmap {
     uint64_t *words;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/err.h"
+#include "xcext/err.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "base/plain.h"
+#include "xcext/plain.h"
 
 int xcx_err_set(struct xcx_err *err, enum xcx_err_kind kind, int os_errno,
                 const char *fmt, ...)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/log.h"
+#include "xcext/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/plain.h"
+#include "xcext/plain.h"
 
 void xcx_log(const struct xcx_log *log, enum xcx_log_level level,
              const char *fmt, ...)

@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 #include "base/bitmap.h"
-#include "base/log.h"
+#include "xcext/log.h"
 #include "engine/filler.h"
 #include "engine/footprint.h"
 #include "engine/gain.h"

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "engine/round_stats.h"
 #include "engine/stop.h"
-#include "stats/stats.h"
 
 /* A PEEK pauses the guest: not more often than this, and 5 % of the time. */
 #define PEEK_INTERVAL_NS (200 * XCX_NS_PER_MS)

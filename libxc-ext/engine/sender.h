@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #include "base/bitmap.h"
-#include "base/log.h"
+#include "xcext/log.h"
 #include "engine/gain.h"
 #include "engine/limits.h"
 #include "engine/pool.h"

@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 #define XCX_FRAME_BYTES 4096
 

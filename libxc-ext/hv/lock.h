@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 #define XCX_LOCK_DEFAULT_DIR "/run/xen"
 

@@ -26,9 +26,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../base/err.h"
-#include "../base/log.h"
-#include "../base/plain.h"
+#include "xcext/err.h"
+#include "xcext/log.h"
+#include "xcext/plain.h"
 
 /* ---- policy ----------------------------------------------------------- */
 
@@ -328,10 +328,6 @@ int xcx_settle_with(uint32_t domid, const char *lock_dir,
 int xcx_lift_cap(uint32_t domid, const char *lock_dir, pid_t holder,
                  const struct xcx_log *log, struct xcx_err *err);
 
-/* The statistics as one JSON object; *ret_json is malloc'ed, the caller's. */
-int xcx_save_stats_json(const struct xcx_save_stats *stats, char **ret_json,
-                        struct xcx_err *err);
-
 /* ---- restoring -------------------------------------------------------- */
 
 /* Bits of `missing`, as libxl has them (xenguest.h, XGR_SDD_MISSING_*). */
@@ -406,10 +402,6 @@ int xcx_restore(const struct xcx_restore_params *params,
                 const struct xcx_restore_ops *ops,
                 struct xcx_restore_results *ret_results,
                 struct xcx_restore_stats *ret_stats, struct xcx_err *err);
-
-/* The statistics as one JSON object; *ret_json is malloc'ed, the caller's. */
-int xcx_restore_stats_json(const struct xcx_restore_stats *stats,
-                           char **ret_json, struct xcx_err *err);
 
 /* ---- suspending ------------------------------------------------------- */
 

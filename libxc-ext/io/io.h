@@ -43,7 +43,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 /* Readable: cancelled, and so it stays. fd -1: nobody cancels. */
 struct xcx_cancel {

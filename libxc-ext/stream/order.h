@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 #include "stream/format.h"
 
 struct xcx_order {

@@ -40,7 +40,7 @@
 #define XCX_STREAM_READER_H
 
 #include "base/bytes.h"
-#include "base/err.h"
+#include "xcext/err.h"
 #include "stream/format.h"
 #include "stream/order.h"
 #include "stream/record.h"

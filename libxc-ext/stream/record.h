@@ -16,7 +16,7 @@
 #define XCX_STREAM_RECORD_H
 
 #include "base/bytes.h"
-#include "base/err.h"
+#include "xcext/err.h"
 #include "stream/format.h"
 
 /* "Image Header", 24 bytes; version 3 is written, 2 and 3 are read. */

@@ -18,7 +18,7 @@
 
 #include <sys/uio.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 #include "stream/format.h"
 #include "stream/order.h"
 

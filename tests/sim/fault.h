@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 #define SIM_MAX_FAULTS 16
 

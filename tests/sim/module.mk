@@ -14,6 +14,7 @@ SIM_STOCK := $(BUILD)/cache/xen-utils/.fetched
 
 TEST_PROGS += simlab sim-misuse
 sim-misuse_SRC := tests/sim/misuse.c
+simlab_LIBS = $(JSON_LIBS)
 simlab_SRC := $(SIM_COMMON) tests/sim/simlab.c tests/sim/options.c \
               tests/sim/sweep.c tests/sim/run.c \
               tests/sim/result.c tests/sim/helper.c tests/sim/pump.c \

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 enum sim_message_type {
     SIM_MSG_LOG = 1,

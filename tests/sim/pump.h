@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 struct sim_pump {
     int in, out; /* out -1: nobody reads */

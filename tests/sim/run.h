@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 #include "compare.h"
 #include "spec.h"
 

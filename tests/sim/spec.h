@@ -42,7 +42,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 #define SIM_PAGE_SHIFT  12
 #define SIM_PAGE_BYTES  (1UL << SIM_PAGE_SHIFT)

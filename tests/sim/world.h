@@ -34,7 +34,7 @@
 #include <xen/xen.h>
 #include <xen/domctl.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 #include "spec.h"
 
 #define SIM_NO_FRAME      UINT64_MAX

@@ -6,7 +6,8 @@
 # here, others in their room.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort \
     $(wildcard tests/unit/*/test_*.c)))
-UNIT_LIBS = $(COMMON_LIBS) $(QEMU_DISKS_LIBS) $(call pkglibs,xenlight) \
+UNIT_LIBS = $(COMMON_LIBS) $(JSON_LIBS) $(QEMU_DISKS_LIBS) \
+    $(call pkglibs,xenlight) \
     $(call pkglibs,$(XCEXT_PKGS) cmocka) -lm -lpthread
 unit_archive = $(if $(filter save-helper/%,$(1)),$(SAVE_HELPER_LIB), \
     $(XL_MIGRATE_LIB))

@@ -4,6 +4,7 @@
 COMMON_DIR := xl-plugin/common
 COMMON_SRC := $(sort $(wildcard $(COMMON_DIR)/*.c))
 COMMON_LIBS = $(call pkglibs,xlutil)
+JSON_LIBS = $(call pkglibs,yajl)
 QEMU_DISKS_LIBS = $(call pkglibs,xenstore xengnttab)
 
 # Installed below SYSCONFDIR.

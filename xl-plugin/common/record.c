@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <yajl/yajl_gen.h>
-
 #include "directory.h"
+#include "json.h"
 #include "record_prune.h"
+#include "stats_json.h"
 
 void record_init(struct record *record, enum record_direction direction,
                  const char *stats_dir, const char *run_dir, uint32_t domid,
@@ -38,7 +38,7 @@ int record_stats(struct record *record, const struct xcx_save_stats *stats,
 {
     char *json;
 
-    if (xcx_save_stats_json(stats, &json, err) < 0)
+    if (stats_json_save(stats, &json, err) < 0)
         return -1;
     free(record->stats_json);
     record->stats_json = json;
@@ -51,7 +51,7 @@ int record_restore_stats(struct record *record,
 {
     char *json;
 
-    if (xcx_restore_stats_json(stats, &json, err) < 0)
+    if (stats_json_restore(stats, &json, err) < 0)
         return -1;
     free(record->stats_json);
     record->stats_json = json;
@@ -60,63 +60,41 @@ int record_restore_stats(struct record *record,
 
 /* ---- the object -------------------------------------------------------- */
 
-static void put_string(yajl_gen gen, const char *text)
-{
-    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
-}
-
-static void put_text(yajl_gen gen, const char *key, const char *text)
-{
-    put_string(gen, key);
-    put_string(gen, text);
-}
-
-static void put_count(yajl_gen gen, const char *key, uint64_t value)
-{
-    char digits[24];
-
-    snprintf(digits, sizeof(digits), "%" PRIu64, value);
-    put_string(gen, key);
-    yajl_gen_number(gen, digits, strlen(digits));
-}
-
-static void put_started(yajl_gen gen, const struct record *record)
+static void put_started(struct json *json, const struct record *record)
 {
     char text[40];
     struct tm tm;
 
     gmtime_r(&record->started.tv_sec, &tm);
     strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-    put_text(gen, "started", text);
+    json_text(json, "started", text);
 }
 
-static void put_head(yajl_gen gen, const struct record *record,
+static void put_head(struct json *json, const struct record *record,
                      const char *state)
 {
-    yajl_gen_map_open(gen);
-    put_count(gen, "version", 1);
-    put_text(gen, "direction",
-             record->direction == RECORD_RESTORE ? "restore" : "save");
-    put_count(gen, "domid", record->domid);
-    put_count(gen, "pid", (uint64_t)getpid());
-    put_started(gen, record);
-    put_text(gen, "state", state);
+    json_open_map(json, NULL);
+    json_count(json, "version", 1);
+    json_text(json, "direction",
+              record->direction == RECORD_RESTORE ? "restore" : "save");
+    json_count(json, "domid", record->domid);
+    json_count(json, "pid", (uint64_t)getpid());
+    put_started(json, record);
+    json_text(json, "state", state);
 }
 
-/* The statistics are JSON already; a "number" is copied as it stands. */
-static void put_tail(yajl_gen gen, const struct record *record)
+static void put_tail(struct json *json, const struct record *record)
 {
-    put_string(gen, "stats");
     if (record->stats_json)
-        yajl_gen_number(gen, record->stats_json, strlen(record->stats_json));
+        json_raw(json, "stats", record->stats_json);
     else
-        yajl_gen_null(gen);
-    yajl_gen_map_close(gen);
+        json_null(json, "stats");
+    json_close_map(json);
 }
 
 /* ---- the file ---------------------------------------------------------- */
 
-static int write_all(int fd, const unsigned char *bytes, size_t nr_bytes)
+static int write_all(int fd, const char *bytes, size_t nr_bytes)
 {
     while (nr_bytes > 0) {
         ssize_t n = write(fd, bytes, nr_bytes);
@@ -157,8 +135,7 @@ static int create(const char *dir, mode_t dir_mode, const char *path,
 }
 
 static int replace(const char *dir, mode_t dir_mode, const char *name,
-                   const unsigned char *bytes, size_t nr_bytes,
-                   struct xcx_err *err)
+                   const char *bytes, size_t nr_bytes, struct xcx_err *err)
 {
     char path[DIRECTORY_PATH_BYTES], new_path[DIRECTORY_PATH_BYTES];
     int fd;
@@ -179,33 +156,16 @@ static int replace(const char *dir, mode_t dir_mode, const char *name,
     return written ? 0 : -1;
 }
 
-/* Takes over gen: writes what it holds, and frees it. */
-static int write_object(yajl_gen gen, const char *dir, mode_t dir_mode,
+static int write_object(struct json *json, const char *dir, mode_t dir_mode,
                         const char *name, struct xcx_err *err)
 {
-    const unsigned char *bytes;
+    const char *text;
     size_t nr_bytes;
-    int rc;
 
-    if (yajl_gen_get_buf(gen, &bytes, &nr_bytes) == yajl_gen_status_ok)
-        rc = replace(dir, dir_mode, name, bytes, nr_bytes, err);
-    else
-        rc = xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "%s", name);
-    yajl_gen_free(gen);
-    return rc;
-}
-
-static yajl_gen new_object(struct xcx_err *err)
-{
-    yajl_gen gen = yajl_gen_alloc(NULL);
-
-    if (!gen) {
-        xcx_err_set(err, XCX_ERR_RESOURCE, ENOMEM, "record");
-        return NULL;
-    }
-    yajl_gen_config(gen, yajl_gen_beautify, 1);
-    yajl_gen_config(gen, yajl_gen_indent_string, "  ");
-    return gen;
+    return json_get(json, &text, &nr_bytes, err) ||
+                   replace(dir, dir_mode, name, text, nr_bytes, err)
+               ? -1
+               : 0;
 }
 
 static void running_name(const struct record *record, char ret_name[32])
@@ -217,20 +177,22 @@ int record_running(struct record *record, const char *what, uint64_t done,
                    uint64_t total, struct xcx_err *err)
 {
     char name[32];
-    yajl_gen gen;
+    struct json json;
+    int rc;
 
     if (!record->run_dir[0])
         return 0;
-    gen = new_object(err);
-    if (!gen)
+    if (json_init(&json, err))
         return -1;
-    put_head(gen, record, "running");
-    put_text(gen, "what", what);
-    put_count(gen, "done", done);
-    put_count(gen, "total", total);
-    put_tail(gen, record);
+    put_head(&json, record, "running");
+    json_text(&json, "what", what);
+    json_count(&json, "done", done);
+    json_count(&json, "total", total);
+    put_tail(&json, record);
     running_name(record, name);
-    return write_object(gen, record->run_dir, 0755, name, err);
+    rc = write_object(&json, record->run_dir, 0755, name, err);
+    json_done(&json);
+    return rc;
 }
 
 static void remove_running(const struct record *record)
@@ -257,23 +219,25 @@ int record_end(struct record *record, const struct xcx_err *outcome,
                struct xcx_err *err)
 {
     char name[96];
-    yajl_gen gen;
+    struct json json;
+    int rc;
 
     if (record->run_dir[0])
         remove_running(record);
     if (!record->stats_dir[0])
         return 0;
-    gen = new_object(err);
-    if (!gen)
+    if (json_init(&json, err))
         return -1;
-    put_head(gen, record, xcx_err_is_set(outcome) ? "failed" : "done");
+    put_head(&json, record, xcx_err_is_set(outcome) ? "failed" : "done");
     if (xcx_err_is_set(outcome)) {
-        put_text(gen, "error_kind", xcx_err_kind_name(outcome->kind));
-        put_text(gen, "error", outcome->msg);
+        json_text(&json, "error_kind", xcx_err_kind_name(outcome->kind));
+        json_text(&json, "error", outcome->msg);
     }
-    put_tail(gen, record);
+    put_tail(&json, record);
     final_name(record, name);
-    if (write_object(gen, record->stats_dir, 0700, name, err))
+    rc = write_object(&json, record->stats_dir, 0700, name, err);
+    json_done(&json);
+    if (rc)
         return -1;
     return record_prune(record->stats_dir, record->nr_keep, err);
 }

@@ -11,7 +11,7 @@
  *
  * Each file is replaced by rename, so a reader sees the old or the new one.
  * A running file whose pid is gone is left over from a crash. Both are one
- * JSON object; keys are only ever added, "stats" is as in libxcext:
+ * JSON object; keys are only ever added, "stats" is as in stats_json.h:
  *
  *   { "version": 1, "direction": "save" | "restore",
  *     "domid": 7, "pid": 4711, "started": "2026-01-31T...Z",

@@ -13,7 +13,7 @@ xl-save-helper_SRC := $(SAVE_HELPER_SRC)
 # each migration. The archive calls libxenlight in one place, a getter of
 # defbools that nobody here uses.
 xl-save-helper_LIBS = -Wl,-Bstatic $(COMMON_LIBS) -Wl,-Bdynamic \
-    -Wl,--defsym=libxl_defbool_set=0 $(QEMU_DISKS_LIBS)
+    -Wl,--defsym=libxl_defbool_set=0 $(QEMU_DISKS_LIBS) $(JSON_LIBS)
 xl-save-helper_DIR := libexec/xl-migrate
 
 # Everything but main(), for the tests.

@@ -6,7 +6,8 @@ XL_MIGRATE_SRC := $(sort $(wildcard $(XL_MIGRATE_DIR)/*/*.c))
 
 PROGS += xl-migrate
 xl-migrate_SRC := $(XL_MIGRATE_SRC) $(COMMON_SRC)
-xl-migrate_LIBS = $(COMMON_LIBS) $(QEMU_DISKS_LIBS) $(call pkglibs,xenlight)
+xl-migrate_LIBS = $(COMMON_LIBS) $(JSON_LIBS) $(QEMU_DISKS_LIBS) \
+    $(call pkglibs,xenlight)
 xl-migrate_DIR := sbin
 
 # Everything but main(), for the tests.

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <termios.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 #define CONSOLE_LINE_BYTES 256
 

@@ -25,7 +25,7 @@
 #ifndef WITNESS_CONTROL_H
 #define WITNESS_CONTROL_H
 
-#include "base/err.h"
+#include "xcext/err.h"
 #include "disk.h"
 #include "net.h"
 #include "report.h"

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 struct echo_options {
     const char *bind; /* address, numeric */

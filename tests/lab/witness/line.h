@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 uint32_t line_crc32(const void *data, size_t data_bytes);
 

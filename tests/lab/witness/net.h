@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 #include "nettrack.h"
 
 #define NET_INTERVAL_MS 10

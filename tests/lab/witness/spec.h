@@ -33,7 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 enum spec_pattern {
     SPEC_IDLE,

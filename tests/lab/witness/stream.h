@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 #define STREAM_INTERVAL_MS 100
 #define STREAM_CHUNK_BYTES 512 /* sent in each interval */

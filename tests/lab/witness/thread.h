@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 
 /* name: up to 15 characters, for ps and for messages. Errors: RESOURCE. */
 int thread_start(pthread_t *ret_thread, const char *name, void *(*run)(void *),

@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 #include "stall.h"
 
 struct tick {

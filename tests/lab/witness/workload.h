@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "balloon.h"
-#include "base/err.h"
+#include "xcext/err.h"
 #include "pace.h"
 #include "pick.h"
 #include "spec.h"

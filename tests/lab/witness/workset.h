@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "xcext/err.h"
 #include "page.h"
 #include "table.h"
 

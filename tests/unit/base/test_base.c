@@ -3,7 +3,7 @@
 #include "base/bitmap.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "xcext/log.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/err.h"
+#include "xcext/err.h"
 
 #include <errno.h>
 #include <setjmp.h>

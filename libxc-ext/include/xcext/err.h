@@ -12,8 +12,8 @@
  *
  * Threads: an err belongs to one thread at a time; there is no global state.
  */
-#ifndef XCX_BASE_ERR_H
-#define XCX_BASE_ERR_H
+#ifndef XCEXT_ERR_H
+#define XCEXT_ERR_H
 
 #include <stdbool.h>
 #include <stddef.h>

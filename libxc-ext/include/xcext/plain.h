@@ -4,8 +4,8 @@
  * a terminal. Names and messages of others can hold escape sequences, which a
  * terminal obeys, and newlines, which forge a line of ours.
  */
-#ifndef XCX_BASE_PLAIN_H
-#define XCX_BASE_PLAIN_H
+#ifndef XCEXT_PLAIN_H
+#define XCEXT_PLAIN_H
 
 /*
  * Leaves printable ASCII alone. Tabs and carriage returns become spaces, every

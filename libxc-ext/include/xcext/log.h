@@ -5,8 +5,8 @@
  *
  * Threads: emit is called on the thread that logs.
  */
-#ifndef XCX_BASE_LOG_H
-#define XCX_BASE_LOG_H
+#ifndef XCEXT_LOG_H
+#define XCEXT_LOG_H
 
 enum xcx_log_level {
     XCX_LOG_DEBUG,
