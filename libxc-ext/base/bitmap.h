@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * bitmap: one bit a pfn, for p2ms from 1 MiB to 1 TiB and beyond.
+ * bitmap: a bit for each pfn, for p2ms from 1 MiB to 1 TiB and beyond.
  *
  * Bit N is bit N % 64 of word N / 64, which on a little-endian machine is
  * the layout of Xen's log-dirty bitmaps: a hypercall buffer can be wrapped.

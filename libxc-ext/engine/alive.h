@@ -21,7 +21,10 @@ struct xcx_alive {
     uint64_t next_ns; /* 0: at once */
 };
 
-/* The same, ten times a second at most; 0 in between. */
+/*
+ * Looks as the function above does, ten times a second at most; returns 0 in
+ * between.
+ */
 int xcx_alive_watch(struct xcx_alive *alive, const struct xcx_hv *hv,
                     struct xcx_err *err);
 

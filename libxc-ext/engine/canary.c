@@ -13,7 +13,7 @@ static int set_lost(struct xcx_canary *canary, struct xcx_err *err)
                        canary->hv->domid);
 }
 
-/* What is to be marked may have moved: the guest says each time. */
+/* The pages to be marked may have moved, so the guest is asked each time. */
 static int mark_pages(struct xcx_canary *canary, struct xcx_err *err)
 {
     struct xcx_guest *guest = canary->guest;
@@ -87,7 +87,10 @@ void xcx_canary_done(struct xcx_canary *canary)
     canary->is_set = false;
 }
 
-/* It must be on already; else it is on now, and the caller's to undo. */
+/*
+ * Log-dirty mode must be on already; if it was not, it is now, and the caller
+ * has to undo that.
+ */
 static int ask_by_switching_on(struct xcx_canary *canary, struct xcx_err *err)
 {
     enum xcx_logdirty_on answer;

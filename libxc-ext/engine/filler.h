@@ -78,7 +78,7 @@ int xcx_filler_wait_for(struct xcx_filler *filler, const uint64_t *pfns,
                         unsigned nr_pages, struct xcx_err *err);
 int xcx_filler_drain(struct xcx_filler *filler, struct xcx_err *err);
 
-/* What mapping said of pages: 0, or HYPERCALL naming the first that failed. */
+/* Judges the errors of a mapping: 0, or HYPERCALL naming the first bad page. */
 int xcx_filler_check_map(const struct xcx_hv *hv, const uint64_t *pfns,
                          unsigned nr_pages, int map_errno, const int *errors,
                          struct xcx_err *err);

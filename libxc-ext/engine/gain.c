@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/gain.h"
 
-/* Of the time that the direct way takes. */
+/* Workers pay if mapping takes one part in so many of the direct way. */
 #define MIN_SHARE 4
 
 /*

@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What so few pages take is mostly the calls' own time: not counted. */
+/* Fewer pages take mostly the time of the calls themselves: not counted. */
 #define XCX_GAIN_MIN_PAGES 64
 #define XCX_GAIN_IN_A_ROW  3
 
@@ -32,7 +32,7 @@ struct xcx_gain {
     unsigned nr_samples;
     unsigned nr_for; /* in a row, up to the last sample */
     bool pays;
-    /* Of the last sample. */
+    /* The last sample. */
     uint64_t nr_pages;
     uint64_t map_ns;
 };

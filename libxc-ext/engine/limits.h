@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * limits: what the policy and the bandwidth are held to, which the caller may
+ * limits: the caller's limits for the policy and the bandwidth, which it may
  * change while a save runs.
  *
  *   ops->limits ◀── xcx_limits_ask() ──▶ now ──▶ policy, bucket, batch size
  *
- * Asked after each batch, at each look at the dirty pages, and while a
- * bandwidth limit makes the sender sleep. What was decided before stays so: a
- * guest is not unthrottled, and a suspended one is not set running.
+ * The caller is asked after each batch, at each look at the dirty pages, and
+ * while a bandwidth limit makes the sender sleep. Earlier decisions stay: a
+ * guest is not unthrottled, and a suspended one does not run again.
  *
  * Threads: the engine's one.
  */

@@ -27,7 +27,7 @@ _Static_assert(XCX_CHUNK_PFNS <= XCX_TYPES_MAX_BATCH, "one query a chunk");
 #define HOLES_PFNS  (UINT64_C(1) << 20)
 #define HOLES_TIMES 4
 
-/* Of pages; half, so that it can be added to. */
+/* A number of pages without a limit; half, so that it can be added to. */
 #define ANY_NUMBER (UINT64_MAX / 2)
 
 static uint64_t nr_chunks(const struct xcx_memory *memory)
@@ -340,7 +340,7 @@ static int ask_chunks(struct xcx_memory *memory, enum which_chunks which,
     return 0;
 }
 
-/* Which of the pages known have gone. */
+/* Finds which of the known pages the guest has no longer. */
 static int find_gone(struct xcx_memory *memory, struct xcx_err *err)
 {
     int rc;

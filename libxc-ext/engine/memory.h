@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * memory: which pages the guest has, and which are still to be sent.
+ * memory: the pages that the guest has, and those still to be sent.
  *
  * populated   known to be there (asked once; a failed map asks again)
  * todo        to be sent; a bit goes when its page is handed on, and comes

@@ -11,12 +11,12 @@
 #include "hv/map_write.h"
 #include "hv/populate.h"
 
-/* Of 512: fewer would have more given back again than it is worth. */
+/* Out of 512: with fewer, too many pages would be given back again. */
 #define SUPERPAGE_MIN_PFNS 384
 
 /*
- * So many pages are mapped at once while it is not known whether workers pay:
- * where they do, all else is several times as slow.
+ * Pages mapped at once while it is not known whether workers pay: where they
+ * do, any other way is several times as slow.
  */
 #define PROBE_PAGES 128u
 
@@ -168,7 +168,7 @@ static bool names_hole(const struct xcx_page_list *list, uint64_t range)
     return false;
 }
 
-/* What of a populated range nobody has asked for. */
+/* Notes the pages of a populated range that the stream has not named. */
 static void note_spare(struct xcx_place *place, uint64_t range, unsigned first,
                        unsigned nr)
 {

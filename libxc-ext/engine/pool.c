@@ -24,7 +24,10 @@ static void reap(pid_t *pid, int options)
         *pid = 0;
 }
 
-/* One retired at most for each index: the last one has had its time. */
+/*
+ * Each index has one retired worker at most: an older one has had its time and
+ * is waited for.
+ */
 static void retire(struct xcx_pool *pool, unsigned worker_index)
 {
     reap(&pool->retired[worker_index], 0);

@@ -51,7 +51,10 @@ int xcx_pool_ready(struct xcx_pool *pool, unsigned worker_index,
  */
 int xcx_pool_renew(struct xcx_pool *pool, struct xcx_err *err);
 
-/* The same without new ones: ready() starts those that are needed after all. */
+/*
+ * Retires the workers without starting new ones: ready() starts those that are
+ * needed after all.
+ */
 void xcx_pool_rest(struct xcx_pool *pool);
 
 /* Kills what runs, reaps all. Idempotent; fine on a zeroed struct. */

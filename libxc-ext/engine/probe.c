@@ -83,7 +83,7 @@ static int count(struct probing *probing, uint64_t start_ns,
     return 0;
 }
 
-/* Of two, the shorter: either may be held up by another domain's work. */
+/* Takes the shorter of two: another domain's work may hold up either. */
 static int clean(struct probing *probing, struct xcx_err *err)
 {
     struct xcx_probe *probe = probing->probe;

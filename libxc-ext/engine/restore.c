@@ -307,7 +307,7 @@ static void tell_progress(struct session *session)
     ops->progress(ops->opaque, "pages placed", nr_pages, 0);
 }
 
-/* What failed may be a record that was in flight. */
+/* The error may belong to a record that was still in flight. */
 static int contents_failed(struct session *session, struct xcx_err *err)
 {
     const struct xcx_filler *filler = &session->place.filler;

@@ -233,7 +233,7 @@ static int take_pfn(struct xcx_rounds *rounds, uint64_t pfn,
     return 0;
 }
 
-/* What of todo lies from first to end - 1; ends early if the round is cut. */
+/* Sends the part of todo from first to end - 1; stops if the round is cut. */
 static int send_range(struct xcx_rounds *rounds, enum pass pass, uint64_t first,
                       uint64_t end, struct xcx_err *err)
 {
@@ -412,7 +412,8 @@ static int follow_p2m(struct xcx_rounds *rounds, struct xcx_err *err)
     return 0;
 }
 
-/* What was written goes to todo; the next round has begun. */
+/* Adds the pages written since the last CLEAN to todo: the next round begins.
+ */
 static int take_dirty(struct xcx_rounds *rounds, struct xcx_err *err)
 {
     uint64_t start_ns, nr_dirty;

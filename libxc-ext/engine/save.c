@@ -260,7 +260,7 @@ static int suspend(struct session *session, struct xcx_err *err)
     return refuse_paged(session, err);
 }
 
-/* Of a save without live rounds, which else do that. */
+/* For a save without live rounds, which prepare the suspension otherwise. */
 static int prepare_suspend(struct session *session, struct xcx_err *err)
 {
     const struct xcx_save_ops *ops = session->ops;
@@ -277,7 +277,7 @@ static int blackout(struct session *session, struct xcx_err *err)
 {
     uint64_t start_ns = xcx_clock_ns(), state_ns;
 
-    /* It freezes its writers at once; the rest would take ever longer. */
+    /* The guest stops its writers first; a cap would only delay the rest. */
     xcx_unwind_undo_throttle(&session->unwind, err);
     if (suspend(session, err))
         return -1;

@@ -318,7 +318,7 @@ static int start_write(struct xcx_sender *sender, struct xcx_ticket *ticket,
     return xcx_worker_write(worker, err);
 }
 
-/* One step of the oldest ticket. */
+/* Takes the oldest ticket one step further. */
 static int advance(struct xcx_sender *sender, struct xcx_err *err)
 {
     struct xcx_ticket *ticket = &sender->tickets[sender->oldest];
@@ -507,7 +507,7 @@ int xcx_sender_settle(struct xcx_sender *sender, uint64_t nr_pfns,
     return 0;
 }
 
-/* They end beside each other, and each takes half of what unmapping would. */
+/* Workers end in parallel, and each takes half the time of unmapping. */
 uint64_t xcx_sender_settle_ns(const struct xcx_sender *sender)
 {
     uint64_t nr_pages = 0;

@@ -40,7 +40,7 @@ struct xcx_page_set {
     uint8_t types[XCX_PAGE_BATCH_MAX];
 };
 
-/* One batch on its way through a worker. */
+/* A batch on its way through a worker. */
 struct xcx_ticket {
     bool writing; /* else mapping */
     struct xcx_page_set set;

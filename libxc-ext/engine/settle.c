@@ -16,7 +16,7 @@ int xcx_settle_with(uint32_t domid, const char *lock_dir,
         return -1;
     xcx_unwind_init(&unwind, &hv, ops);
     rc = xcx_unwind_do_lock(&unwind, lock_dir, err);
-    /* It may have been on before the lock's file said anything. */
+    /* QEMU's mode may have been on before the lock's file said anything. */
     unwind.qemu_log_dirty = rc == 0 && ops->switch_qemu_logdirty;
     if (rc == 0)
         rc = xcx_unwind_do_leftover(&unwind, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * stop: what the engine does once the policy has decided how the live phase
- * ends, and before the guest is asked to suspend.
+ * stop: the engine's steps once the policy has decided how the live phase ends,
+ * and before the guest is asked to suspend.
  *
  *   STOP_AND_COPY ─▶ follow ballooning ─▶ the caller prepares ─▶ suspend
  *                          │ memory is sent again    │ it took long
@@ -9,7 +9,7 @@
  *                              another live round
  *   THROTTLE ─▶ cap ─▶ another live round
  *
- * What takes long is done here, as the guest still runs.
+ * Steps that take long belong here, as the guest still runs.
  *
  * Threads: the engine's one.
  */

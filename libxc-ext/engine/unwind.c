@@ -17,8 +17,8 @@ void xcx_unwind_init(struct xcx_unwind *unwind, const struct xcx_hv *hv,
 }
 
 /*
- * Whoever had the lock before may have died with the guest throttled. Only
- * the very cap that it had set is replaced: another one is somebody's will, or
+ * The last holder of the lock may have died with the guest throttled. Only the
+ * very cap that it had set is replaced: any other is an administrator's, or
  * another domain's.
  */
 static void undo_leftover_cap(struct xcx_unwind *unwind)
@@ -152,7 +152,7 @@ int xcx_unwind_do_throttle(struct xcx_unwind *unwind, unsigned percent,
 
 /* ---- undoing ------------------------------------------------------------ */
 
-/* One error is enough: into the one there is, or else into the log. */
+/* Sets the error if none is set yet; logs this one otherwise. */
 static void complain(struct xcx_unwind *unwind, const struct xcx_err *why,
                      const char *what, struct xcx_err *err)
 {

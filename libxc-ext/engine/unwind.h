@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * unwind: what was done to a domain, and undoing it. The only place where
+ * unwind: notes what was done to a domain, and undoes it: the only place where
  * that happens, on every path, success included.
  *
  *   done                          undone by

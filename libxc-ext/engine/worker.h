@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * worker: one forked process that maps batches of guest pages and writes
+ * worker: a forked process that maps batches of guest pages and writes
  * their bytes straight to the stream's fd, so that they never cross the parent
  * (a restore: fills them from a buffer that it shares with the parent), and
  * that exits without unmapping (in a PV Dom0 the unmap is 80 % of the cost of

@@ -121,7 +121,7 @@ static const struct word {
 
 #define WORD_E1D 2
 
-/* Both ways of including it are the header's own. */
+/* The header is made to be included in both of these ways. */
 #define XEN_CPUFEATURE(name, value) {#name, (value)},
 static const struct feature {
     const char *name;
@@ -221,7 +221,7 @@ static uint32_t find_word(const struct xcx_cpu_policy *policy,
     }
 }
 
-/* What is missing, so far. */
+/* The features found missing so far. */
 struct missing {
     enum xcx_cpu_features sort;
     char *text;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * cpu_policy: what a domain may see of its CPUs, as numbers. Pure.
+ * cpu_policy: the CPU features that a domain may see, as numbers. Pure.
  *
  * Source: libxc stream spec, X86_CPUID_POLICY and X86_MSR_POLICY; the feature
  * words in Xen's public arch-x86/cpufeatureset.h. Threads: any.

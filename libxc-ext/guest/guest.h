@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * guest: what saving a domain depends on its kind for. One vtable, two
+ * guest: the parts of a save that depend on the domain's kind. One vtable, two
  * implementations: hvm_save.c and pv_save.c. The engine calls, in this order,
  *
  *   setup ─▶ static_records ─▶ start_records ─▶

@@ -112,8 +112,8 @@ static int hvm_take_context(struct xcx_incoming *guest, const void *blob,
 /* ---- at the end --------------------------------------------------------- */
 
 /*
- * What the rings held belongs to the other host. Pages of the device model
- * may be absent: Xen takes them out of the guest's p2m.
+ * The contents of the rings belong to the other host. Pages of the device
+ * model may be absent: Xen takes them out of the guest's p2m.
  */
 static int clear_page(struct xcx_incoming *guest, uint64_t pfn,
                       struct xcx_err *err)

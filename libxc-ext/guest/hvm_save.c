@@ -60,7 +60,7 @@ static int hvm_refresh(struct xcx_guest *guest, struct xcx_writer *writer,
     (void) final;
     if (p2m_size(guest->hv, &nr_pfns, err))
         return -1;
-    /* It may shrink as well; what was sent from above stays valid. */
+    /* The p2m may shrink, too; pages sent from above its end stay valid. */
     if (nr_pfns > guest->nr_pfns)
         guest->nr_pfns = nr_pfns;
     return 0;

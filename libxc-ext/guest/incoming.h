@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * incoming: what restoring a domain depends on its kind for. One vtable, two
+ * incoming: the parts of a restore that depend on the domain's kind. One
+ * vtable, two
  * implementations: hvm_restore.c and pv_restore.c. The engine calls
  *
  *   setup ─▶ { records, each as it comes; frames and types as pages come }
@@ -73,7 +74,7 @@ struct xcx_incoming_ops {
     void (*done)(struct xcx_incoming *guest);
 };
 
-/* What the engine does for a guest. */
+/* The engine's services for a guest. */
 struct xcx_incoming_memory {
     void *opaque;
     /* Memory, with no contents, for those of the pfns that have none yet. */

@@ -26,7 +26,7 @@
 /* Pages of the guest that are mapped at once. */
 #define BATCH 1024
 
-/* What the guest's own p2m says of a page that it does not have. */
+/* The entry of the guest's own p2m for a page that it does not have. */
 #define INVALID_ENTRY UINT64_MAX
 
 _Static_assert(BATCH <= XCX_PINS_MAX, "a batch can be pinned at once");

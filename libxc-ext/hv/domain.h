@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain: what Xen says about a domain as a whole. Every call is one or two
+ * domain: Xen's facts about a domain as a whole. Every call is one or two
  * hypercalls and does not block. Errors: HYPERCALL unless said otherwise.
  */
 #ifndef XCX_HV_DOMAIN_H

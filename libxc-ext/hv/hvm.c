@@ -10,11 +10,11 @@
 
 #include "base/cleanup.h"
 
-/* Of CR4 and of the EFER MSR. */
+/* Bits of CR4 and of the EFER MSR. */
 #define CR4_VMXE  (UINT64_C(1) << 13)
 #define EFER_SVME (UINT64_C(1) << 12)
 
-/* What a receiver needs; the rest it builds anew or libxl sets. */
+/* A receiver needs these; it builds the rest anew, or libxl sets them. */
 static const uint32_t migrated_params[XCX_HVM_MAX_PARAMS] = {
     /* Where the guest's special pages are. */
     HVM_PARAM_STORE_PFN,

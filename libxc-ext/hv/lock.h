@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * lock: one owner for what a domain has only one of: its log-dirty record.
+ * lock: the one owner of a domain's log-dirty record.
  *
  * The lock is a flock on DIR/xl-migrate.DOMID.lock, which stays behind empty
  * when it is released. While held it contains one line,
@@ -29,7 +29,7 @@ struct xcx_lock {
     uint32_t domid;
     bool log_dirty; /* what the file says now */
     bool leftover;  /* the holder before died with log-dirty on */
-    /* What the file says of a throttle; after take(): a dead holder's. */
+    /* The throttle that the file tells of; after take(): a dead holder's. */
     bool has_cap;
     long holder;         /* who has written it; 0: nobody */
     uint32_t cap;        /* the original one */

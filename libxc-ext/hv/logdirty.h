@@ -40,14 +40,14 @@ int xcx_logdirty_on(const struct xcx_hv *hv, enum xcx_logdirty_on *ret_answer,
 int xcx_logdirty_off(const struct xcx_hv *hv, struct xcx_err *err);
 
 /*
- * What was written since the last clean(); the record starts anew. The bits
- * are in xcx_logdirty_bitmap(). final: the guest is suspended for good, and
- * frames that Xen itself has mapped count as written.
+ * Reads which pages were written since the last clean(), and starts the record
+ * anew. The bits are in xcx_logdirty_bitmap(). final: the guest is suspended
+ * for good, and frames that Xen itself has mapped count as written.
  */
 int xcx_logdirty_clean(struct xcx_logdirty *log, bool final,
                        uint64_t *ret_nr_dirty, struct xcx_err *err);
 
-/* The same without starting anew. */
+/* Reads the record, as clean() does, without starting it anew. */
 int xcx_logdirty_peek(struct xcx_logdirty *log, uint64_t *ret_nr_dirty,
                       struct xcx_err *err);
 

@@ -21,7 +21,7 @@ void *xcx_map_writable(const struct xcx_hv *hv, const uint64_t *frames,
         if (!addr && errno != EINTR && errno != EAGAIN)
             break;
     }
-    /* What Linux says of a page is a negative number. */
+    /* Linux gives the error of a page as a negative number. */
     for (uint64_t i = 0; addr && i < nr_pages; i++)
         ret_errors[i] = abs(ret_errors[i]);
     return addr;

@@ -32,7 +32,7 @@ int xcx_hvm_context_set(const struct xcx_hv *hv, const void *blob,
 int xcx_hvm_param_set(const struct xcx_hv *hv, uint32_t index, uint64_t value,
                       struct xcx_err *err);
 
-/* Who is at the other end of the guest's two rings, and where these are. */
+/* The guest's two rings: where they are, and who is at their other ends. */
 struct xcx_rings {
     uint64_t store_frame; /* gfn of HVM, mfn of PV; 0: none */
     uint64_t console_frame;

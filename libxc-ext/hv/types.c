@@ -50,7 +50,7 @@ static bool stream_knows(uint8_t type)
     return type <= 4 || (type >= 9 && type <= 13) || type == 15;
 }
 
-/* What is in the buffer, asked and taken out. */
+/* Asks for the types of the frames in the buffer, and copies them out. */
 static int query_buffer(struct xcx_types *types, unsigned nr_frames,
                         uint64_t first, uint8_t *ret_types, struct xcx_err *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * types: what Xen takes a frame for, by getpageframeinfo3.
+ * types: the type that Xen gives a frame, by getpageframeinfo3.
  *
  * The values are the stream's (libxc stream spec, PAGE_DATA): 0 an ordinary
  * page, 1 to 4 a page table of that level, 9 to 12 the same and pinned, 13
@@ -33,7 +33,7 @@ int xcx_types_query(struct xcx_types *types, const uint64_t *frames,
                     unsigned nr_frames, uint8_t *ret_types,
                     struct xcx_err *err);
 
-/* The same for nr_frames consecutive frames from first on. */
+/* Queries nr_frames consecutive frames from first on. */
 int xcx_types_query_range(struct xcx_types *types, uint64_t first,
                           unsigned nr_frames, uint8_t *ret_types,
                           struct xcx_err *err);

@@ -10,7 +10,7 @@
 #define GDT_FRAME_ENTRIES 512
 #define GDT_MAX_ENTRIES   (FIRST_RESERVED_GDT_ENTRY)
 
-/* What a domctl has room for; the structure is shorter, and may grow. */
+/* The room in a domctl; the structure is shorter, and may grow. */
 #define EXTENDED_MAX_BYTES sizeof(((struct xen_domctl *)NULL)->u)
 
 /* The two words of xfeature masks that precede the state itself. */

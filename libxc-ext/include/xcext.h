@@ -32,7 +32,7 @@
 
 /* ---- policy ----------------------------------------------------------- */
 
-/* What to do when the dirty set stops shrinking short of the target. */
+/* The action once the dirty set stops shrinking short of the target. */
 enum xcx_on_slow {
     XCX_ON_SLOW_THROTTLE, /* lower its scheduler cap; not enough: abort */
     XCX_ON_SLOW_STOP,     /* suspend it anyway, however long it takes */
@@ -93,7 +93,7 @@ struct xcx_save_stats {
 
 /* ---- looking before a save -------------------------------------------- */
 
-/* What Xen says of a domain that is to be saved. Nothing is changed. */
+/* Xen's facts about a domain that is to be saved. Nothing is changed. */
 struct xcx_survey {
     bool hvm; /* HVM or PVH */
     bool hap; /* and with hardware-assisted paging */
@@ -139,7 +139,7 @@ struct xcx_cpu_policy {
     struct xcx_cpu_msr msrs[XCX_CPU_MAX_MSRS];
 };
 
-/* What the domain sees of its CPUs. Errors: HYPERCALL, RESOURCE. */
+/* Reads which CPU features the domain sees. Errors: HYPERCALL, RESOURCE. */
 int xcx_cpu_policy_of_domain(uint32_t domid, struct xcx_cpu_policy *ret_policy,
                              struct xcx_err *err);
 
@@ -203,12 +203,12 @@ struct xcx_probe_params {
 int xcx_probe(const struct xcx_probe_params *params,
               struct xcx_probe *ret_probe, struct xcx_err *err);
 
-/* What a save is expected to be, from what is known before it. */
+/* The input of a forecast: all that is known before a save. */
 struct xcx_forecast_params {
     struct xcx_probe probe;
     struct xcx_policy_limits limits;
     uint64_t bytes_per_s; /* that get through, end to end; not 0 */
-    /* Of earlier saves, for blackout_ns alone; 0: guessed. */
+    /* Measured in earlier saves, for blackout_ns alone; 0: guessed. */
     uint64_t suspend_ns;   /* asking until it has stopped */
     uint64_t cpu_state_ns; /* vCPU and platform state, END */
 };
@@ -314,16 +314,17 @@ int xcx_settle(uint32_t domid, const char *lock_dir, const struct xcx_log *log,
                struct xcx_err *err);
 
 /*
- * The same, and under the same lock the device model's log-dirty mode off by
- * ops->switch_qemu_logdirty(), if there is one. Of ops only that and log count.
+ * Does what xcx_settle() does, and under the same lock switches the device
+ * model's log-dirty mode off by ops->switch_qemu_logdirty(), if there is one.
+ * Of ops only that and log are used.
  */
 int xcx_settle_with(uint32_t domid, const char *lock_dir,
                     const struct xcx_save_ops *ops, struct xcx_err *err);
 
 /*
- * Of that, the scheduler cap alone, at once and without the lock: if the save
- * that has written it down is that of the process holder, whether that lives
- * or not, and the guest has the very cap that it had set. The same lock_dir.
+ * Lifts the scheduler cap alone, at once and without the lock: if the save that
+ * has written it down is that of the process holder, alive or not, and the
+ * guest has the very cap that the save had set. lock_dir: as above.
  */
 int xcx_lift_cap(uint32_t domid, const char *lock_dir, pid_t holder,
                  const struct xcx_log *log, struct xcx_err *err);
@@ -413,7 +414,8 @@ enum xcx_run_state {
 };
 
 /*
- * What of suspending a guest is Xen's part; xenstore's is the caller's.
+ * The hypervisor's side of suspending a guest; the xenstore handshake is the
+ * caller's job.
  * Errors of all: HYPERCALL unless said otherwise. None blocks for long.
  */
 struct xcx_suspender;
@@ -456,7 +458,7 @@ int xcx_suspender_run_state(struct xcx_suspender *suspender,
                             enum xcx_run_state *ret_state, struct xcx_err *err);
 
 /*
- * The same of any domain, without a suspender: opens what it needs, asks once.
+ * Asks for the state of any domain once, without a suspender.
  * *ret_reason: SHUTDOWN_* of Xen once the domain has shut down, and as long as
  * Xen knows it, also while it is being destroyed; else XCX_NO_REASON.
  */
@@ -496,7 +498,7 @@ struct xcx_inspect_pages {
     uint64_t first_pfn, last_pfn; /* lowest and highest in a list */
 };
 
-/* One libxc stream, as far as it was read. Offsets as in xcx_inspector_new. */
+/* A libxc stream, as far as it was read. Offsets as in xcx_inspector_new. */
 struct xcx_inspect {
     bool has_headers; /* the next four are known */
     bool hvm;
@@ -564,7 +566,7 @@ int xcx_inspector_finish(const struct xcx_inspector *inspector,
 enum xcx_inspector_state
 xcx_inspector_state(const struct xcx_inspector *inspector);
 
-/* What was seen so far; valid until the inspector is freed. */
+/* The findings so far; valid until the inspector is freed. */
 const struct xcx_inspect *xcx_inspector_report(struct xcx_inspector *inspector);
 
 /* "NOTAB", "L1TAB", … "XTAB"; NULL for a type that is reserved. */

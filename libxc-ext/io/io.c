@@ -116,7 +116,7 @@ static void enlarge_pipe(int fd)
             return;
 }
 
-/* The same pipe, opened once more for ourselves; -1 where that cannot be. */
+/* Opens the pipe once more for ourselves; -1 where that cannot be done. */
 static int open_own_pipe(int fd)
 {
     char path[sizeof("/proc/self/fd/") + 3 * sizeof(fd)];
@@ -163,7 +163,7 @@ static size_t max_bytes_of(enum xcx_out_method method)
     }
 }
 
-/* One attempt; what is not written now is the next one's. */
+/* Tries to write once; the next attempt goes on where this one ended. */
 static ssize_t write_some(const struct xcx_out *out, struct span *span)
 {
     size_t cut;

@@ -66,10 +66,10 @@ enum xcx_out_method {
 
 #define XCX_OUT_HELD_BYTES 16384
 
-/* What a pipe may hold while nobody should wait: too little to be felt. */
+/* The bytes a pipe may hold when nobody should wait: too few to be felt. */
 #define XCX_OUT_LITTLE_BYTES (64 << 10)
 
-/* What Linux lets anybody have; a user who has many pipes gets less. */
+/* The most that Linux lets a user have; one with many pipes gets less. */
 #define XCX_OUT_PIPE_BYTES (1 << 20)
 
 struct xcx_out {
@@ -116,7 +116,7 @@ int xcx_out_let_go(struct xcx_out *out, struct xcx_err *err);
 int xcx_out_drain(struct xcx_out *out, unsigned left_bytes,
                   struct xcx_err *err);
 
-/* The same as writev for one buffer. */
+/* Writes one buffer, as writev does. */
 int xcx_out_write(struct xcx_out *out, const void *buf, size_t bytes,
                   struct xcx_err *err);
 
@@ -138,7 +138,7 @@ int xcx_io_readv(int fd, struct iovec *iov, int nr_iov, uint64_t deadline_ns,
                  struct xcx_cancel cancel, size_t *ret_bytes,
                  struct xcx_err *err);
 
-/* The same for one buffer. */
+/* Reads into one buffer. */
 int xcx_io_read(int fd, void *buf, size_t bytes, uint64_t deadline_ns,
                 struct xcx_cancel cancel, size_t *ret_bytes,
                 struct xcx_err *err);

@@ -137,7 +137,7 @@ static void look(struct play *play, bool round_end, uint64_t round_ns,
     xcx_policy_step(&play->policy, &sample, decision);
 }
 
-/* Of todo, those that are not dirty again before their turn comes. */
+/* The pages of todo that are not dirty again before their turn comes. */
 static uint64_t to_send(const struct play *play, uint64_t nr_todo)
 {
     uint64_t nr_again = dirtied(play, (double)nr_todo * play->page_ns);
@@ -217,7 +217,7 @@ static void play_blackout(struct play *play, struct xcx_forecast *forecast)
         play->costs.suspend_ns = params->suspend_ns;
     if (params->cpu_state_ns)
         play->costs.cpu_state_ns = params->cpu_state_ns;
-    /* The same set goes on growing until the guest has stopped. */
+    /* This set goes on growing until the guest has stopped. */
     nr_rest = dirtied(play, (double)(play->round_ns + play->costs.suspend_ns)) +
               play->costs.suspend_nr_pfns;
     forecast->blackout_ns = play->costs.suspend_ns + play->costs.final_scan_ns +

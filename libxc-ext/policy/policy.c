@@ -119,7 +119,7 @@ static void note_slope(struct xcx_policy *policy,
     policy->previous_round_ns = sample->round_ns;
 }
 
-/* Whatever comes next belongs to another round. */
+/* Ends the measurement: the next sample belongs to another round. */
 static void end_slope(struct xcx_policy *policy)
 {
     policy->previous_round_ns = UINT64_MAX;
@@ -181,7 +181,7 @@ bool xcx_policy_is_worth_a_look(const struct xcx_policy_times *times,
            suspend_ns > limits->downtime_target_ns / 2;
 }
 
-/* What no round can shorten. */
+/* The part of the blackout that no round can shorten. */
 static uint64_t fixed_cost(const struct xcx_policy_costs *costs)
 {
     return add(costs->suspend_ns,
@@ -346,7 +346,7 @@ static bool used_up(const struct xcx_policy_limits *limits,
     return true;
 }
 
-/* It fits, but only if pages here and there are as fast as round 0's. */
+/* The rest fits, but only if single pages are as fast as round 0's. */
 static bool is_doubtful(const struct xcx_policy *policy, uint64_t fixed_ns,
                         uint64_t copy_ns)
 {

@@ -80,7 +80,7 @@
 
 #include "xcext.h"
 
-/* What a blackout costs besides its pages. Measured where it can be. */
+/* The costs of a blackout besides its pages, measured where possible. */
 struct xcx_policy_costs {
     uint64_t suspend_ns;      /* asking until the guest has stopped */
     uint64_t final_scan_ns;   /* one CLEAN of the whole bitmap */
@@ -90,13 +90,13 @@ struct xcx_policy_costs {
 };
 
 /*
- * What to assume of costs before any was measured: 10, 1, 5 and 0 ms, and 256
+ * The costs to assume before any was measured: 10, 1, 5 and 0 ms, and 256
  * pages (an idle Linux was seen to dirty 240 to 260 of them while it stopped).
  */
 void xcx_policy_costs_default(struct xcx_policy_costs *ret_costs);
 
 /*
- * What to assume of suspend_ns, which is never measured in time: 10 ms, and
+ * The suspend_ns to assume, as it is never measured in time: 10 ms, and
  * more on a host where a count of the dirty pages (which pauses the guest,
  * too) takes long: 200 times that, 150 ms at most. Seen in the lab: 0.2 to
  * 0.7 ms a count, 50 to 140 ms a suspend.
@@ -124,7 +124,7 @@ bool xcx_policy_is_worth_a_look(const struct xcx_policy_times *times,
                                 uint64_t suspend_ns,
                                 const struct xcx_policy_limits *limits);
 
-/* One look at the migration, at a peek or at a round's end. */
+/* A look at the migration, at a peek or at a round's end. */
 struct xcx_policy_sample {
     bool round_end;      /* false: a peek while the round goes on */
     unsigned nr_rounds;  /* rounds completed so far, round 0 included */
@@ -182,7 +182,7 @@ struct xcx_policy {
 void xcx_policy_init(struct xcx_policy *policy,
                      const struct xcx_policy_limits *limits);
 
-/* Others from now on. A cap that was set stays, rounds that were count. */
+/* Sets new limits. A cap that is set stays, and past rounds still count. */
 void xcx_policy_set_limits(struct xcx_policy *policy,
                            const struct xcx_policy_limits *limits);
 

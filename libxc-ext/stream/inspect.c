@@ -18,7 +18,7 @@
 #define KIND_OTHER       XCX_NR_RECORD_TYPES
 #define SUPERPAGE_PFNS   512
 
-/* Of Xen's public header for saved HVM state. */
+/* From Xen's public header for saved HVM state. */
 #define HVM_DESCRIPTOR_BYTES 8
 #define HVM_CODE_END         0
 #define HVM_CODE_CPU         2

@@ -18,8 +18,8 @@
 #define PAGES   BIT(XCX_REC_PAGE_DATA)
 
 /*
- * One row a record type. need: seen before, since the start; need_pv: for a
- * PV guest as well. bar: not seen before, since the start; epoch_bar: not
+ * A row for each record type. need: seen before, since the start; need_pv: for
+ * a PV guest as well. bar: not seen before, since the start; epoch_bar: not
  * since the last CHECKPOINT. strict_: for the writer in addition.
  */
 static const struct rule {
@@ -107,7 +107,7 @@ static const char *first_of(uint32_t types)
     return xcx_record_name((uint32_t)__builtin_ctz(types));
 }
 
-/* What of the CPU and platform state an epoch cannot end without. */
+/* The CPU and platform state that is missing before an epoch may end. */
 static uint32_t missing_state(const struct xcx_order *order)
 {
     uint32_t need;

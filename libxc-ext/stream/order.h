@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * order: which record may come when. Spec, "Layout"; one table for both
+ * order: the legal order of records. Spec, "Layout"; one table for both
  * sides. Pure.
  *
  *   HVM:  policies ─▶ STATIC_DATA_END ─▶ PAGE_DATA … ─▶ TSC, params, context

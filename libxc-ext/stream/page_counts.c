@@ -12,7 +12,7 @@ struct node {
     void *below[NODE_SIZE];
 };
 
-/* What *slot points to, made if it is not there; NULL: no room. */
+/* Returns what *slot points to, made if need be; NULL: no room. */
 static void *reach(struct xcx_page_counts *counts, void **slot, size_t bytes)
 {
     if (*slot || counts->bytes + bytes > counts->max_bytes)

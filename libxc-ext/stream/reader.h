@@ -79,7 +79,7 @@ struct xcx_reader_ops {
     int (*tsc_info)(void *opaque, const struct xcx_tsc_info *info,
                     struct xcx_err *err);
     int (*shared_info)(void *opaque, const void *page, struct xcx_err *err);
-    /* One of X86_PV_VCPU_*. Not called for empty blobs. */
+    /* A record of X86_PV_VCPU_*. Not called for empty blobs. */
     int (*vcpu)(void *opaque, enum xcx_record_type type, uint32_t vcpu_id,
                 const void *blob, uint32_t bytes, struct xcx_err *err);
     /* params: xcx_hvm_param_get() for each. Not called for none. */
@@ -174,7 +174,7 @@ int xcx_reader_took_raw(struct xcx_reader *reader, uint32_t bytes,
  */
 int xcx_reader_fail(struct xcx_reader *reader, struct xcx_err *err);
 
-/* The same for a PAGE_DATA record that lies behind. */
+/* Fails for a PAGE_DATA record that has been read already. */
 int xcx_reader_fail_late(struct xcx_reader *reader, uint64_t record_index,
                          uint64_t record_offset, struct xcx_err *err);
 

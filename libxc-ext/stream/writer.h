@@ -129,8 +129,8 @@ int xcx_writer_page_data(struct xcx_writer *writer,
                          struct xcx_page_batch *batch, struct xcx_err *err);
 
 /*
- * The same for contents that go into the same stream by another hand, a
- * worker process say: this writes the head of the record only; then exactly
+ * Writes the head of a record whose contents somebody else, a worker process
+ * say, writes into the same stream: this writes the head only; then exactly
  * *ret_data_bytes of page contents, in the order of the batch, must reach the
  * stream; then the caller says so with xcx_writer_page_data_done(). Any other
  * call in between is a BUG. No page may have been given to the batch.
