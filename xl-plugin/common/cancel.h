@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * cancel: one fd that becomes readable, and stays so, when the save shall
+ * cancel: a single fd that becomes readable, and stays so, when the save is to
  * stop.
  *
  *   SIGTERM, SIGINT, SIGHUP ──▶ signalfd ──┐

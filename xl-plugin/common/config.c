@@ -331,7 +331,7 @@ static int load_file(struct config *config, const char *path, bool must_exist,
 
 /* ---- the environment --------------------------------------------------- */
 
-/* There is one text for a list, which replaces what was there. */
+/* A list is one text, which replaces the list of before. */
 static int set_from_text(struct config *config, const struct config_key *key,
                          const char *value, const char *origin,
                          struct xcx_err *err)

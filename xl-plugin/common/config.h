@@ -33,7 +33,7 @@
 #define CONFIG_MAX_XENSTORE_KEYS  32
 #define CONFIG_XENSTORE_KEY_BYTES 256 /* its NUL included */
 
-/* Who restores a plain stream. */
+/* The helper that restores a plain stream. */
 enum config_restore {
     CONFIG_RESTORE_OURS,
     CONFIG_RESTORE_STOCK,
@@ -46,7 +46,7 @@ struct config_xenstore_keys {
 };
 
 struct config {
-    /* Of both programs. */
+    /* Settings of both programs. */
     unsigned long downtime_ms;
     unsigned long time_budget_s;
     unsigned long max_rounds;
@@ -62,7 +62,7 @@ struct config {
     char lock_dir[CONFIG_PATH_BYTES];     /* "": the library's default */
     char stock_helper[CONFIG_PATH_BYTES]; /* "": where Xen's packages put it */
 
-    /* Of xl-migrate alone. */
+    /* Settings of xl-migrate alone. */
     char remote_command[CONFIG_TEXT_BYTES]; /* "": HOST is the command */
     char journal_dir[CONFIG_PATH_BYTES];    /* never "" */
     char hooks_dir[CONFIG_PATH_BYTES];      /* "": no hooks */
@@ -88,7 +88,7 @@ void config_default(struct config *ret_config);
  */
 int config_load(struct config *ret_config, struct xcx_err *err);
 
-/* The same, where a program has other defaults, given in *defaults. */
+/* Loads over a program's own defaults, given in *defaults. */
 int config_load_over(struct config *defaults, struct xcx_err *err);
 
 /* The policy's part of it. */
@@ -99,8 +99,8 @@ void config_limits(const struct config *config,
 const char *config_on_slow_name(enum xcx_on_slow on_slow);
 
 /*
- * One key's value, as text: for options and requests. origin: what the
- * message begins with, "--downtime" say. On failure *config is untouched,
+ * Sets a key from a text: for options and requests. origin: the beginning of
+ * the error message, "--downtime" say. On failure *config is untouched,
  * but for the xenstore keys, which are those before the wrong one then.
  */
 int config_set(struct config *config, const char *key, const char *value,

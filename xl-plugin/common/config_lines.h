@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * config_lines: which keys a configuration text assigns, and where.
+ * config_lines: the keys that a configuration text assigns, and their lines.
  *
  * libxlutil gives values by name, but neither tells which names there are
  * nor on which line. This walks over the same syntax (comments, strings,

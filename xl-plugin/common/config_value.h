@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * config_value: one value of xl-migrate.conf, checked and put where it
+ * config_value: a value of xl-migrate.conf, checked and put where it
  * belongs. config.c has the keys; this knows only their types. Pure.
  *
  * Each error is of kind USAGE and reads ORIGIN = "VALUE": expected WHAT.
@@ -43,7 +43,7 @@ int config_value_set(struct config *config, const struct config_key *key,
 int config_value_add_key(struct config_xenstore_keys *keys, const char *value,
                          const char *origin, struct xcx_err *err);
 
-/* The same for a list in one text, separated by spaces or commas. */
+/* Splits a list in one text, separated by spaces or commas. */
 int config_value_split_keys(struct config_xenstore_keys *keys, const char *text,
                             const char *origin, struct xcx_err *err);
 

@@ -30,10 +30,10 @@
 #define CMDLINE_BYTES 4096
 #define NS_PER_S      UINT64_C(1000000000)
 
-/* Another helper is not to be waited for as long as the guardian may live. */
+/* The guardian waits so long for another helper, not for all of its life. */
 #define PATIENCE_NS (UINT64_C(30) * NS_PER_S)
 
-/* Neither the end of another process nor a lock's release can be polled for. */
+/* poll() can wait for neither the end of another process nor a lock. */
 #define LOOK_AGAIN_MS 20
 
 struct charge {
@@ -64,7 +64,8 @@ static const struct xcx_log to_syslog = {.emit = log_to_syslog};
 /* ---- the guardian's own process ----------------------------------------- */
 
 /*
- * Who looks for a helper, or kills one by name, must not find this process. The
+ * A program that looks for a helper, or kills one by name, must not find this
+ * process. The
  * words of a command line lie behind each other in memory, which is this
  * process's own since the fork.
  */
@@ -170,7 +171,7 @@ static void take_release(const struct charge *charge)
         lift_cap(charge);
 }
 
-/* Of an HVM guest: it would go on marking pages, to no use, for good. */
+/* QEMU of an HVM guest would go on marking pages, to no use, for good. */
 static int end_qemu_log_dirty(void *opaque, bool on, struct xcx_err *err)
 {
     const struct charge *charge = opaque;

@@ -39,7 +39,8 @@ void json_null(struct json *json, const char *key);
 /* text is JSON already, and goes in as it stands. */
 void json_raw(struct json *json, const char *key, const char *text);
 
-/* What there is of it, until the next call; RESOURCE, USAGE if not UTF-8. */
+/* Returns the text so far, valid until the next call; RESOURCE, USAGE if not
+ * UTF-8. */
 int json_get(struct json *json, const char **ret_text, size_t *ret_bytes,
              struct xcx_err *err);
 

@@ -258,7 +258,7 @@ static bool has_persistent_bitmap(yajl_val inserted)
     return false;
 }
 
-/* One image, as query-block has it. */
+/* Checks an image as query-block describes it. */
 static int check_image(yajl_val image, struct xcx_err *err)
 {
     yajl_val inserted = get(image, "inserted", NULL);

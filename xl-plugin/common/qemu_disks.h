@@ -72,7 +72,7 @@ int qemu_disks_flush_live(struct qemu_disks *disks, struct xcx_err *err);
  */
 int qemu_disks_settle(struct qemu_disks *disks, struct xcx_err *err);
 
-/* Of settle, waiting for the rings alone; of a guest of any kind. */
+/* Waits for the rings alone, as settle does; for guests of any kind. */
 int qemu_disks_drain(struct qemu_disks *disks, struct xcx_err *err);
 
 #endif

@@ -36,7 +36,7 @@ static int timed_out(struct xcx_err *err)
 
 /* ---- lock --------------------------------------------------------------- */
 
-/* What flock() and a full backlog offer nothing to wait for. */
+/* Sleeps: flock() and a full backlog offer nothing to poll for. */
 static int pause_or_give_up(const struct qmp *qmp, struct xcx_err *err)
 {
     struct timespec pause = {.tv_nsec = TRY_AGAIN_MS * (long)NS_PER_MS};
@@ -59,7 +59,7 @@ static int lock_fd(struct qmp *qmp, int fd, struct xcx_err *err)
     return 0;
 }
 
-/* Its last holder may have removed the file while we waited for it. */
+/* The last holder may have removed the file while we waited for it. */
 static bool still_has_its_name(const struct qmp *qmp, int fd)
 {
     struct stat ours, named;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * qmp: one conversation with a QEMU over a unix socket, in the QEMU Machine
+ * qmp: a conversation with a QEMU over a unix socket, in the QEMU Machine
  * Protocol: a JSON object a line each way, events in between, which are
  * ignored.
  *
@@ -52,7 +52,7 @@ int qmp_open(struct qmp *qmp, const char *socket_path, const char *lock_path,
              unsigned timeout_ms, struct xcx_err *err);
 
 /*
- * One command. arguments: fills in the object of that name, or
+ * A command. arguments: fills in the object of that name, or
  * NULL for none. send_fd: goes along, -1 for none; stays the caller's.
  */
 struct qmp_command {

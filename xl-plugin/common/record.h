@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * record: what is written down about a save or a restore, for people and
- * `status`.
+ * record: the files that tell people and `status` about a save or a restore.
  *
  *   RUN_DIR/DOMID.json            while a save runs, renewed about every second
  *   STATS_DIR/TIME-domDOMID.json  when it has ended, however it did

@@ -53,7 +53,7 @@ static bool is_of_root_or_ours(const struct stat *stat)
     return stat->st_uid == 0 || stat->st_uid == geteuid();
 }
 
-/* What is in a sticky folder is renamed by its owner or the folder's alone. */
+/* In a sticky folder only a file's owner and the folder's may rename it. */
 static bool may_lead_on(const struct stat *stat)
 {
     return safe_path_is_safe(stat) ||

@@ -112,7 +112,7 @@ static bool saves_domain(const char *cmdline, size_t nr_bytes, uint32_t domid,
     return true;
 }
 
-/* Of a setuid program it is the real user who chose the arguments. */
+/* The real user chose the arguments of a setuid program. */
 static bool is_trusted(const char *proc_dir, pid_t pid)
 {
     char status[STATUS_BYTES];

@@ -100,7 +100,7 @@ static void child(const struct spawn_order *order, char **env, int told_fd)
     bool ok = place_fds(order->fds);
     int os_errno;
 
-    /* What another part of the program forgot to mark goes as well. */
+    /* Fds that another part of the program forgot to mark are closed, too. */
     ok = ok && !close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
     reset_signals(order->ignore_terminal);
     if (order->own_session)
@@ -189,7 +189,7 @@ void spawn_kill(struct spawned *spawned, uint64_t grace_ms)
     if (spawn_wait(spawned, deadline_in_ms(grace_ms)))
         return;
     spawn_signal(spawned, SIGKILL);
-    /* One that hangs in the kernel, on a disk that is gone, is let go. */
+    /* A process that hangs in the kernel, on a lost disk, is left alone. */
     spawn_wait(spawned, deadline_in_ms(KILLED_MS));
 }
 

@@ -56,7 +56,7 @@ void spawn_done(struct spawned *spawned);
 /* "exit status 1", "killed by signal 9", "still running". */
 void spawn_status_text(const struct spawned *spawned, char *ret, size_t bytes);
 
-/* Its exit status, 128 + N for signal N; -1 while it runs. */
+/* Returns the exit status, 128 + N for signal N; -1 while it runs. */
 int spawn_exit_status(const struct spawned *spawned);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * arguments: what libxl asks for on the command line.
+ * arguments: the command line by which libxl asks for a save or restore.
  *
  *   --save-domain IO_FD BACK_FD DOMID FLAGS CBFLAGS STREAM_TYPE
  *   --restore-domain IO_FD BACK_FD DOMID STORE_EVTCHN STORE_DOMID

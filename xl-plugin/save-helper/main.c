@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * xl-save-helper: what libxl starts, through LIBXL_SAVE_HELPER, to save or
+ * xl-save-helper: libxl starts it, through LIBXL_SAVE_HELPER, to save or
  * restore a domain. Plain streams are done by libxcext; all else is handed to
  * the stock helper by exec.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * message: what a save helper says to libxl, as bytes.
+ * message: the messages of a save helper to libxl, as bytes.
  *
  *   | nr_bytes : u16 | type : u16 | arguments, packed, in order |
  *                    '-------- nr_bytes counts this ------------'

@@ -52,8 +52,8 @@ static bool wait_for(const struct parent *parent, int fd, short events)
 }
 
 /*
- * what names the question in the error, which may already hold another one:
- * so it is part of the message from the start, not a prefix put on later.
+ * The argument what names the question in the error. It is part of the message
+ * from the start, not a prefix put on later, as err may hold another error.
  */
 static int gone(struct parent *parent, int os_errno, const char *what,
                 const char *how, struct xcx_err *err)

@@ -31,7 +31,7 @@ struct parent {
     int out_fd;   /* the caller's */
     int limit_ms; /* for each answer and message; 0: PARENT_LIMIT_MS */
     bool gone;
-    /* What progress was told last, so that only news are sent. */
+    /* The progress sent last, so that only news are sent. */
     char last_what[64];
     uint64_t last_percent;
 };

@@ -12,7 +12,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-/* As long as our own save lets a receiver be silent. */
+/* Our own save lets a receiver be silent for as long. */
 #define STALL_NS (1800 * NS_PER_S)
 
 struct session {

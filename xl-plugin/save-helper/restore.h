@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * restore: one restore by libxcext on behalf of libxl.
+ * restore: a restore by libxcext on behalf of libxl.
  *
  *   xcx_restore() ── static data done ─▶ libxl, which answers
  *       │         ── log, progress ────▶

@@ -25,8 +25,8 @@
 #define RECORD_INTERVAL_NS NS_PER_S
 
 /*
- * For whom reads the stream, which may be a slow disk: xl has no limit for
- * that. xl resumes the guest when a save has failed.
+ * The limits for the reader of the stream, which may be a slow disk: xl has no
+ * limit for that. xl resumes the guest when a save has failed.
  */
 #define LIVE_STALL_NS     (1800 * NS_PER_S)
 #define BLACKOUT_STALL_NS (300 * NS_PER_S)
@@ -151,7 +151,7 @@ static int on_suspend(void *opaque, struct xcx_err *err)
 {
     struct session *session = opaque;
 
-    /* One that has begun since may have the guest suspended for itself. */
+    /* A helper that began since may have suspended the guest for itself. */
     if (saver_refuse(SAVER_PROC, session->arguments->domid, err) ||
         parent_suspend(session->parent, err) < 0)
         return -1;

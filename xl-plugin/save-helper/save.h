@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * save: one save by libxcext on behalf of libxl.
+ * save: a save by libxcext on behalf of libxl.
  *
  * Sets up signals and standard fds, runs xcx_save() with libxl answering its
  * questions, reports, and writes the record down. libxl has asked for the

@@ -71,7 +71,7 @@ struct libxl_stream_ops {
     /* Each record, before all else of it: type, length, order are legal. */
     int (*record)(void *opaque, uint32_t type, uint32_t body_bytes,
                   uint64_t offset, struct xcx_err *err);
-    /* One pair of EMULATOR_XENSTORE_DATA; the texts are valid now only. */
+    /* A pair of EMULATOR_XENSTORE_DATA; the texts are valid now only. */
     int (*xenstore)(void *opaque, uint32_t emulator, uint32_t index,
                     const char *key, const char *value, struct xcx_err *err);
     /* A piece of an EMULATOR_CONTEXT; not called for an empty one. */

@@ -11,7 +11,7 @@ static const char banner[] =
 static const char ready[] = "domain received, ready to unpause";
 static const char report[] = "my copy unpause results are as follows";
 
-/* What comes behind each answer; the banner comes without its NUL. */
+/* The answers, and the state behind each; the banner comes without its NUL. */
 static const struct {
     const char *text;
     size_t nr_bytes;

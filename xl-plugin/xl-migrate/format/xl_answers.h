@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * xl_answers: what a stock `xl migrate-receive -p` says on its standard
+ * xl_answers: the answers of a stock `xl migrate-receive -p` on its standard
  * output, and the permission that it waits for. A push parser, pure.
  *
  *   BANNER ──▶ READY ──▶ REPORT ──▶ CODE ──0──▶ STARTED
@@ -21,7 +21,7 @@
 
 #include "xcext.h"
 
-/* What xl waits for behind the stream's end, its NUL included. */
+/* The permission that xl waits for behind the stream, its NUL included. */
 extern const char xl_answers_go[];
 extern const size_t xl_answers_go_bytes;
 

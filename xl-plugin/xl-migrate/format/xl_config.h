@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * xl_config: what an administrator recognises a domain by, out of the JSON
+ * xl_config: the facts an administrator knows a domain by, out of the JSON
  * form of libxl_domain_config as it stands in an xl header. Pure. Nothing is
  * kept of what else is in there, however deep or large it is.
  *

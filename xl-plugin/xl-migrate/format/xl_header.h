@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * xl_header: what xl puts before a libxl stream, in a file that `xl save`
- * writes and at the start of a migration. A push parser, pure; the only
+ * xl_header: the header that xl puts before a libxl stream, in a file that `xl
+ * save` writes and at the start of a migration. A push parser, pure; the only
  * memory it takes is for the configuration, as its bytes arrive.
  *
  *   magic[32] | byte order u32 | mandatory u32 | optional u32 | data bytes u32

@@ -140,7 +140,7 @@ static int lock_file(const char *path, int *ret_fd, struct xcx_err *err)
                                "another xl-migrate works on this domain");
         return xcx_err_set(err, XCX_ERR_RESOURCE, os_errno, "lock %s", path);
     }
-    /* Who had it may have removed it between the two calls. */
+    /* The last holder may have removed it between the two calls. */
     if (fstat(fd, &locked) || lstat(path, &there) ||
         locked.st_ino != there.st_ino || locked.st_dev != there.st_dev) {
         close(fd);

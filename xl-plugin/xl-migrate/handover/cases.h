@@ -46,8 +46,9 @@ int cases_peek(const char *dir, const struct case_name *name,
                const struct xcx_log *log, struct journal *ret);
 
 /*
- * One process a domain, as long as *ret_fd is open: the caller's to give to
- * cases_unlock_domain(). Errors: RESOURCE, also when another process has it.
+ * Locks a domain for one process as long as *ret_fd is open; the caller gives
+ * that to cases_unlock_domain(). Errors: RESOURCE, also when another process
+ * has it.
  */
 int cases_lock_domain(const char *dir, const char *uuid, int *ret_fd,
                       struct xcx_err *err);

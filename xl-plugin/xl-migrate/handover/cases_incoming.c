@@ -46,7 +46,7 @@ static int refuse_for_target(const struct incoming *incoming,
 
     if (!held)
         journal_close(&journal);
-    /* It has been settled meanwhile. */
+    /* The case has been settled meanwhile. */
     if (held && why.kind == XCX_ERR_USAGE)
         return 0;
     return xcx_err_set(err, XCX_ERR_GUEST, 0,

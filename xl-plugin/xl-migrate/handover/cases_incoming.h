@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * cases_incoming: which cases of this host forbid that a guest is received
- * here once more, and which of a target have had their time.
+ * cases_incoming: finds the cases of this host that forbid that a guest is
+ * received here once more, and those of a target that have had their time.
  *
  *   journal of the guest's UUID     forbids
  *   ---------------------------------------------------------------------

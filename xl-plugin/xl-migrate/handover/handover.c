@@ -290,7 +290,7 @@ static enum handover_word source_word(enum handover_entry entry,
     }
 }
 
-/* Of a guest that is the source's, or was. */
+/* The place of a guest that is the source's, or was. */
 static enum handover_place source_place_back(enum handover_entry entry,
                                              enum handover_copy copy)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * handover: which end's copy of a guest may run. Pure: what the journal said
+ * handover: decides which copy of a guest may run. Pure: what the journal said
  * last, what a look at the domain shows and what just happened come in; what
  * to write, do and say comes out. No journal, domain or connection is touched
  * here; send, receive and recover do that, all three by the same steps.
@@ -116,7 +116,7 @@ enum handover_entry {
     HANDOVER_NR_ENTRIES
 };
 
-/* What a look at the domain shows. */
+/* The results of a look at the domain. */
 enum handover_copy {
     HANDOVER_ABSENT,   /* source: lost with this host's power */
     HANDOVER_BUILDING, /* target: not whole */

@@ -75,7 +75,7 @@ static void say(const struct handover_seam *seam, enum handover_word word,
         outcome->said = !seam->say(seam->opaque, word, text, &outcome->unsaid);
 }
 
-/* Its copy stays paused, and nothing forbids another try: says just that. */
+/* Says that the copy stays paused, and that another try is possible. */
 static int decline(const struct journal *journal,
                    const struct handover_seam *seam, enum handover_copy copy,
                    const struct xcx_err *why, struct handover_outcome *outcome,

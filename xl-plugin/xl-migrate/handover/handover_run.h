@@ -54,9 +54,9 @@ struct handover_outcome {
 };
 
 /*
- * One event of side (the journal's own) until nothing is left to do. Errors:
- * those of handover_*_step(), journal_append() and the seam, *ret untouched.
- * Two failures are dealt with first:
+ * Handles an event of side (the journal's own) until nothing is left to do.
+ * Errors: those of handover_*_step(), journal_append() and the seam, *ret
+ * untouched. Two failures are dealt with first:
  * - STARTING that cannot be written: the target says FAILED with the reason.
  *   Success, then.
  * - RESUMED is on disk, but the domain cannot be resumed (its device model
@@ -74,8 +74,8 @@ const char *handover_word_name(enum handover_word word);
 enum handover_word handover_word_of_name(const char *name);
 
 /*
- * What hearing word is at that end, or HANDOVER_LOOK if that end is never
- * told it.
+ * Returns the event that word is at that end, or HANDOVER_LOOK if that end is
+ * never told it.
  */
 enum handover_event handover_event_of_word(enum journal_side side,
                                            enum handover_word word);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * journal: what one end of a case promised, in a file that outlives processes
+ * journal: the promises of one end of a case, in a file that outlives processes
  * and power. send, receive and recover write it; handover.h says what an entry
  * means and when it is written.
  *
@@ -50,7 +50,7 @@
 
 enum journal_side { JOURNAL_SOURCE, JOURNAL_TARGET };
 
-/* Who the case is about; texts are UTF-8. */
+/* The guest and the hosts of a case; texts are UTF-8. */
 struct journal_case {
     char id[JOURNAL_ID_BYTES];
     enum journal_side side;
@@ -96,9 +96,9 @@ int journal_create(struct journal *journal, const char *dir,
                    const struct journal_case *about, struct xcx_err *err);
 
 /*
- * One that exists. Errors: USAGE, no such case; RESOURCE: held by another
- * process, not a plain file of this user that only he can write, or the disk;
- * STREAM: not a journal, with the line's number.
+ * Opens an existing journal. Errors: USAGE, no such case; RESOURCE: held by
+ * another process, not a plain file of this user that only he can write, or the
+ * disk; STREAM: not a journal, with the line's number.
  */
 int journal_open(struct journal *journal, const char *dir, const char *id,
                  enum journal_side side, struct xcx_err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * inspect: what is in a saved domain, whichever layer it begins with. A push
- * parser over the parsers of the layers; no fds.
+ * inspect: reads what a saved domain contains, whichever layer it begins with.
+ * A push parser over the parsers of the layers; no fds.
  *
  *   "Xen saved domain…" ─▶ xl header ─▶ libxl stream ─▶ libxc stream
  *   "LibxlFmt" ───────────────────────▶ libxl stream      ▲  │

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What was found, as JSON; xl-migrate(8) describes each key. */
+/* The findings as JSON; xl-migrate(8) describes each key. */
 #include "inspect_print.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * inspect_print: what inspect found, for people and for programs. Text out of
- * the file is printed without control characters.
+ * inspect_print: the findings of inspect, for people and for programs. Text out
+ * of the file is printed without control characters.
  */
 #ifndef XL_MIGRATE_INSPECT_PRINT_H
 #define XL_MIGRATE_INSPECT_PRINT_H
@@ -13,7 +13,7 @@
 /* Some lines, columns aligned; errors of out are the caller's to look for. */
 void inspect_print_text(struct inspect *inspect, const char *file, FILE *out);
 
-/* One JSON object, as xl-migrate(8) has it. RESOURCE, IO. */
+/* Prints a JSON object, as xl-migrate(8) has it. RESOURCE, IO. */
 int inspect_print_json(struct inspect *inspect, const char *file, FILE *out,
                        struct xcx_err *err);
 
@@ -26,8 +26,8 @@ const char *inspect_emulator_name(unsigned id);
 const char *inspect_hvm_param_name(uint64_t index);
 
 /*
- * Those of the kinds (at most XCX_INSPECT_NR_KINDS) that were there, in the
- * order of their first; returns how many.
+ * Returns how many of the kinds (at most XCX_INSPECT_NR_KINDS) were there, and
+ * puts those in the order of their first.
  */
 unsigned inspect_kinds_in_order(const struct xcx_inspect_kind *kinds,
                                 unsigned nr_kinds,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What was found, for people. */
+/* The findings as text for people. */
 #include "inspect_print.h"
 
 #include <ctype.h>

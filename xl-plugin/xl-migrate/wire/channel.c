@@ -264,7 +264,7 @@ void channel_promise(struct channel *channel, unsigned within_s)
     /* The other thread may be busy for longer than was promised. */
     if (channel->out_bytes)
         flush(channel, NULL);
-    /* One that is gone is found out by whoever waits for its answer. */
+    /* A peer that is gone is noticed by the wait for its answer. */
     if (!channel->out_bytes)
         put_text(channel, text, (size_t)nr_bytes, NULL);
     pthread_mutex_unlock(&channel->out_lock);

@@ -114,7 +114,7 @@ void channel_promise(struct channel *channel, unsigned within_s);
 int channel_put(struct channel *channel, struct json *json,
                 struct xcx_err *err);
 
-/* The same, but the message is dropped without a word if others wait. */
+/* Sends as above, but drops the message silently if others wait. */
 int channel_offer(struct channel *channel, struct json *json,
                   struct xcx_err *err);
 

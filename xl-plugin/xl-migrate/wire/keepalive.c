@@ -18,14 +18,14 @@
 #define MANY_BYTES    32768
 #define MANY_PROMISES 3
 
-/* What there was to be heard at the last look. */
+/* The state of the connection at the last look. */
 struct heard {
     uint64_t read_ns;
     int unread_bytes;
     uint64_t silent_ns; /* since then, by the waits in between */
 };
 
-/* What the other thread has not read yet has been heard, too. */
+/* Bytes that the other thread has not read yet count as news, too. */
 static bool has_news(const struct keepalive *keepalive, struct heard *heard)
 {
     uint64_t read_ns = channel_heard_ns(keepalive->channel);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * keepalive: that an end of a connection is alive is said by a thread of its
- * own, whatever the process is busy with: a guest that suspends, a hook, a
+ * keepalive: a thread of its own says that this end of a connection is alive,
+ * whatever the process is busy with: a guest that suspends, a hook, a
  * disk. So silence means that the process, its host or the link is gone, and
  * never that something takes long.
  *

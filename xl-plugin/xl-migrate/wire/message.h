@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * message: what goes over the control channel: one JSON object a line, with
+ * message: the messages of the control channel: a JSON object a line, with
  * "type" always there. Keys that are not known are ignored. Whatever comes
  * from the peer is hostile until one of these has checked it: each says what
  * it takes at most.
@@ -44,7 +44,7 @@ int message_text(const struct message *message, const char *key,
                  size_t min_bytes, size_t max_bytes, const char **ret,
                  struct xcx_err *err);
 
-/* The same, copied into ret[room_bytes]; min_bytes 0 or 1. */
+/* Copies the text into ret[room_bytes]; min_bytes 0 or 1. */
 int message_copy(const struct message *message, const char *key,
                  size_t min_bytes, char *ret, size_t room_bytes,
                  struct xcx_err *err);

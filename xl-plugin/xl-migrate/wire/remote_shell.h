@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * remote_shell: one shell on a target without the plugin, kept open, so that
+ * remote_shell: a shell on a target without the plugin, kept open, so that
  * a command costs one round trip and no new connection:
  *
  *   "(COMMAND) </dev/null 2>&1; echo MARK N STATUS\n" ──▶ ssh HOST sh

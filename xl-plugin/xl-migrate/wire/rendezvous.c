@@ -92,7 +92,7 @@ int rendezvous_open(struct rendezvous *rendezvous, const char *run_dir,
     rendezvous->fd = make_socket(SOCK_NONBLOCK, err);
     if (rendezvous->fd < 0)
         return -1;
-    /* Whoever opens it holds the case's lock: what is there is left over. */
+    /* The caller holds the case's lock, so an existing socket is left over. */
     unlink(address.sun_path);
     if (listen_at(rendezvous, &address, err)) {
         rendezvous_close(rendezvous);
@@ -111,7 +111,7 @@ void rendezvous_close(struct rendezvous *rendezvous)
     *rendezvous = RENDEZVOUS_INIT;
 }
 
-/* What a visitor says, as one packet. */
+/* A visitor's request, as one packet. */
 struct packet {
     char word;
     char unused[3]; /* 0 */
@@ -186,7 +186,7 @@ enum rendezvous_visit rendezvous_take(struct rendezvous *rendezvous,
     return visit;
 }
 
-/* One that is gone by now gets no answer. */
+/* Answers a visitor, unless it is gone by now. */
 static void answer(int fd, char word)
 {
     (void)!send(fd, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT);

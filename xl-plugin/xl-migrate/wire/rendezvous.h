@@ -44,7 +44,7 @@ enum rendezvous_visit {
     RENDEZVOUS_YIELD_IF_LOST,
 };
 
-/* Whose fds are the caller's to close: fd once the visitor may go. */
+/* A visitor; the caller closes its fds: fd once the visitor may go. */
 struct rendezvous_visitor {
     int fd;
     int data_fd;    /* of DATA, else -1 */
@@ -95,8 +95,8 @@ int rendezvous_ask_yield(const char *run_dir, const char *id,
                          uint64_t deadline_ns, struct xcx_err *err);
 
 /*
- * The same, but only if its source is not heard any more; IO without an errno:
- * it is.
+ * Asks as above, but only if the source is not heard any more; IO without an
+ * errno: it is heard.
  */
 int rendezvous_ask_if_lost(const char *run_dir, const char *id,
                            uint64_t deadline_ns, struct xcx_err *err);

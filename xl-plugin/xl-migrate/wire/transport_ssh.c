@@ -19,7 +19,7 @@
 #define INPUT_PIPE_BYTES (1 << 20)
 /* Unanswered ones that end it, one interval after the last. */
 #define ALIVE_COUNT 3
-/* Of sh, between words. */
+/* The blanks between words of sh. */
 #define BLANKS " \t\n"
 #define HOST_LETTERS                                                           \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:%@[]-"
@@ -220,7 +220,7 @@ static bool is_tcp(int fd)
            protocol == IPPROTO_TCP;
 }
 
-/* Of another process's fd; what is no TCP socket holds nothing. */
+/* Reads the queue of another process's fd; only a TCP socket has one. */
 static uint64_t socket_queue_bytes(int pid_fd, int their_fd)
 {
     int fd = pidfd_getfd(pid_fd, their_fd, 0);
@@ -263,7 +263,7 @@ void transport_ssh_close_input(struct transport_ssh *transport)
     close_fd(&transport->to_fd);
 }
 
-/* What was said before the end is in the pipe; others may keep it open. */
+/* Reads what was written before the end; others may keep the pipe open. */
 static void hear_the_rest(struct transport_ssh *transport,
                           const struct xcx_log *log)
 {

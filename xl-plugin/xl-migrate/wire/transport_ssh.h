@@ -66,7 +66,7 @@ int transport_ssh_start(struct transport_ssh *transport, const char *ssh,
                         struct xcx_err *err);
 
 /*
- * What was said on standard error, after said.fd was readable: each line goes
+ * Reads standard error, after said.fd was readable: each line goes
  * to log (NULL: nowhere), as many as log_limit.h lets pass, and the last one
  * into last.
  */
@@ -74,9 +74,10 @@ void transport_ssh_hear(struct transport_ssh *transport,
                         const struct xcx_log *log);
 
 /*
- * What was written to to_fd and has not left this host, as far as can be told:
- * the pipe's bytes, and those of ssh's own TCP sockets (not of a connection
- * that it shares with another ssh). Opens files of /proc: for now and then.
+ * Returns the bytes written to to_fd that have not left this host, as far as
+ * known: the pipe's bytes, and those of ssh's own TCP sockets (not of a
+ * connection that it shares with another ssh). Opens files of /proc: for now
+ * and then.
  */
 uint64_t transport_ssh_queued_bytes(const struct transport_ssh *transport);
 
