@@ -69,14 +69,15 @@ void check_ignore(struct check *check, const struct check_ids *ids);
 /* "bridge, disk": the ids of the blockers, each once, cut to fit. */
 void check_list_blockers(const struct check *check, char *text, size_t bytes);
 
-/* The same of what is ignored. */
+/* Lists the ignored findings in the same way. */
 void check_list_ignored(const struct check *check, char *text, size_t bytes);
 
 /* The worst of them; CHECK_OK for none. */
 enum check_level check_worst(const struct check *check);
 unsigned check_count(const struct check *check, enum check_level level);
 
-/* Those of at least min, the worst first; "blocker: TEXT" and the fix. */
+/* Prints findings of at least min, the worst first: "blocker: TEXT", the fix.
+ */
 void check_print_text(const struct check *check, enum check_level min,
                       FILE *out);
 /* An array under key. */

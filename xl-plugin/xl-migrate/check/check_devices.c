@@ -83,7 +83,7 @@ void check_qemu_disks(struct checking *at)
 
 /* ---- disks -------------------------------------------------------------- */
 
-/* What a host says of a file; NULL: it was not looked at. */
+/* The facts of a file on a host; NULL: it was not looked at. */
 static const struct facts_file *file_of(const struct checking *at,
                                         const struct facts_host *host,
                                         const char *path)
@@ -119,7 +119,7 @@ static bool has_fixed_size(const struct facts_disk *disk,
            there->type == FACTS_FILE_BLOCK;
 }
 
-/* It is at both ends. Is it the same? */
+/* Compares a disk that is at both ends. */
 static void compare_disk(struct checking *at, const struct facts_disk *disk,
                          const struct facts_file *here,
                          const struct facts_file *there)

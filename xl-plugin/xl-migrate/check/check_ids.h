@@ -28,7 +28,7 @@ struct check_ids {
 int check_ids_parse(const char *text, struct check_ids *ids,
                     struct xcx_err *err);
 
-/* One that no finding has is left out. */
+/* Adds an ID; one that no finding has is left out. */
 void check_ids_add(struct check_ids *ids, const char *id);
 bool check_ids_have(const struct check_ids *ids, const char *id);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * check_parts: what check.c makes its findings from: check_target.c,
+ * check_parts: the parts of check.c that make its findings: check_target.c,
  * check_sched.c and check_devices.c.
  */
 #ifndef XL_MIGRATE_CHECK_PARTS_H
@@ -8,7 +8,7 @@
 
 #include "check.h"
 
-/* What is at hand while findings are made. */
+/* The input of the parts, and the findings that they add to. */
 struct checking {
     const struct facts_guest *guest;
     const struct facts_query *query;
@@ -22,19 +22,19 @@ struct checking {
 /* "PV", "PVH", "HVM" */
 const char *check_kind_name(enum domain_kind kind);
 
-/* What does not move, whatever the target. */
+/* Finds the devices that do not move, whatever the target. */
 void check_fixed_devices(struct checking *at);
 
-/* What the target must have, devices apart. */
+/* Checks the target for all but devices. */
 void check_target(struct checking *at);
 
-/* Its CPU pool, CPUs and scheduler. */
+/* Checks the target's CPU pool, CPUs and scheduler. */
 void check_scheduling(struct checking *at);
 
 /* Disks whose server must have written all before the target reads. */
 void check_qemu_disks(struct checking *at);
 
-/* What must be there. */
+/* Checks that the disks are there. */
 void check_disks(struct checking *at);
 void check_nics(struct checking *at);
 void check_device_model(struct checking *at);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the target must have, devices apart. */
+/* Checks the target for all but devices. */
 #include "check_parts.h"
 
 #include <inttypes.h>

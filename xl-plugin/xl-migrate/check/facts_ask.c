@@ -24,7 +24,7 @@ static uint64_t deadline_of(const struct facts_ask_params *params)
            (params->timeout_ns ? params->timeout_ns : FACTS_ASK_NS);
 }
 
-/* It has closed its end, or says nothing. */
+/* The target has closed its end, or says nothing. */
 static int lost(const struct facts_ask_params *params,
                 struct transport_ssh *transport, struct xcx_err *err)
 {
@@ -105,7 +105,7 @@ static uint64_t clock_ns(void)
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* It has read its clock between asked_ns and now. */
+/* The target has read its clock between asked_ns and now. */
 static void compare_clocks(struct facts_host *host, uint64_t asked_ns,
                            uint64_t resolution_ns)
 {

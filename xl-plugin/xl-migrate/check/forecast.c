@@ -14,7 +14,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-/* What a learnt cost can be; beyond it, something else was measured. */
+/* The most that a cost can be: beyond it, something else was measured. */
 #define MAX_COST_NS     (600 * NS_PER_S)
 #define MAX_BYTES_PER_S (UINT64_C(1) << 50)
 #define MAX_SEEN        1000000
@@ -46,7 +46,7 @@ void forecast_costs_default(const struct forecast_move *move,
 
 /* How far a probe is off at most, as long as the link is the same. */
 #define PROBE_FACTOR 2.0
-/* Of a link that no save has used yet. */
+/* The share of a link that a save gets, if none has used it yet. */
 #define GUESSED_SHARE 0.9
 
 static uint64_t rate_of(const struct forecast_params *params)
@@ -101,7 +101,7 @@ static void learn_one(uint64_t *cost, uint64_t seen, bool is_first)
     *cost = is_first || *cost == 0 ? seen : (*cost + seen) / 2;
 }
 
-/* Of the live rounds; what the blackout sends may be a few pages only. */
+/* Learns from live rounds: the blackout may send only a few pages. */
 static void learn_rate(struct forecast_costs *costs,
                        const struct forecast_outcome *outcome)
 {

@@ -43,11 +43,11 @@ struct forecast_costs {
     uint64_t finish_ns;  /* from then until all is settled */
     uint64_t suspend_ns; /* of the blackout as the engine sees it */
     uint64_t cpu_state_ns;
-    /* What saves got, and what their probes had said of it; 0: not known. */
+    /* The rate that saves had, and the rate of their probes; 0: not known. */
     uint64_t save_bytes_per_s, link_bytes_per_s;
 };
 
-/* What to begin with, where nothing was learnt. */
+/* The costs to begin with, where nothing was learnt. */
 void forecast_costs_default(const struct forecast_move *move,
                             struct forecast_costs *ret_costs);
 

@@ -96,9 +96,9 @@ static int probe_the_link(const struct precheck_params *params,
 }
 
 /*
- * Who copies the guest's memory owns its log-dirty bits: switching them on or
- * off beside another program loses pages of that program's copy without a
- * word. true: nobody was seen.
+ * The program that copies the guest's memory owns its log-dirty bits: switching
+ * them on or off beside it loses pages of its copy without a word. true: no
+ * such program was seen.
  */
 static bool is_free(const struct precheck_params *params,
                     struct precheck *precheck)

@@ -58,9 +58,9 @@ struct precheck {
 };
 
 /*
- * What cannot be found out of the target, and a probe that fails, are findings
- * and no errors. Errors: CANCELLED; GUEST, the guest is gone; RESOURCE,
- * HYPERCALL.
+ * Facts of the target that cannot be found out, and a probe that fails, are
+ * findings and no errors. Errors: CANCELLED; GUEST, the guest is gone;
+ * RESOURCE, HYPERCALL.
  */
 int precheck_run(const struct precheck_params *params, struct precheck *ret,
                  struct xcx_err *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What was found out, for people and as JSON; xl-migrate(8) has the keys. */
+/* The findings and the forecast, for people and as JSON; xl-migrate(8) has the
+ * keys. */
 #include "precheck.h"
 
 #include <inttypes.h>

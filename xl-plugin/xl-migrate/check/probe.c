@@ -167,7 +167,7 @@ static int ahead_ms(const struct probing *probing, uint64_t start_ns)
     return ahead_ns > 1e9 ? 1000 : (int)(ahead_ns / 1e6) + 1;
 }
 
-/* One turn: waits for room, or for the limit, and writes what fits. */
+/* Waits for room, or for the limit, and writes what fits. */
 static int push(struct probing *probing, const void *buffer, int pause_ms,
                 struct xcx_err *err)
 {

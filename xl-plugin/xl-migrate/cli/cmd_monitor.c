@@ -115,7 +115,7 @@ static void report(struct watcher *watcher, const char *text)
 {
     if (watcher->report_fd < 0)
         return;
-    /* Who is to read it may be gone: nothing to be done about that. */
+    /* The reader may be gone: nothing can be done about that. */
     if (write(watcher->report_fd, text, strlen(text) + 1) < 0)
         on_log(NULL, XCX_LOG_WARN, "nobody waits for this monitor");
     close(watcher->report_fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * command: what each subcommand of xl-migrate is. main.c has the table; each
- * lives in its own cmd_NAME.c and declares itself here.
+ * command: the subcommands of xl-migrate. main.c has the table; each lives
+ * in its own cmd_NAME.c and declares itself here.
  *
  * A command prints its errors itself, one line each on standard error with
  * "xl-migrate NAME: " before it, and returns the exit status of the program.

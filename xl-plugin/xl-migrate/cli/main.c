@@ -40,8 +40,8 @@ static int help(void)
 }
 
 /*
- * What is closed would be the next file's, a socket's or a journal's, and what
- * is printed would go into that.
+ * A closed standard fd would be the next file's, a socket's or a journal's, and
+ * messages would go into that.
  */
 static void open_standard_fds(void)
 {

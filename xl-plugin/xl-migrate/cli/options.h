@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * options: what the command lines of several commands have in common: how
- * wrong options are told, the limits of a migration, DOMAIN and HOST.
+ * options: the common part of several command lines: messages for wrong
+ * options, the limits of a migration, DOMAIN and HOST.
  *
  * A command's own table of long options begins with OPTIONS_LIMITS, if it
  * takes them, and numbers its own from OPTION_OWN on. Errors: USAGE.
@@ -36,7 +36,7 @@ enum {
         "timeout", required_argument, NULL, OPTION_TIMEOUT                     \
     }
 
-/* What --help says of them; indented for options of 23 columns. */
+/* The text of --help for them, indented for options of 23 columns. */
 #define OPTIONS_LIMITS_HELP                                                    \
     "  --downtime MS            the downtime that is aimed at\n"               \
     "  --bandwidth MIB/S        the most that is sent; 0: no limit\n"          \

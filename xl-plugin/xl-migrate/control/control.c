@@ -228,7 +228,7 @@ void control_serve(struct control *control)
         accept_client(control);
 }
 
-/* What a dead process left is removed; a living one is not. */
+/* Removes the socket of a dead process, and leaves that of a living one. */
 static int remove_stale(const struct control *control,
                         const struct sockaddr_un *address, struct xcx_err *err)
 {
@@ -294,7 +294,7 @@ int control_open(struct control *control, const char *run_dir, uint32_t domid,
         return -1;
     if (listen_at(control, run_dir, err) == 0)
         return 0;
-    /* It is not this process's socket that lies there, if there is one. */
+    /* A socket that lies there is not this process's. */
     if (control->listen_fd >= 0)
         close(control->listen_fd);
     control->listen_fd = -1;

@@ -9,7 +9,7 @@
 
 #include "control_address.h"
 
-/* Who listens, as the kernel knows it. */
+/* Asks the kernel who listens. */
 static int check_server(struct control_call *call, struct xcx_err *err)
 {
     struct ucred peer;

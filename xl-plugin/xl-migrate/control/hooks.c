@@ -40,7 +40,7 @@ struct environment {
     const char *all[NR_VARIABLES + 1];
 };
 
-/* One that runs. */
+/* A hook that runs. */
 struct run {
     const struct hooks *hooks;
     const char *name;
@@ -249,7 +249,7 @@ static void take_lines(struct run *run)
     }
 }
 
-/* What is there already; true if there may be more. */
+/* Reads the output so far; true if there may be more. */
 static bool read_output(struct run *run)
 {
     struct xcx_err ignored = XCX_ERR_INIT;
@@ -318,8 +318,8 @@ static int start(struct run *run, enum hooks_phase phase,
 }
 
 /*
- * What it has started as well: all of its session's first process group. Not
- * reaped before the last signal, so that the group's number is nobody else's.
+ * Ends the hook and all that it has started in its first process group. The
+ * hook is reaped after the last signal, so that the group's number is its own.
  */
 static void end_group(const struct spawned *spawned)
 {
@@ -338,7 +338,7 @@ static int run_one(struct run *run, enum hooks_phase phase,
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return xcx_err_set(err, XCX_ERR_RESOURCE, errno, "hook %s", run->name);
-    /* What it leaves behind may keep the pipe, but not us. */
+    /* Processes that the hook leaves behind may keep the pipe, not us. */
     fcntl(fds[0], F_SETFL, O_NONBLOCK);
     rc = lines_init(&run->lines, fds[0], MAX_LINE_BYTES, true, err);
     if (rc == 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * progress: what a user sees while send runs: one line on a terminal, again
- * and again; plain lines every few seconds elsewhere; nothing if quiet. What
- * the log says stands above that line. It keeps the status that `xl-migrate
- * status` gets, too (status.h has the line's format).
+ * progress: the output for a user while send runs: one line on a terminal,
+ * again and again; plain lines every few seconds elsewhere; nothing if quiet.
+ * What the log says stands above that line. It keeps the status that
+ * `xl-migrate status` gets, too (status.h has the line's format).
  *
  * Threads: one at a time. Times are of CLOCK_MONOTONIC.
  */

@@ -56,7 +56,7 @@ static uint64_t memory_ns(const struct report *report)
     return report->stats.final_scan_ns + report->stats.final_copy_ns;
 }
 
-/* What of the stream none of the other parts has taken. */
+/* The part of the stream's time that none of the other parts has. */
 static uint64_t other_ns(const struct report *report)
 {
     uint64_t known_ns = memory_ns(report) + report->stats.cpu_state_ns;

@@ -36,7 +36,7 @@ struct report {
     char ignored[REPORT_TEXT_BYTES]; /* ids of blockers: "bridge, disk" */
     uint32_t domid;
     uint64_t setup_ns, total_ns; /* REPORT_UNKNOWN: it did not come to that */
-    /* Of the guest, and what it is made of; REPORT_UNKNOWN as above. */
+    /* The downtime of the guest and its parts; REPORT_UNKNOWN as above. */
     uint64_t downtime_ns;
     uint64_t suspend_ns;      /* from asking until it has stopped */
     uint64_t device_model_ns; /* taking its state; HVM only */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * running: which migrations and saves go on on this host.
+ * running: finds the migrations and saves that run on this host.
  *
  *   RUN_DIR/DOMID.sock   a send, which is asked itself      (control.h)
  *   RUN_DIR/DOMID.json   a send, or a save that xl runs on
@@ -53,7 +53,7 @@ int running_find(const char *run_dir, struct running_list *ret_list,
                  struct xcx_err *err);
 void running_done(struct running_list *list); /* idempotent */
 
-/* The same where the configuration says; USAGE if it says nowhere. */
+/* Loads the list from where the configuration says; USAGE if nowhere. */
 int running_load(struct running_list *ret_list, struct xcx_err *err);
 
 /*

@@ -63,7 +63,7 @@ void announce_bound(struct announce *announce);
  */
 void announce_parse_ipv4(const char *text, uint8_t ret[4]);
 
-/* Those of the domain's NICs that are on a bridge. Errors: RESOURCE. */
+/* Finds the domain's NICs that are on a bridge. Errors: RESOURCE. */
 int announce_find_nics(struct host *host, uint32_t domid,
                        struct announce_nic ret[ANNOUNCE_MAX_NICS],
                        unsigned *ret_nr, struct xcx_err *err);
@@ -76,7 +76,7 @@ int announce_run(const struct announce *announce,
                  const struct announce_nic *nics, unsigned nr_nics,
                  struct xcx_err *err);
 
-/* The same in a process that is let go. Errors: RESOURCE. */
+/* Announces in a process that nobody waits for. Errors: RESOURCE. */
 int announce_start(const struct announce *announce,
                    const struct announce_nic *nics, unsigned nr_nics,
                    struct xcx_err *err);

@@ -56,7 +56,7 @@ static int talk(const struct device_model *model, unsigned default_ms,
     return qmp_open(qmp, socket_path, lock_path, timeout_ms, err);
 }
 
-/* One command, whose answer says nothing. */
+/* Sends a command whose answer is empty. */
 static int tell(const struct device_model *model,
                 const struct qmp_command *command, struct xcx_err *err)
 {

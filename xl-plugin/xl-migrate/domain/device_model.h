@@ -50,7 +50,7 @@ int device_model_save(const struct device_model *model, bool live, int *ret_fd,
 /* Lets it go on. Fails while another QEMU holds the images' locks. */
 int device_model_cont(const struct device_model *model, struct xcx_err *err);
 
-/* What it writes into the guest's memory is then seen by log-dirty. */
+/* Lets log-dirty see the pages of the guest that the device model writes. */
 int device_model_set_log_dirty(const struct device_model *model, bool on,
                                struct xcx_err *err);
 
@@ -59,7 +59,7 @@ struct device_model_announce {
     unsigned initial_ms, max_ms, step_ms, rounds;
 };
 
-/* Its own NICs (the emulated ones) tell the network where they are now. */
+/* Lets the emulated NICs tell the network where they are now. */
 int device_model_announce_self(const struct device_model *model,
                                const struct device_model_announce *announce,
                                struct xcx_err *err);

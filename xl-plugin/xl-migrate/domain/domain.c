@@ -94,7 +94,7 @@ static enum domain_state state_of(const libxl_dominfo *info)
 typedef void describe_fn(struct host *host, const libxl_dominfo *info,
                          struct domain *ret);
 
-/* What Xen itself knows. */
+/* Describes a domain by what Xen itself knows. */
 static void describe_state(struct host *host, const libxl_dominfo *info,
                            struct domain *ret)
 {

@@ -117,7 +117,7 @@ int domain_config_json(struct host *host, uint32_t domid, bool keep_domid,
 
 int domain_unpause(struct host *host, uint32_t domid, struct xcx_err *err);
 
-/* One that is gone already is fine. */
+/* Destroys a domain; one that is gone already is no error. */
 int domain_destroy(struct host *host, uint32_t domid, struct xcx_err *err);
 
 /* Whether xl migrate has called it so, as its copy elsewhere may run. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * guest_keys: what of a guest's home in xenstore moves with it. One table for
- * the source, which reads these, and the target, which takes no others: below
- * the same home are the backends', the device model's and the toolstack's own
- * nodes, on which Dom0 acts.
+ * guest_keys: the keys of a guest's home in xenstore that move with it. The
+ * table is for the source, which reads these, and the target, which takes no
+ * others: below the same home are the backends', the device model's and the
+ * toolstack's own nodes, on which Dom0 acts.
  *
  *   data, attr, vm-data        each with all below it
  *   control/feature-NAME       what the guest says that it can do

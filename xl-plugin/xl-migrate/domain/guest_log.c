@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What xl writes about one domain's end is far less. */
+/* The lines of xl about a domain's end are far shorter. */
 #define TAIL_BYTES (64 << 10)
 
 /* Xen's SHUTDOWN_*. */

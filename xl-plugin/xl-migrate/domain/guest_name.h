@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * guest_name: what xenstore calls a domain, for those who only show it.
+ * guest_name: the name of a domain in xenstore, for output alone.
  * Blocking: as xenstored answers. Threads: any.
  */
 #ifndef XL_MIGRATE_GUEST_NAME_H
@@ -13,7 +13,7 @@
 #define GUEST_NAME_BYTES 256
 #define GUEST_UUID_BYTES 40
 
-/* Both "" where it is not known, and xenstored not there. Never fails. */
+/* Returns "" for what is not known, or if xenstored is not there. */
 void guest_name(uint32_t domid, char ret_name[GUEST_NAME_BYTES],
                 char ret_uuid[GUEST_UUID_BYTES]);
 

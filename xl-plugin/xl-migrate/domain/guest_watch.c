@@ -37,7 +37,7 @@ static enum guest_end end_of(enum xcx_run_state state, unsigned reason)
                                    : guest_end_of_reason(reason);
 }
 
-/* What cannot be asked now is asked again. */
+/* Looks once; a look that fails is repeated later. */
 static enum guest_end look(struct guest_watch *watch)
 {
     struct xcx_err unasked = XCX_ERR_INIT;

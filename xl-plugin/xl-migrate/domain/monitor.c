@@ -154,7 +154,7 @@ static int start_watching(struct monitor *monitor, struct xcx_err *err)
 
 /* ---- acting ------------------------------------------------------------- */
 
-/* Its last form, a change of memory or disks since included. */
+/* Reads the configuration anew, with later changes of memory or disks. */
 static void renew_configuration(struct monitor *monitor)
 {
     libxl_domain_config config;
@@ -225,7 +225,7 @@ static int try_to_create(struct monitor *monitor, struct xcx_err *err)
     return failed(monitor, "create it anew", rc, err);
 }
 
-/* One that was set aside has kept its memory. */
+/* Creates the guest anew; a domain that was set aside keeps its memory. */
 static int create(struct monitor *monitor, struct xcx_err *err)
 {
     int lock_fd = xl_memory_make_room(monitor->host->ctx, &monitor->config,

@@ -22,7 +22,7 @@
 #include "host.h"
 #include "xcext.h"
 
-/* Of the log's name, as xl has it. */
+/* The log's name begins so, as xl's does. */
 #define MONITOR_LOG_PREFIX "xl-"
 
 /*

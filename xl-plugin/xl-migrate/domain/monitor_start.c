@@ -36,7 +36,7 @@ static bool is_log(const char *target, const char *name, const char *suffix)
            (!target[nr_bytes] || target[nr_bytes] == '.');
 }
 
-/* One that came by a migration is watched under the name that it came with. */
+/* A guest that came by a migration is watched under the name it came with. */
 static bool is_log_of(const char *target, const char *name)
 {
     return is_log(target, name, "") ||

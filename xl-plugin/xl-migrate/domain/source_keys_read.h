@@ -13,16 +13,16 @@
 #include "xenstore.h"
 
 /*
- * What there is of them now, into a zeroed tree; its nr_left_out and left_out
- * tell what would not move. Errors: xenstore_read()'s. Any thread of xs's.
+ * Reads the keys into a zeroed tree; its nr_left_out and left_out tell which
+ * would not move. Errors: xenstore_read()'s. Any thread of xs's.
  */
 int source_keys_read(struct xs_handle *xs, uint32_t domid,
                      const struct config_xenstore_keys *more,
                      struct xenstore_tree *ret, struct xcx_err *err);
 
 /*
- * What send would leave out if it read them now, or why it cannot read them,
- * for people; "": nothing. room_bytes: 256 or more.
+ * Tells people which keys send would leave out now, or why it cannot read them;
+ * "": none. room_bytes: 256 or more.
  */
 void source_keys_survey(struct xs_handle *xs, uint32_t domid,
                         const struct config_xenstore_keys *more, char *text,

@@ -174,7 +174,7 @@ static int end_transaction(struct suspend *suspend, xs_transaction_t t,
 }
 
 /*
- * One try, in a transaction. *ret_taken: the guest was faster. -1 with an
+ * Tries once, in a transaction. *ret_taken: the guest was faster. -1 with an
  * empty err: the transaction met another one.
  */
 typedef int try_fn(struct suspend *suspend, bool *ret_taken,
@@ -447,7 +447,7 @@ static int check_taken(struct wait *wait, struct xcx_err *err)
                                     err);
         }
     }
-    /* One that has asked in the same moment is at work on the rest by now. */
+    /* A program that asked in the same moment has a save helper by now. */
     if (saver_refuse(SAVER_PROC, suspend->domid, err) < 0) {
         wait->never = true;
         suspend->by_another = true;

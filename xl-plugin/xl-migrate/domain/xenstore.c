@@ -368,7 +368,7 @@ int xenstore_read(struct xs_handle *xs, uint32_t domid,
     return 0;
 }
 
-/* Those of a guest without PV drivers, or after a stock move, are empty. */
+/* The keys of a guest without PV drivers, or after a stock move, are empty. */
 static int read_if_set(struct reader *reader, const char *path,
                        struct xcx_err *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * xenstore: what a guest, or an administrator for it, keeps below its home
+ * xenstore: the keys that a guest, or an administrator, keeps below its home
  * (/local/domain/DOMID) and what xl leaves behind: read at the source, once
  * the guest is suspended, written at the target before it runs.
  *
@@ -63,8 +63,8 @@ int xenstore_read(struct xs_handle *xs, uint32_t domid,
                   struct xenstore_tree *ret, struct xcx_err *err);
 
 /*
- * The same of the nodes in a directory whose names begin so and which are not
- * empty, without what is below them.
+ * Reads the nodes of a directory whose names begin so and which are not empty,
+ * without what is below them.
  */
 int xenstore_read_named(struct xs_handle *xs, uint32_t domid, const char *dir,
                         const char *begin, struct xenstore_tree *ret,
@@ -94,7 +94,7 @@ int xenstore_perm_parse(const char *text, struct xenstore_perm *ret,
                         struct xcx_err *err);
 
 /*
- * What an old device model keeps for itself (physmap), as libxl sends it in
+ * Reads the keys of an old device model (physmap), as libxl sends them in
  * EMULATOR_XENSTORE_DATA: key, NUL, value, NUL, …; *ret_bytes 0: nothing.
  * *ret_pairs is malloc'ed, the caller's. IO, GUEST, RESOURCE.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a guest needs of a host, and that as JSON. */
+/* The needs of a guest, and their JSON. */
 #include "facts.h"
 
 #include <stdlib.h>

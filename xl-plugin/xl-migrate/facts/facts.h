@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * facts: what a check compares: the guest, and each of the two hosts as far
- * as the guest needs it.
+ * facts: the facts that a check compares: the guest, and each of the two hosts
+ * as far as the guest needs it.
  *
  *   libxl, Xen ──facts_guest──▶ guest ──facts_query_of──▶ query
  *                                                           │
@@ -221,11 +221,11 @@ struct facts_host {
     struct xcx_cpu_policy cpu_policy;
 };
 
-/* What the guest needs of a host. */
+/* Puts the needs of the guest into a query. */
 void facts_query_of(const struct facts_guest *guest,
                     struct facts_query *ret_query);
 
-/* Those past FACTS_MAX_CPUS are none. */
+/* Adds a CPU; one past FACTS_MAX_CPUS is left out. */
 void facts_cpus_add(struct facts_cpus *cpus, unsigned cpu);
 bool facts_cpus_have(const struct facts_cpus *cpus, unsigned cpu);
 bool facts_cpus_meet(const struct facts_cpus *a, const struct facts_cpus *b);
@@ -274,7 +274,7 @@ int facts_host_get(yajl_val object, const struct facts_query *query,
 int facts_stock_command(const struct facts_query *query, char *text,
                         size_t text_bytes, struct xcx_err *err);
 
-/* What it printed. Errors: PEER; *ret is untouched then. */
+/* Parses what the sh printed. Errors: PEER; *ret is untouched then. */
 int facts_stock_get(const char *text, size_t nr_bytes,
                     const struct facts_query *query,
                     struct facts_host *ret_host, struct xcx_err *err);

@@ -24,7 +24,7 @@ static bool is_guests(const XLU_Config *config, const struct facts_guest *guest)
            strcasecmp(value, guest->uuid) == 0;
 }
 
-/* What xl cannot read either starts nothing. */
+/* Whether a file starts the guest: one that xl cannot read starts nothing. */
 static bool starts(const char *path, const struct facts_guest *guest)
 {
     FILE *nowhere = fopen("/dev/null", "we");

@@ -26,7 +26,7 @@ int facts_guest_gather(struct host *host, const struct domain *domain,
                        const struct config_xenstore_keys *more_keys,
                        struct facts_guest *ret_guest, struct xcx_err *err);
 
-/* Of these what stands in the configuration. Pure. */
+/* Gathers the facts that stand in the configuration. Pure. */
 void facts_guest_config(struct facts_guest *guest,
                         const libxl_domain_config *config);
 

@@ -21,12 +21,12 @@
 /* libxl's default where a NIC names no script (xl-network-configuration(5)). */
 #define VIF_SCRIPT "vif-bridge"
 
-/* What libxl adds to the memory of an x86 guest as its limit. */
+/* The limit of an x86 guest is its memory and so much more, by libxl. */
 #define MAXMEM_MORE_KIB 1024
 
 #define VNC_PORT        5900
 
-/* What a text does not fit into cannot be asked for: it stays empty. */
+/* Copies a text, or nothing if it does not fit: then nobody can ask for it. */
 static void copy(char *ret, size_t room_bytes, const char *text)
 {
     ret[0] = 0;
@@ -334,7 +334,7 @@ static void reckon_memory(struct facts_guest *guest, struct host *host,
     guest->need_memory_kib = need_kib > has_kib ? need_kib : has_kib;
 }
 
-/* What it is in now, which its configuration does not follow. */
+/* Asks for the pool that the guest is in now: its configuration may be old. */
 static void ask_pool(struct facts_guest *guest, libxl_ctx *ctx)
 {
     libxl_cpupoolinfo pool;

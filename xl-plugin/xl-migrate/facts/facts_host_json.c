@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a host says of itself, as JSON. */
+/* The facts of a host as JSON. */
 #include "facts.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * facts_path: which paths a host tells another host of. A source may ask for
- * any path, and receive runs as root: without a bound its answers would show
- * which files there are, and how large they are. Pure.
+ * facts_path: bounds the paths that a host tells another host of. A source may
+ * ask for any path, and receive runs as root: without a bound its answers would
+ * show which files there are, and how large they are. Pure.
  */
 #ifndef XL_MIGRATE_FACTS_PATH_H
 #define XL_MIGRATE_FACTS_PATH_H
@@ -19,7 +19,7 @@
  */
 bool facts_path_is_told(const char *path, enum facts_file_kind kind);
 
-/* Of a device model: a name that QEMU's programs have. */
+/* Whether a device model's path has the name of a QEMU program. */
 bool facts_path_is_qemu(const char *path);
 
 #endif

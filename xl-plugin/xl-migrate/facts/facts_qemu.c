@@ -122,7 +122,7 @@ static bool is_roots_own(const char *path)
            !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
-/* What it prints until it ends, or the buffer is full. */
+/* Reads what QEMU prints until it ends, or the buffer is full. */
 static void read_printed(int fd, uint64_t deadline_ns, char *text, size_t bytes)
 {
     struct pollfd readable = {.fd = fd, .events = POLLIN};

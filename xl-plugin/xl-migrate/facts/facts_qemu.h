@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * facts_qemu: what QEMU says of itself: the one that serves a guest here, by
+ * facts_qemu: asks QEMU about itself: the one that serves a guest here, by
  * QMP, and a program that lies on a disk, by "--version".
  *
  * Blocking: a few seconds at most. Threads: one at a time.

@@ -184,7 +184,7 @@ static bool take_word(const char **at, char *ret, size_t room_bytes)
     return true;
 }
 
-/* What is left, without the blanks around it. */
+/* Copies the rest of the line, without the blanks around it. */
 static bool take_rest(const char *at, char *ret, size_t room_bytes)
 {
     size_t length;
@@ -314,7 +314,7 @@ static void on_vm(struct answer *answer, const char *at)
         !is_uuid(clash.uuid) || !take_number(&at, 10, UINT16_MAX, &domid) ||
         !take_rest(at, clash.name, sizeof(clash.name)))
         return;
-    /* It is being destroyed, and in nobody's way; it may stay for long. */
+    /* A domain without a name is being destroyed, and in nobody's way. */
     if (strcmp(clash.name, NAMELESS) == 0)
         return;
     if (answer->query->domid && domid == answer->query->domid)

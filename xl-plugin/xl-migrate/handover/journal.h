@@ -75,8 +75,8 @@ struct journal {
     struct journal_case about;
     enum handover_entry entry; /* the last one; NONE: none yet */
     uint32_t domid;            /* as of the last line; 0: none */
-    /* Of the domain xl has made; not the case's where the stream is another
-     * guest's. "": there is no such line, the case's own then. */
+    /* The UUID of the domain xl has made; not the case's if the stream is
+     * another guest's. "": there is no such line, the case's own then. */
     char built_uuid[JOURNAL_UUID_BYTES];
     bool was_ready;       /* READY is among the entries */
     uint64_t time_s;      /* since 1970, of the last line; 0: not known */

@@ -35,7 +35,7 @@ struct peer_begin {
     const char *source;               /* this host's name */
     bool debug;                       /* xl migrate-receive -d */
     bool monitor;                     /* xl watches it there */
-    /* What the target's network is told, as QEMU's announce parameters. */
+    /* The announcements to the target's network, as QEMU's parameters. */
     unsigned long announce_rounds, announce_initial_ms, announce_step_ms;
     unsigned long announce_max_ms;
 };
@@ -79,7 +79,7 @@ struct peer_ops {
      * take as long as it likes. Optional: it does not.
      */
     bool (*is_watched)(struct peer *peer);
-    /* Of the data, what has not left this host yet, as far as is known. */
+    /* The bytes of the data that have not left this host, as far as known. */
     uint64_t (*queued_bytes)(struct peer *peer);
     /* All is written: the data's end. Then begin's fd is no more. Optional. */
     void (*end_data)(struct peer *peer);
@@ -163,7 +163,7 @@ uint64_t peer_hello_ms(const struct peer_address *address);
 int peer_open(const struct peer_address *address, struct peer **ret,
               struct xcx_err *err);
 
-/* One kind alone; *ret_absent instead of an error: there is no xl-migrate. */
+/* Opens a plugin target; *ret_absent, no error: there is no xl-migrate. */
 int peer_plugin_open(const struct peer_address *address, struct peer **ret,
                      bool *ret_absent, struct xcx_err *err);
 int peer_stock_open(const struct peer_address *address, struct peer **ret,

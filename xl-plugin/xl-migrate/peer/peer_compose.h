@@ -16,7 +16,7 @@
 int peer_compose_begin(const struct peer_begin *begin, struct json *json,
                        struct xcx_err *err);
 
-/* The same; a value that is not plain text goes as hexadecimal digits. */
+/* Composes a node; a value that is not plain text goes as hex digits. */
 int peer_compose_entry(const struct xenstore_entry *entry, struct json *json,
                        struct xcx_err *err);
 

@@ -29,7 +29,7 @@ static int take_text(const struct message *message, struct peer_message *ret,
     return 0;
 }
 
-/* Of a guest that is to stay paused there is no start. */
+/* Parses the times; a guest that is to stay paused has no start. */
 static int take_times(struct peer_times *times, const struct message *message,
                       enum handover_word word, struct xcx_err *err)
 {
@@ -96,7 +96,7 @@ int peer_parse(const struct channel *channel, const char *host,
         ret->news = PEER_SETTLED;
         return 0;
     }
-    /* Of a begin that was cancelled, or of people's interest alone. */
+    /* Answers to a begin that was cancelled, or for people alone. */
     if (!strcmp(message->type, "listening") || !strcmp(message->type, "report"))
         return 0;
     if (!strcmp(message->type, "error"))

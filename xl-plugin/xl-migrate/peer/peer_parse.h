@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * peer_parse: what a target with the plugin says, from its messages. Nothing
- * in them is believed: texts are bounded and made plain, times are checked.
+ * peer_parse: parses the messages of a target with the plugin. Nothing in them
+ * is believed: texts are bounded and made plain, times are checked.
  *
  * Threads: any.
  */

@@ -112,7 +112,7 @@ static void poll_all(struct peer_plugin *plugin, uint64_t deadline_ns)
         transport_ssh_hear(&plugin->data, log);
 }
 
-/* What it said before it went is still to be heard. */
+/* Writes the rest; messages that the target sent before it went are read. */
 static int write_rest(struct peer_plugin *plugin, struct xcx_err *err)
 {
     struct xcx_err why = XCX_ERR_INIT;
@@ -139,7 +139,7 @@ static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
 
         if (rc)
             return rc;
-        /* Its pipe may be held by what was not ended. */
+        /* A process that was not ended may hold the pipe. */
         if (channel->in.ended || is_readable(plugin->gone_fd))
             return lost(plugin, err);
         if (is_readable(plugin->cancel_fd))
@@ -154,7 +154,7 @@ static int next_message(struct peer_plugin *plugin, uint64_t deadline_ns,
     }
 }
 
-/* The same, and silence is an error. what: what was asked for. */
+/* Waits for a message; silence is an error. what: the request. */
 static int await_message(struct peer_plugin *plugin, uint64_t deadline_ns,
                          bool *last, const char *what, struct message *ret,
                          struct xcx_err *err)
@@ -192,7 +192,7 @@ static int send_message(struct peer_plugin *plugin, struct json *json,
     return gone ? lost(plugin, err) : 0;
 }
 
-/* What is answered: by why it went, if it is gone. */
+/* Asks and waits for the answer; the error says why a target went. */
 static int ask(struct peer_plugin *plugin, struct json *json,
                struct xcx_err *err)
 {
@@ -242,7 +242,7 @@ static int plugin_hear(struct peer *peer, uint64_t deadline_ns,
     return rc;
 }
 
-/* It has promised to be heard of again. */
+/* Whether the target has promised to be heard again. */
 static bool plugin_is_watched(struct peer *peer)
 {
     return channel_promise_ns(&plugin_of(peer)->channel) != 0;

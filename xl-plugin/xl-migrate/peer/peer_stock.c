@@ -208,7 +208,7 @@ static void end_dropped(struct peer_stock *stock)
     stock->receiving = false;
 }
 
-/* As long as xl works on its copy only its own answers count. */
+/* While xl works on its copy, only the answers of xl itself count. */
 static int hear_receiver(struct peer_stock *stock, uint64_t deadline_ns,
                          struct peer_message *ret)
 {

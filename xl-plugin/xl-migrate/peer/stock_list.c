@@ -188,7 +188,7 @@ int stock_list_confirm(const char *text, const char *uuid, uint32_t domid,
         text = take_line(text, line, &fits);
         is_list |= is_head(line);
     }
-    /* What stands above can be the name's first lines. */
+    /* Lines above can be the first lines of the name. */
     if (!is_list || !fits || !parse_row(line, &row) || row.domid != domid)
         return refuse("says nothing that can be read of the domain", err);
     *ret_copy = strcasecmp(row.uuid, uuid) ? HANDOVER_ABSENT : row.copy;

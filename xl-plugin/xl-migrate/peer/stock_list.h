@@ -23,8 +23,8 @@ int stock_list_find(const char *text, const char *uuid,
                     struct xcx_err *err);
 
 /*
- * The same of what `xl list -v DOMID` printed, of which only the last line
- * counts: no name can forge it. ABSENT: the domain has another UUID. Errors:
+ * Parses what `xl list -v DOMID` printed, of which only the last line counts:
+ * no name can forge that. ABSENT: the domain has another UUID. Errors:
  * PEER for a text that is no list of that domain.
  */
 int stock_list_confirm(const char *text, const char *uuid, uint32_t domid,

@@ -145,7 +145,7 @@ static int take_error(struct receive *receive, const struct message *message,
     return channel_take_error(&receive->channel, message, NULL, err);
 }
 
-/* What is asked, and the code of an answer that is no. */
+/* The requests, and the code of a refusal of each. */
 static const struct {
     const char *type;
     int (*take)(struct receive *receive, const struct message *message,
@@ -291,7 +291,7 @@ static uint64_t limit_ns(const struct receive *receive)
     return receive->config->peer_timeout_s * NS_PER_S;
 }
 
-/* It has not said that it goes: its host is down, or the link is. */
+/* Loses a source that said no goodbye: its host or the link is down. */
 static void lose_source(struct receive *receive)
 {
     xcx_err_set(&receive->why, XCX_ERR_PEER, 0,
@@ -324,9 +324,9 @@ static int poll_ms(const struct receive *receive)
 }
 
 /*
- * Whatever this process was busy with, and however long its host stood still:
- * what was sent meanwhile is still to come. So only waiting counts, and no
- * wait as more than it was to be.
+ * Only the time spent waiting counts, and no wait as more than it was to be: if
+ * this process was busy, or its host stood still, messages sent meanwhile are
+ * still to be read.
  */
 static bool is_silent(struct receive *receive, bool heard, uint64_t waited_ns)
 {

@@ -126,7 +126,7 @@ int receive_step(struct receive *receive, enum handover_event event,
 int receive_run_hooks(struct receive *receive, enum hooks_phase phase,
                       const char *why, struct xcx_err *err);
 
-/* Of hooks that cannot change anything any more: a failure is a warning. */
+/* Runs hooks that cannot change anything any more: a failure is a warning. */
 void receive_run_late_hooks(struct receive *receive, enum hooks_phase phase,
                             const char *why);
 

@@ -359,9 +359,10 @@ static int open_journal(struct receive *receive, const char *id,
 }
 
 /*
- * Nobody builds any more where there is no entry. The copy may be whole even
- * so, but the guest's own keys, and which hooks have run, died with whoever
- * received them; and without READY the source cannot have let its own copy go.
+ * A journal without an entry means that nobody builds any more. The copy may be
+ * whole even so, but the guest's own keys, and which hooks have run, died with
+ * the process that received them; and without READY the source cannot have let
+ * its own copy go.
  */
 static int take_up(struct receive *receive, struct xcx_err *err)
 {

@@ -49,7 +49,7 @@ static int find_itself(char *ret, size_t room_bytes, struct xcx_err *err)
 
     ret[nr_bytes > 0 ? nr_bytes : 0] = 0;
     end = nr_bytes > 0 ? strstr(ret, deleted) : NULL;
-    /* It was replaced by another version, which does the same. */
+    /* The program was replaced by another version, which does the same. */
     if (end && !end[sizeof(deleted) - 1])
         *end = 0;
     if (nr_bytes > 0 && !access(ret, X_OK))
@@ -237,7 +237,7 @@ static int check_copy(struct receive *receive, struct xcx_err *err)
     return receive_check_alone(receive, err);
 }
 
-/* What it needs before it may run. */
+/* Gives the copy all that it needs before it may run. */
 static int prepare(struct receive *receive, struct xcx_err *err)
 {
     if (!xl_receiver_has_copy(&receive->xl))

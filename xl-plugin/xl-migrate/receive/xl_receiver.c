@@ -91,7 +91,7 @@ static bool is_readable(int fd)
     return fd >= 0 && poll(&readable, 1, 0) > 0;
 }
 
-/* What is garbled is read on all the same: xl must not wait for room. */
+/* Reads on even if the answers are garbled: xl must not wait for room. */
 static void take_answers(struct xl_receiver *receiver)
 {
     char bytes[256];

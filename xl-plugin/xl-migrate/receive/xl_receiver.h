@@ -64,7 +64,7 @@ int xl_receiver_start(struct xl_receiver *receiver, int data_fd, bool debug,
  */
 bool xl_receiver_is_parent_of(const struct xl_receiver *receiver, pid_t pid);
 
-/* What to wait for; an fd of -1 is none. */
+/* Returns the fds to wait for; -1 is none. */
 void xl_receiver_poll(const struct xl_receiver *receiver,
                       struct pollfd fds[XL_RECEIVER_NR_POLLFDS]);
 
@@ -88,7 +88,7 @@ bool xl_receiver_has_input(const struct xl_receiver *receiver);
 bool xl_receiver_read_bytes(const struct xl_receiver *receiver,
                             uint64_t *ret_bytes);
 
-/* It has ended and its copy is whole, paused and has its name. */
+/* Whether xl has ended, and its copy is whole, paused and has its name. */
 bool xl_receiver_has_copy(const struct xl_receiver *receiver);
 
 /* Why there is no copy, of one that has ended. Sets err, PEER; -1 always. */

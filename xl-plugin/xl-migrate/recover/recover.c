@@ -29,7 +29,7 @@
  * A second connection may be silent for as long again.
  */
 #define WATCHED_NS (300 * NS_PER_S)
-/* Whoever has a case and is not busy lets go of it at once. */
+/* A process that has a case and is not busy lets go of it at once. */
 #define LET_GO_MS 10000
 #define S_PER_H   3600
 
@@ -169,8 +169,9 @@ static int lift_leftovers(struct recover *recover, struct xcx_err *err)
 }
 
 /*
- * What one kind of target says is no answer for the other's case: one that was
- * rebooted has no copy, which after GO means that a stock one has let it run.
+ * The answer of one kind of target is none for a case of the other: a target
+ * that was rebooted has no copy, which after GO means that a stock one has let
+ * it run.
  */
 static enum peer_kind kind_of(const struct recover *recover,
                               const struct journal_case *about)
@@ -251,7 +252,7 @@ static void recover_target(struct recover *recover)
     const struct journal *journal = &recover->journal;
     struct handover_outcome outcome;
     struct xcx_err err = XCX_ERR_INIT;
-    /* Its receiver is gone: what was not whole by then never will be. */
+    /* The receiver is gone: a copy that was not whole never will be. */
     enum handover_event event =
         journal->entry ? HANDOVER_LOOK : HANDOVER_GIVE_UP;
 
@@ -263,7 +264,7 @@ static void recover_target(struct recover *recover)
 
 /* ---- all of them --------------------------------------------------------- */
 
-/* Of this boot: others have had the number before. */
+/* A domid counts only for this boot: others had the number before. */
 static bool has_domid(const struct recover *recover,
                       const struct journal *journal, const char *what)
 {
@@ -290,9 +291,9 @@ static bool is_asked_for(const struct recover *recover,
 }
 
 /*
- * Another's is left alone, whoever is at work on it, and in whatever state. One
- * that cannot be read stops nobody who asks for a guest by its name: a source
- * has one case of a guest at a time, and the guest's own was read.
+ * Leaves the case of another guest alone, whatever its state. A journal that
+ * cannot be read stops nobody who asks for a guest by its name: a source has
+ * one case of a guest at a time, and that one was read.
  */
 static bool is_another_s(struct recover *recover, const struct case_name *name)
 {

@@ -22,7 +22,7 @@
 #define S_PER_DAY  86400
 #define TEXT_BYTES 512
 
-/* What there is of the case's own domain on this host. */
+/* The state of the case's own domain on this host. */
 enum here {
     HERE_NOTHING, /* none was made, or the host was started anew since */
     HERE_GONE,

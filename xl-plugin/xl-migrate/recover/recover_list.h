@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * recover_list: what `xl-migrate recover --list` prints: each case of this
- * host that is not settled, what is here of its guest, and what to do next.
+ * recover_list: prints `xl-migrate recover --list`: each case of this host that
+ * is not settled, what is here of its guest, and what to do next.
  * Domains that xl calls NAME--incoming and no case here is about are listed,
  * too: copies whose journal is gone, or that another program makes.
  * Looks only: no journal is locked or written, no domain touched, no other

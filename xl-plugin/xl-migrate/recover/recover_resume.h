@@ -22,9 +22,9 @@
 #include "common/config.h"
 
 /*
- * what: name, UUID or domid. Returns the exit status: DONE; USAGE, no such
- * domain, or not suspended; TAKEN, another program has it, as far as can be
- * seen; UNDECIDED otherwise. What was done or seen is printed.
+ * Resumes a guest. what: its name, UUID or domid. Returns the exit status:
+ * DONE; USAGE, no such domain, or not suspended; TAKEN, another program has it,
+ * as far as can be seen; UNDECIDED otherwise. What was done or seen is printed.
  */
 int recover_resume(const char *what, const struct config *config);
 

@@ -127,7 +127,7 @@ static void tell_way_out(const struct recover_tell *tell,
         lines_print(stdout, "%s: %s", about->id, text);
 }
 
-/* Of one that ran on here; what stopped it since is no matter of the case's. */
+/* The state of a guest that ran on here; later stops are not the case's. */
 static const char *state_here(const struct settle_result *result)
 {
     return result->copy == HANDOVER_RUNNING || result->copy == HANDOVER_ASKED

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * recover_tell: what recover prints of a case once all was done that could be,
- * and what that makes of its exit status.
+ * recover_tell: prints the result of a case once all was done that could be,
+ * and decides the exit status.
  *
  * Threads: one at a time.
  */
@@ -30,7 +30,7 @@ struct recover_tell {
 void recover_tell_fault(struct recover_tell *tell, const char *id,
                         const char *what);
 
-/* Of a case at its source, and at its target. */
+/* Print a case at its source, and at its target. */
 void recover_tell_source(struct recover_tell *tell,
                          const struct journal_case *about,
                          const struct settle_result *result);

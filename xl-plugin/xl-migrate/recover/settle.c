@@ -50,7 +50,7 @@ static void note(struct settling *settling, const struct xcx_err *why)
         settling->why = *why;
 }
 
-/* Whoever watches must not wonder what is being waited for. */
+/* Tells the user what is being waited for. */
 static void tell_of_loss(const struct settling *settling,
                          const struct xcx_err *why)
 {
@@ -85,7 +85,8 @@ static bool is_coming_back(const struct settling *settling)
            entry_of(settling) == HANDOVER_FENCED;
 }
 
-/* It may yet stop for a request of ours, and somebody waits for that. */
+/* Whether the guest may yet stop for our request, and somebody waits for that.
+ */
 static bool may_stop_late(const struct settling *settling)
 {
     const struct settle_ops *ops = settling->params->ops;
@@ -128,7 +129,7 @@ static int on_act(void *opaque, enum handover_act act, struct xcx_err *err)
     settling->act_failed = ops->act(ops->opaque, act, err) != 0;
     if (settling->act_failed)
         return -1;
-    /* It was asked once, and so it stops for us once. */
+    /* The guest was asked once, and so it stops for us once. */
     if (act == HANDOVER_DO_RESUME)
         settling->was_asked = false;
     return 0;
@@ -219,15 +220,15 @@ static enum verdict step(struct settling *settling, enum handover_event event,
         return BROKEN;
     }
     settling->failing_ns = 0;
-    /* What it said before the connection went is still to be heard. */
+    /* Messages sent before the connection went are still to be read. */
     if (settling->outcome.word && !settling->outcome.said && peer_of(settling))
         note(settling, &settling->outcome.unsaid);
     return settling->cannot_ask_back ? LEAVE : GO_ON;
 }
 
 /*
- * What was let go can be asked back only of a target that keeps a journal:
- * xl might unpause it while it is being destroyed.
+ * After GO only a target that keeps a journal can give the guest back: xl might
+ * unpause the copy while it is being destroyed.
  */
 static bool may_withdraw(const struct settling *settling)
 {
@@ -293,7 +294,7 @@ static enum verdict reattach(struct settling *settling, struct xcx_err *err)
 
 static enum verdict reconnect(struct settling *settling, struct xcx_err *err)
 {
-    /* What the target holds of it may be free by now. */
+    /* The copy at the target may be free by now. */
     if (settling->failing_ns && is_coming_back(settling)) {
         enum verdict verdict = step(settling, HANDOVER_LOOK, err);
 
@@ -346,7 +347,7 @@ static enum verdict silence(struct settling *settling, struct xcx_err *err)
     return GO_ON;
 }
 
-/* It says it again whenever asked, but a new process does not know why. */
+/* Notes why the target refused: a new process there does not know. */
 static void note_refusal(struct settling *settling,
                          const struct peer_message *message)
 {
@@ -360,7 +361,7 @@ static void note_refusal(struct settling *settling,
         *reason = settling->why;
 }
 
-/* Whatever it is that has changed: what is at the target is not the guest. */
+/* A change of any kind means that the copy at the target is not the guest. */
 static enum verdict take_ready(struct settling *settling, struct xcx_err *err)
 {
     const struct settle_ops *ops = settling->params->ops;
@@ -438,7 +439,7 @@ static bool stands_too_long(struct settling *settling)
     return true;
 }
 
-/* Whoever waits for the end gets it, decided or not. */
+/* Whether the time is up, decided or not. */
 static bool is_out_of_time(struct settling *settling)
 {
     const struct settle_ops *ops = settling->params->ops;
@@ -494,7 +495,7 @@ static void explain(struct settling *settling, struct xcx_err *ret)
     *ret = has_reason(settling) ? settling->reason : settling->why;
 }
 
-/* What else has become of it by now is no matter of this case's. */
+/* Whether the guest stopped late; any later state is not this case's. */
 static bool has_stopped_late(struct settling *settling)
 {
     enum handover_copy copy;
@@ -548,7 +549,7 @@ static enum verdict look_after(struct settling *settling, struct xcx_err *err)
     return verdict;
 }
 
-/* Nobody looks after it any more: what stops it from now on is not ours. */
+/* Lets the guest run: if it stops from now on, that is not ours to undo. */
 static enum verdict let_it_run(struct settling *settling, enum verdict verdict,
                                struct xcx_err *err)
 {

@@ -45,9 +45,9 @@ static bool is_at_stake(enum handover_entry entry)
 }
 
 /*
- * It was suspended for this migration, but a save helper that is at work on it
- * takes any suspension for its own: libxl gives up waiting for the guest's
- * acknowledgement after a minute, and goes on all the same.
+ * The guest was suspended for this migration, but a save helper that is at work
+ * on it takes any suspension for its own: libxl gives up waiting for the
+ * guest's acknowledgement after a minute, and goes on all the same.
  */
 static int look_for_saver(struct source_domain *source, bool *ret_taken,
                           struct xcx_err *err)
@@ -63,7 +63,7 @@ static int look_for_saver(struct source_domain *source, bool *ret_taken,
     return 0;
 }
 
-/* Of a copy that is there and at stake. */
+/* Whether another program holds the copy, which is there and at stake. */
 static bool is_taken(struct source_domain *source, const struct domain *domain)
 {
     if (domain_is_away(domain->name)) {
@@ -180,7 +180,7 @@ int source_domain_may_go(const struct source_domain *source,
     if (domain_look_source(source->host, journal->domid, journal->about.uuid,
                            &there, &domain, err))
         return -1;
-    /* Of one that is gone the look says so. */
+    /* If the domain is gone, the look has said so. */
     if (!there)
         return 0;
     if (domain.state != DOMAIN_SUSPENDED)
@@ -240,7 +240,7 @@ void source_domain_watch(const struct source_domain *source, uint32_t domid)
                 why.msg);
 }
 
-/* One that a save is at work on is not ours to resume. */
+/* Does not resume a domain while another process is saving it. */
 static int resume(const struct source_domain *source, uint32_t domid,
                   struct xcx_err *err)
 {

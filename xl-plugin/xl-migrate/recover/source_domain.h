@@ -59,7 +59,7 @@ struct source_domain {
     struct journal *journal;
     const char *lock_dir;      /* of the saves; NULL: the library's default */
     const struct xcx_log *log; /* or NULL */
-    /* It is suspended, and not for the case's own request (suspend.h). */
+    /* The guest is suspended, but not by this case's request (suspend.h). */
     bool is_another_s;
     /* Why the last look found it GONE or TAKEN, or it was YIELDED; else "". */
     char seen[SOURCE_DOMAIN_SEEN_BYTES];
@@ -104,10 +104,10 @@ int source_domain_may_go(const struct source_domain *source,
 int source_domain_undo_leftovers(const struct source_domain *source,
                                  uint32_t domid, struct xcx_err *err);
 
-/* The same for a guest that runs here; a failure is only logged. */
+/* Undoes leftovers of a guest that runs here; a failure is only logged. */
 void source_domain_settle(const struct source_domain *source, uint32_t domid);
 
-/* It runs here for good: somebody handles its reboot and poweroff. */
+/* Sees to it that somebody handles the reboot and poweroff of the guest. */
 void source_domain_watch(const struct source_domain *source, uint32_t domid);
 
 #endif

@@ -22,7 +22,7 @@ static int read_keys(struct source_domain *source,
     enum handover_copy copy;
     uint32_t domid;
 
-    /* Another domain may have its domid by now. */
+    /* The domid may be another domain's by now. */
     if (source_domain_look(source, &copy, &domid, err))
         return -1;
     if (copy != HANDOVER_PAUSED)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * source_keys: what is the guest's own in xenstore and what stock loses: data,
+ * source_keys: sends the guest's own keys in xenstore, which stock loses: data,
  * attr, vm-data, and what the configuration lists, and control/feature-NAME,
  * which Linux writes at boot alone; read at the source, once the guest is
  * suspended, and sent to a target that can take it.

@@ -30,12 +30,13 @@ struct target_domain {
     uint32_t domid;                /* as of the last look; 0: none */
 };
 
-/* Another domain here than the case's own has the guest's UUID; 0: none. */
+/* Finds a domain that has the guest's UUID and is not the case's own; 0: none.
+ */
 int target_domain_find_other(const struct target_domain *target,
                              uint32_t *ret_domid, struct xcx_err *err);
 
 /*
- * Of any target's journal: whether its domain may still be here. opaque: the
+ * Whether the domain of a target's journal may still be here. opaque: the
  * struct host.
  */
 bool target_domain_is_left(void *opaque, const struct journal *journal);

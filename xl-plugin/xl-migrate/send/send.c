@@ -25,13 +25,13 @@
 /* For a change that libxl is at just then. */
 #define HOLD_MS   1000
 #define ANSWER_NS (120 * NS_PER_S)
-/* One that says so: hooks take as long as its administrator lets them. */
+/* For a target that says it is alive: hooks may take that long. */
 #define WATCHED_NS (1800 * NS_PER_S)
-/* The same once the guest is taken back: it has a copy to destroy. */
+/* For a target that is to destroy its copy. */
 #define WITHDRAWN_NS (60 * NS_PER_S)
 /* From the user's wish to stop on. */
 #define HURRY_NS (30 * NS_PER_S)
-/* Its Dom0 may be freeing memory, or restoring other guests first. */
+/* The target's Dom0 may free memory, or restore other guests, first. */
 #define LIVE_STALL_NS (1800 * NS_PER_S)
 
 /* ---- hooks --------------------------------------------------------------- */
@@ -127,8 +127,8 @@ static int find(struct send_session *session, struct xcx_err *err)
 }
 
 /*
- * What a save that died has left, a lowered scheduler cap, must not go to the
- * target. A look leaves it to the next save.
+ * The leftover of a save that died, a lowered scheduler cap, must not go to the
+ * target. A dry run leaves it to the next save.
  */
 static int undo_leftovers(const struct send_session *session,
                           struct xcx_err *err)
@@ -159,7 +159,7 @@ static int meet(struct send_session *session, struct xcx_err *err)
 {
     int rc = run_hooks(session, HOOKS_PRE_CHECK, NULL, err);
 
-    /* Of a folder that is refused none has run. */
+    /* If the hooks folder was refused, no hook has run. */
     session->hooked = !rc || err->kind != XCX_ERR_USAGE;
     if (rc || read_config(session, err))
         return -1;
@@ -263,7 +263,7 @@ static int check_same(struct send_session *session, struct xcx_err *err)
         return 0;
     if (why.kind == XCX_ERR_GUEST)
         return xcx_err_set(err, why.kind, 0, "%s", why.msg);
-    /* What was seen before the suspension counts, and a glance at GO. */
+    /* The look before the suspension counts, and a glance at GO. */
     xcx_log(&session->log, XCX_LOG_WARN, "%s", why.msg);
     return 0;
 }
@@ -316,7 +316,7 @@ static int move(struct send_session *session, struct xcx_err *err)
     send_session_end_watch(session);
     if (rc) {
         send_session_explain(session, err);
-        /* Else the target would wait for the rest, and we for the target. */
+        /* The target would wait for the rest, and we for the target. */
         session->peer->ops->drop_data(session->peer);
     }
     if (recorded)
@@ -545,7 +545,7 @@ static enum exit_status give_up(struct send_session *session, bool checked,
         run_failed_hooks(session, why);
     if (!checked || !session->options->dry_run)
         return send_outcome_tell(session, status, why);
-    /* What a dry run reports is what was found, and that is printed. */
+    /* A dry run reports its findings, which are printed already. */
     progress_end(&session->progress);
     fprintf(stderr, "xl-migrate send: %s\n", why);
     return status;

@@ -123,7 +123,7 @@ void send_check_learn(struct send_session *session)
         report->total_ns == REPORT_UNKNOWN ||
         report->downtime_ns == REPORT_UNKNOWN)
         return;
-    /* Of a move that is done they are in this order. */
+    /* The times of a move that is done are in this order. */
     if (report->downtime_ns < stats->blackout_ns ||
         report->total_ns < report->setup_ns + live_ns + report->downtime_ns)
         return;

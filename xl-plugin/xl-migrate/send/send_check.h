@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * send_check: what send finds out before it begins (precheck.h), and what it
- * keeps of how it went for the next forecast.
+ * send_check: runs the checks of send before it begins (precheck.h), and keeps
+ * the costs of a migration for the next forecast.
  */
 #ifndef XL_MIGRATE_SEND_CHECK_H
 #define XL_MIGRATE_SEND_CHECK_H

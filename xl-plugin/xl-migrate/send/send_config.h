@@ -15,7 +15,7 @@
 #include "xl-migrate/domain/host.h"
 #include "xcext.h"
 
-/* What xl may take to read a file. */
+/* The time that xl may take to read a file. */
 #define SEND_CONFIG_XL_MS 30000
 
 /*

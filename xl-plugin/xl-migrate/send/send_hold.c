@@ -14,7 +14,7 @@
 /* flock() offers nothing to wait for with a limit. */
 #define TRY_AGAIN_NS UINT64_C(2000000)
 
-/* Whoever had the lock removes its file before the lock is free. */
+/* The last holder removes the file before it lets the lock go. */
 static bool has_its_name(const char *path, int fd)
 {
     struct stat ours, named;
@@ -69,7 +69,7 @@ void send_hold_unname(struct send_hold *hold)
     hold->named = false;
 }
 
-/* Its name first, as libxl does: else another's file might be removed. */
+/* Removes the name first, as libxl does, not another's file later. */
 void send_hold_release(struct send_hold *hold)
 {
     send_hold_unname(hold);

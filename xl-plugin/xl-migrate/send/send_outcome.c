@@ -171,7 +171,7 @@ void send_outcome_look_for_reboot(struct send_session *session,
            may_come_back(session) && deadline_left_ms(deadline_ns))
         poll(NULL, 0, LOOK_AGAIN_MS);
     if (!is_there(copy) || domid == session->domain.domid) {
-        /* It was seen to end by itself: no other program has it. */
+        /* The guest was seen to end by itself: no other program has it. */
         if (result->place == HANDOVER_NOT_OURS &&
             (has_ended_by_itself(session) ||
              session->guest_end == GUEST_POWERED_OFF))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * send_outcome: what send reports once it is decided where the guest is: the
+ * send_outcome: the result of send once it is decided where the guest is: the
  * exit status, the report, and what the administrator may type next.
  *
  * Threads: the session's.

@@ -30,7 +30,7 @@ static void on_log(void *opaque, enum xcx_log_level level, const char *line)
     enum xcx_log_level lowest =
         session->options->quiet ? XCX_LOG_WARN : XCX_LOG_INFO;
 
-    /* What is below is libxl's and Xen's own, and much of it. */
+    /* Lines below that level are libxl's and Xen's own, and many. */
     if (lowest < (enum xcx_log_level)session->config.log_level)
         lowest = (enum xcx_log_level)session->config.log_level;
     if (level >= lowest)
@@ -124,7 +124,7 @@ void send_session_told(void *opaque, const struct peer_message *message)
                 message->text);
 }
 
-/* Its giving up, and the loss of its connection, end the save. */
+/* A target that gives up or is lost ends the save. */
 static void hear_until(struct send_session *session, uint64_t deadline_ns)
 {
     struct peer_message message;
@@ -201,7 +201,7 @@ void send_session_end_watch(struct send_session *session)
         session->guest_end = end;
 }
 
-/* What there is to be heard of the target by now; why it ends is in told. */
+/* Reads pending messages of the target; on failure the reason is in told. */
 static void hear(struct send_session *session)
 {
     hear_until(session, 0);

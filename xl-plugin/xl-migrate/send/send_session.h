@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * send_session: what send has open while it runs, and what it does in passing
+ * send_session: the state of send while it runs, and what it does in passing
  * whenever the engine calls back: progress, the record on disk, the control
  * socket, and hearing the target, so that it never waits to be read.
  *
@@ -100,7 +100,7 @@ void send_session_look_after(struct send_session *session);
 void send_session_watch_guest(struct send_session *session);
 void send_session_end_watch(struct send_session *session);
 
-/* As long as that is so, a target that goes silent ends the save. */
+/* While copying is true, a target that goes silent ends the save. */
 void send_session_set_copying(struct send_session *session, bool copying);
 
 /* For send_stream; opaque is the session. */
@@ -112,7 +112,7 @@ extern const struct xcx_save_ops send_session_ops;
  */
 void send_session_explain(struct send_session *session, struct xcx_err *why);
 
-/* What the target says in passing; also settle_ops.told. */
+/* Takes a message that the target sends in passing; also settle_ops.told. */
 void send_session_told(void *opaque, const struct peer_message *message);
 
 #endif

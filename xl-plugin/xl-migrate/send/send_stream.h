@@ -53,7 +53,7 @@ struct send_stream {
     struct xcx_save_stats stats;
     struct send_times times;
     uint64_t bytes; /* of all layers */
-    /* Its own. */
+    /* Private. */
     struct qemu_disks disks;
     struct suspend suspend;
     struct libxl_write write;
