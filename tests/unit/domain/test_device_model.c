@@ -76,7 +76,7 @@ static void test_an_old_qemu_saves_without_live(void **state)
             {"\"live\"", "{\"error\": {\"class\": \"GenericError\", "
                          "\"desc\": \"Parameter 'live' is unexpected\"}, "
                          "\"id\": ID}\r\n"},
-            {"\"arguments\": {\"filename\": \"/dev/fdset/7\"}", OK},
+            {"\"filename\": \"/dev/fdset/7\"\n", OK}, /* nothing after it */
         }};
     struct device_model five = model();
     struct xcx_err err = XCX_ERR_INIT;
